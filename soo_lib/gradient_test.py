@@ -1,0 +1,87 @@
+"""The gradient test: is the gradient the derivative of the loss? (paper, eq. 31)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .losses import as_vector
+
+
+@dataclass
+class GradientTest:
+    """What :func:`gradient_test` found; prints as one line.
+
+    Attributes
+    ----------
+    ok : bool
+        The gradient is right.
+    relative_error : float
+        Smallest error over all ε, relative to the size of the derivatives.
+    order : float
+        Slope of log(error) against log(ε): 2 when right, about 0 when wrong; NaN where the
+        central difference is exact up to rounding, as for a quadratic loss.
+    eps, errors : arrays
+        The ε tried, and the error of the central difference for each.
+    """
+
+    ok: bool
+    relative_error: float
+    order: float
+    eps: np.ndarray
+    errors: np.ndarray
+
+    def __repr__(self):
+        verdict = "gradient right" if self.ok else "GRADIENT WRONG"
+        order = "exact up to rounding" if np.isnan(self.order) else f"order {self.order:.2f}"
+        return f"{verdict}: relative error {self.relative_error:.1e}, {order}"
+
+
+def gradient_test(loss, x, seed=0):
+    """Compare Δxᵀ∇L with central differences along a random direction Δx, eq. 31::
+
+        (L(x + ε Δx) - L(x - ε Δx)) / 2ε  =  Δxᵀ∇L + O(ε²)
+
+    One difference can agree by luck or fail by rounding. The order cannot: the error of a right
+    gradient falls by 4 each time ε is halved, until rounding takes over.
+
+    Parameters
+    ----------
+    loss : loss
+        See :mod:`soo_lib.losses`; ``fun`` and ``jac`` are used.
+    x : (n,) array
+        Where to test. Away from kinks: a ReLU whose input is exactly 0, as behind dead units
+        with zero biases, has no derivative there, and the test says so.
+    seed : int
+        For the direction.
+
+    Returns
+    -------
+    GradientTest
+    """
+    x = as_vector(x, loss.n_params)
+    if not np.isfinite(x).all():
+        raise ValueError("x must be finite; got NaN or infinite values")
+    d = np.random.default_rng(seed).normal(size=x.shape)
+    d *= max(1.0, np.linalg.norm(x)) / np.linalg.norm(d)
+    f, g = loss.fun(x), as_vector(loss.jac(x), len(x), "loss.jac(x)")
+    slope = d @ g
+
+    eps = 2.0 ** -np.arange(2, 26)
+    values = np.array([(loss.fun(x + e * d), loss.fun(x - e * d)) for e in eps])
+    errors = np.abs((values[:, 0] - values[:, 1]) / (2 * eps) - slope)
+    # Close to a minimum the slope itself says little: the loss's variation then sets the scale.
+    variation = np.abs(values - f).max()
+    scale = max(abs(slope), np.linalg.norm(g) * np.linalg.norm(d) / np.sqrt(len(x)))
+    relative = float(errors.min() / max(scale, 1e-3 * variation, np.finfo(float).tiny))
+
+    # The order, where ε is small enough for the leading term and large enough for rounding,
+    # which leaves about u/ε in the difference: the five smallest ε well clear of that.
+    u = np.finfo(getattr(loss, "dtype", float)).eps
+    clear = np.flatnonzero(errors > 30 * u * np.abs(values).max(axis=1) / eps)[-5:]
+    order = np.nan
+    if len(clear) >= 3:
+        order = float(np.polyfit(np.log(eps[clear]), np.log(errors[clear]), 1)[0])
+    # A central difference can be as good as u^(2/3); where kinks (ReLU) hide the order, that
+    # good an agreement is proof enough.
+    ok = relative < 10 * u ** (2 / 3) or (relative < u ** (1 / 3) and not order < 1.5)
+    return GradientTest(bool(ok), relative, order, eps, errors)

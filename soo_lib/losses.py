@@ -1,0 +1,280 @@
+"""Losses: the functions that the book minimises (paper, eqs 6 and 15-18).
+
+A *loss* is any object with scipy's names on a flat vector ``x``::
+
+    fun(x) -> float              jac(x) -> (n,)             fun_and_jac(x) -> (float, (n,))
+    hess(x) -> (n, n)            hessp(x, p) -> (n,)        n_params
+
+A loss over data also has ``n_samples`` and ``subset(rows)``: the same loss on those rows.
+Batches, penalties and recorders are losses around a loss, so each goes with every solver.
+"""
+
+import operator
+
+import numpy as np
+from scipy.linalg import eigvalsh
+from scipy.optimize import linprog
+from scipy.special import expit
+
+
+class Loss:
+    """What follows from ``fun`` and ``jac``; a loss overrides whatever it can do faster."""
+
+    def fun_and_jac(self, x):
+        return self.fun(x), self.jac(x)
+
+    def hessp(self, x, p):
+        return self.hess(x) @ as_vector(p, self.n_params, "p")
+
+    def why_no_minimum(self, x):
+        """A reason in words why the loss has no minimum for a solver to find, or ``""``.
+
+        Asked once, at the point ``x`` where a solver stops.
+        """
+        return ""
+
+
+class Rosenbrock(Loss):
+    """Rosenbrock's valley, (a - x)² + b (y - x²)², with its minimum 0 at (a, a²).
+
+    Parameters
+    ----------
+    a, b : float
+        Place of the minimum, and steepness of the valley's walls.
+
+    Notes
+    -----
+    Paper, eq. 6, where a = 1 and b = 50 (figures 1 and 2).
+    """
+
+    n_params = 2
+
+    def __init__(self, a=1.0, b=50.0):
+        self.a = as_number(a, "a")
+        self.b = as_number(b, "b")
+
+    def fun(self, x):
+        x, y = as_vector(x, 2)
+        return float((self.a - x) ** 2 + self.b * (y - x * x) ** 2)
+
+    def jac(self, x):
+        x, y = as_vector(x, 2)
+        r = y - x * x
+        return np.array([-2 * (self.a - x) - 4 * self.b * x * r, 2 * self.b * r])
+
+    def hess(self, x):
+        x, y = as_vector(x, 2)
+        return np.array(
+            [[2 - 4 * self.b * (y - 3 * x * x), -4 * self.b * x], [-4 * self.b * x, 2 * self.b]]
+        )
+
+
+class L2(Loss):
+    """The penalty ½·l2·‖x‖² as a loss of its own, which other losses add to theirs.
+
+    Parameters
+    ----------
+    n_params : int
+        Length of ``x``.
+    l2 : float
+        Weight of the penalty, >= 0.
+    mask : (n_params,) array of 0 and 1, optional
+        Which parameters are penalised; all of them unless told.
+    """
+
+    def __init__(self, n_params, l2, mask=None):
+        self.n_params = as_count(n_params, "n_params")
+        self.l2 = as_number(l2, "l2", minimum=0)
+        mask = np.ones(n_params) if mask is None else as_vector(mask, n_params, "mask")
+        self.weights = self.l2 * mask
+
+    def fun(self, x):
+        x = as_vector(x, self.n_params)
+        return 0.5 * float(np.dot(self.weights * x, x)) if self.l2 else 0.0
+
+    def jac(self, x):
+        return self.weights * as_vector(x, self.n_params)
+
+    def hess(self, x):
+        as_vector(x, self.n_params)
+        return np.diag(self.weights)
+
+    def hessp(self, x, p):
+        as_vector(x, self.n_params)
+        return self.weights * as_vector(p, self.n_params, "p")
+
+
+class Logistic(Loss):
+    """Mean logistic loss of a linear model, -mean(y log ŷ + (1 - y) log(1 - ŷ)), ŷ = σ(X x).
+
+    Parameters
+    ----------
+    X : (m, n) array
+        Rows are samples. No intercept is added: give a column of ones if you want one.
+    y : (m,) array
+        Labels, 0 or 1, both present.
+    l2 : float
+        Adds ½·l2·‖x‖².
+
+    Notes
+    -----
+    Paper, eqs 15-18, with the brackets that eqs 15 and 18 lack.
+    """
+
+    def __init__(self, X, y, l2=0.0):
+        X, y = as_data(X, y)
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError(f"y must hold 0 and 1 only; got the values {_some(np.unique(y))}")
+        if len(np.unique(y)) < 2:
+            raise ValueError(f"y must hold both classes; got only {y[0]:g}, {len(y)} times")
+        self._set(X, y, L2(X.shape[1], l2))
+
+    def _set(self, X, y, penalty):
+        self.X, self.y, self.penalty = X, y, penalty
+        self.n_samples, self.n_params = X.shape
+
+    def subset(self, rows):
+        """The same loss on some rows; one class alone is fine there."""
+        part = object.__new__(Logistic)
+        part._set(*take(self.X, self.y, rows), self.penalty)
+        return part
+
+    def fun(self, x):
+        return self._value(self._z(x)) + self.penalty.fun(x)
+
+    def jac(self, x):
+        return self._gradient(self._z(x)) + self.penalty.jac(x)
+
+    def fun_and_jac(self, x):
+        z = self._z(x)
+        return self._value(z) + self.penalty.fun(x), self._gradient(z) + self.penalty.jac(x)
+
+    def hess(self, x):
+        w = self._curvature(self._z(x))
+        return self.X.T @ (w[:, None] * self.X) / self.n_samples + self.penalty.hess(x)  # eq. 18
+
+    def hessp(self, x, p):
+        w, p = self._curvature(self._z(x)), as_vector(p, self.n_params, "p")
+        return self.X.T @ (w * (self.X @ p)) / self.n_samples + self.penalty.hessp(x, p)
+
+    def predict(self, x, X):
+        """Labels 0 or 1 for the rows of ``X``."""
+        X = as_table(X, self.n_params)
+        return (X @ as_vector(x, self.n_params) > 0).astype(int)
+
+    def why_no_minimum(self, x):
+        # Without a penalty the loss falls for ever along any d whose signed margins are all >= 0
+        # and not all 0. Either x is such a d, or a linear programme looks for one. On large data
+        # that takes long, so there it must be suggested by a nearly singular Hessian.
+        if self.penalty.l2:
+            return ""
+        signed = (2 * self.y - 1)[:, None] * self.X
+        if not (signed @ x).min() > 0:
+            if signed.size > 100_000:
+                eigenvalues = eigvalsh(self.hess(x))
+                if eigenvalues[0] > 1e-5 * eigenvalues[-1]:
+                    return ""
+            m = self.n_samples
+            best = linprog(
+                -signed.sum(axis=0),
+                A_ub=np.vstack([-signed, signed]),
+                b_ub=np.r_[np.zeros(m), np.ones(m)],
+                bounds=(None, None),
+            )
+            if best.status != 0 or -best.fun < 0.5:  # a ray would reach 1
+                return ""
+        return (
+            "the two classes can be separated, so the logistic loss falls for ever and has no "
+            "minimum; add a penalty (l2 > 0)"
+        )
+
+    def _z(self, x):
+        return self.X @ as_vector(x, self.n_params)
+
+    def _value(self, z):
+        return float(np.mean(np.logaddexp(0, z) - self.y * z))  # eq. 15, safe for any z
+
+    def _gradient(self, z):
+        return self.X.T @ (expit(z) - self.y) / self.n_samples  # eqs 16-17
+
+    @staticmethod
+    def _curvature(z):
+        h = expit(z)
+        return h * (1 - h)
+
+
+# What comes in from outside is checked in one way, with an error that says what to mend.
+
+
+def as_number(value, name, minimum=-np.inf, above=False):
+    """``value`` as a finite float, at least (``above``: greater than) ``minimum``."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number) or number < minimum or (above and number == minimum):
+        bound = "" if minimum == -np.inf else f" {'>' if above else '>='} {minimum:g}"
+        raise ValueError(f"{name} must be a finite number{bound}; got {value!r}")
+    return number
+
+
+def as_count(value, name, minimum=1, maximum=None):
+    """``value`` as a whole number from ``minimum`` to ``maximum``."""
+    try:
+        count = None if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or count < minimum or (maximum is not None and count > maximum):
+        upper = "" if maximum is None else f" and <= {maximum}"
+        raise ValueError(f"{name} must be a whole number >= {minimum}{upper}; got {value!r}")
+    return count
+
+
+def as_vector(x, n_params, name="x"):
+    """``x`` as a float64 vector of the right length."""
+    try:
+        x = np.asarray(x)
+        if np.iscomplexobj(x):
+            raise ValueError("complex numbers")
+        x = x.astype(float, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a vector of real numbers; {error}; got {x!r}") from error
+    if x.shape != (n_params,):
+        raise ValueError(f"{name} must have shape ({n_params},); got {x.shape}")
+    return x
+
+
+def as_table(X, n=None, dtype=None):
+    """``X`` as a contiguous, finite, real (m, n) array."""
+    try:
+        if np.iscomplexobj(X):
+            raise ValueError("complex numbers")
+        with np.errstate(over="ignore"):  # too large for float32 is infinite, and refused below
+            X = np.ascontiguousarray(X, dtype=dtype or float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"X must be an array of real numbers; {error}") from error
+    if X.ndim != 2 or X.size == 0 or n not in (None, X.shape[1]):
+        raise ValueError(f"X must have shape (m, {n or 'n'}) with m, n >= 1; got {X.shape}")
+    if not np.isfinite(X).all():
+        raise ValueError(f"X must be finite; got {np.sum(~np.isfinite(X))} NaN or infinite values")
+    return X
+
+
+def as_data(X, y, n=None, dtype=None):
+    """Samples ``X`` (m, n) and labels ``y`` (m,), checked."""
+    X = as_table(X, n, dtype)
+    y = as_vector(y, len(X), "y")
+    if not np.isfinite(y).all():
+        raise ValueError(f"y must be finite; got {np.sum(~np.isfinite(y))} NaN or infinite labels")
+    return X, y
+
+
+def take(X, y, rows):
+    """Some rows of the data."""
+    if not len(X[rows]):
+        raise ValueError("rows must choose at least one row; got none")
+    return X[rows], y[rows]
+
+
+def _some(values):
+    return ", ".join(f"{v:g}" for v in values[:5]) + (", ..." if len(values) > 5 else "")

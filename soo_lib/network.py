@@ -1,0 +1,321 @@
+"""A fully connected network and its loss: algorithms 1 and 2 (paper, eqs 19-27, appendix A).
+
+Rows are samples, so a layer reads Z = X W + b with W of shape (n_in, n_out): the paper's
+eq. 19 transposed. The parameters of all layers lie in one flat vector ``x``.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from .losses import L2, Loss, as_count, as_data, as_table, as_vector, take
+
+BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
+MAX_BYTES = 2e9  # no matrix of second derivatives may be larger
+STRIPS = 16  # a sum over all rows is a sum of at most so many, whatever the number of threads
+
+_blas = ThreadpoolController()
+
+
+class Activation(NamedTuple):
+    """σ, which overwrites Z with σ(Z), and its derivatives as functions of a = σ(z)."""
+
+    value: object
+    first: object
+    second: object
+
+
+def _sigmoid(Z):
+    # 1 / (1 + exp(-z)); exp overflows to inf for z << 0, which gives the right 0
+    np.negative(Z, out=Z)
+    np.exp(Z, out=Z)
+    Z += 1
+    np.reciprocal(Z, out=Z)
+
+
+ACTIVATIONS = {
+    "sigmoid": Activation(_sigmoid, lambda a: a * (1 - a), lambda a: a * (1 - a) * (1 - 2 * a)),
+    "tanh": Activation(
+        lambda Z: np.tanh(Z, out=Z), lambda a: 1 - a * a, lambda a: -2 * a * (1 - a * a)
+    ),
+    "relu": Activation(lambda Z: np.maximum(Z, 0, out=Z), lambda a: a > 0, np.zeros_like),
+    "linear": Activation(lambda Z: Z, np.ones_like, np.zeros_like),
+}
+
+
+class Network:
+    """A multilayer perceptron with softmax and cross-entropy on top.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Width of the input, of each hidden layer and of the output (the number of classes, >= 2).
+    activation : {"sigmoid", "tanh", "relu", "linear"}
+        σ of the hidden layers, eq. 20.
+
+    Attributes
+    ----------
+    n_params : int
+        Length of the flat parameter vector ``x``.
+    layer_slices : list of slice
+        Where layer l's weights (row-major), then its biases, lie inside ``x``.
+    """
+
+    def __init__(self, sizes, activation="sigmoid"):
+        listed = np.iterable(sizes) and not isinstance(sizes, str)
+        self.sizes = [as_count(n, f"sizes[{i}]") for i, n in enumerate(sizes if listed else [])]
+        if len(self.sizes) < 2 or self.sizes[-1] < 2:
+            raise ValueError(
+                f"sizes must name an input width and at least 2 classes, as [784, 300, 10]; "
+                f"got {sizes!r}"
+            )
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}"
+            )
+        self.activation = activation
+        ends = np.cumsum([0] + [(i + 1) * o for i, o in self.shapes]).tolist()
+        self.layer_slices = [slice(*pair) for pair in pairwise(ends)]
+        self.n_params = ends[-1]
+
+    def __repr__(self):
+        return f"Network({self.sizes}, activation={self.activation!r})"
+
+    @property
+    def shapes(self):
+        """(n_in, n_out) of each layer."""
+        return list(pairwise(self.sizes))
+
+    def unpack(self, x):
+        """``x`` as a list of (W, b) a layer: views, so that writing to them writes to ``x``."""
+        x = np.asarray(x)
+        if x.shape != (self.n_params,):
+            raise ValueError(f"x must have shape ({self.n_params},); got {x.shape}")
+        layers = []
+        for (n_in, n_out), part in zip(self.shapes, self.layer_slices, strict=True):
+            flat = x[part]
+            layers.append((flat[: n_in * n_out].reshape(n_in, n_out), flat[n_in * n_out :]))
+        return layers
+
+    def pack(self, layers):
+        """The flat vector ``x`` of a list of (W, b)."""
+        got = [(np.shape(W), np.shape(b)) for W, b in layers]
+        need = [(shape, shape[1:]) for shape in self.shapes]
+        if got != need:
+            raise ValueError(f"layers must have the shapes (W, b) {need}; got {got}")
+        return np.concatenate([np.ravel(part) for layer in layers for part in layer]).astype(float)
+
+    def init(self, seed, scale="fan_in"):
+        """A random start: normal weights, biases 0.
+
+        Parameters
+        ----------
+        seed : int
+            For ``numpy.random.default_rng``.
+        scale : {"fan_in", "unit"}
+            Variance 1/n_in, which keeps Z of order one; or 1, as in the paper's experiments.
+        """
+        if scale not in ("fan_in", "unit"):
+            raise ValueError(f"scale must be 'fan_in' or 'unit'; got {scale!r}")
+        rng = np.random.default_rng(seed)
+        x = np.zeros(self.n_params)
+        for W, _ in self.unpack(x):
+            W[:] = rng.normal(size=W.shape) / (np.sqrt(len(W)) if scale == "fan_in" else 1)
+        return x
+
+    def forward(self, layers, X):
+        """Algorithm 1 up to the softmax: [X, σ(Z) of each hidden layer, Z of the last]."""
+        sigma = ACTIVATIONS[self.activation].value
+        A = [X]
+        for W, b in layers:
+            Z = A[-1] @ W
+            Z += b  # eq. 19
+            A.append(Z)
+            if len(A) < len(self.sizes):
+                sigma(Z)  # eq. 20, in place
+        return A
+
+    def backward(self, layers, A, D, gradient):
+        """Algorithm 2: adds ∂L/∂W and ∂L/∂b of every layer to ``gradient``, a list of (W, b).
+
+        ``A`` comes from :meth:`forward`, ``D`` is ∂L/∂Z of the last layer.
+        """
+        slope = ACTIVATIONS[self.activation].first
+        for layer in reversed(range(len(layers))):
+            dW, db = gradient[layer]
+            dW += A[layer].T @ D  # eq. 24
+            db += D.sum(axis=0)  # eq. 25
+            if layer:
+                D = D @ layers[layer][0].T  # eq. 26
+                D *= slope(A[layer])  # eq. 27
+
+    def backward_tangent(self, layers, tangents, X, y, product):
+        """The derivative of :meth:`backward`'s gradient along ``tangents``: Pearlmutter's R.
+
+        Every line of algorithms 1 and 2 is differentiated, R(·) = d/dε at W + εV, b + εc, which
+        adds the product of the exact Hessian with the tangent to ``product``.
+        """
+        _, first, second = ACTIVATIONS[self.activation]
+        A, RA, RZ = self.forward(layers, X), [None], []
+        for layer, ((W, _), (V, c)) in enumerate(zip(layers, tangents, strict=True)):
+            R = A[layer] @ V
+            R += c
+            if layer:  # the input does not move
+                R += RA[layer] @ W
+            RZ.append(R)
+            RA.append(first(A[layer + 1]) * R if layer + 1 < len(layers) else None)
+        _, D = cross_entropy(A[-1], y)
+        P = D.copy()
+        P[np.arange(len(y)), y] += 1
+        RD = P * (RZ[-1] - (P * RZ[-1]).sum(axis=1, keepdims=True))  # eq. 83 times R(Z)
+        for layer in reversed(range(len(layers))):
+            (W, _), (V, _), (dW, db) = layers[layer], tangents[layer], product[layer]
+            dW += A[layer].T @ RD
+            db += RD.sum(axis=0)
+            if layer:
+                dW += RA[layer].T @ D
+                a, G = A[layer], D @ W.T
+                RD = first(a) * (RD @ W.T + D @ V.T) + second(a) * RZ[layer - 1] * G
+                D = first(a) * G
+
+    def predict(self, x, X):
+        """The most likely label of each row of ``X``, as (m,) integers."""
+        X = as_table(X, self.sizes[0], getattr(X, "dtype", None) == np.float32 and np.float32)
+        layers = self.unpack(as_vector(x, self.n_params).astype(X.dtype))
+        with np.errstate(over="ignore"):
+            blocks = [self.forward(layers, X[i : i + BLOCK])[-1] for i in range(0, len(X), BLOCK)]
+        return np.concatenate(blocks).argmax(axis=1)
+
+    def loss(self, X, y, l2=0.0, penalize_bias=False, dtype=np.float64):
+        """The mean cross-entropy on ``X``, ``y`` as a loss of ``x``; see :class:`NetworkLoss`."""
+        X, y = as_data(X, y, self.sizes[0], _real(dtype))
+        wrong = y[(y != np.floor(y)) | (y < 0) | (y >= self.sizes[-1])]
+        if len(wrong):
+            raise ValueError(
+                f"y must hold whole numbers from 0 to {self.sizes[-1] - 1}; got {wrong[0]:g}"
+            )
+        mask = np.ones(self.n_params)
+        if not penalize_bias:
+            for _, b in self.unpack(mask):
+                b[:] = 0
+        return NetworkLoss(self, X, y.astype(np.intp), L2(self.n_params, l2, mask))
+
+
+class NetworkLoss(Loss):
+    """Mean cross-entropy of a network's softmax, plus ½·l2·‖w‖² (eqs 21-27 and 35).
+
+    Made by :meth:`Network.loss`. With float32 data the layers work in float32; sums over
+    samples, and every vector that a solver sees, are float64.
+    """
+
+    def __init__(self, net, X, y, penalty):
+        self.net, self.X, self.y, self.penalty = net, X, y, penalty
+        self.n_samples, self.n_params, self.dtype = len(X), net.n_params, X.dtype
+
+    def subset(self, rows):
+        """The same loss on some rows."""
+        return NetworkLoss(self.net, *take(self.X, self.y, rows), self.penalty)
+
+    def fun(self, x):
+        layers = self.layers(x)
+
+        def kernel(X, y, _):
+            return cross_entropy(self.net.forward(layers, X)[-1], y)[0]
+
+        return self.average(kernel)[0] + self.penalty.fun(x)
+
+    def jac(self, x):
+        return self.fun_and_jac(x)[1]
+
+    def fun_and_jac(self, x):
+        layers = self.layers(x)
+
+        def kernel(X, y, gradient):
+            A = self.net.forward(layers, X)
+            loss, D = cross_entropy(A[-1], y)
+            self.net.backward(layers, A, D, self.net.unpack(gradient))
+            return loss
+
+        f, g = self.average(kernel, self.n_params)
+        return f + self.penalty.fun(x), g + self.penalty.jac(x)
+
+    def hessp(self, x, p):
+        layers, tangents = self.layers(x), self.layers(p, "p")
+
+        def kernel(X, y, product):
+            self.net.backward_tangent(layers, tangents, X, y, self.net.unpack(product))
+            return 0.0
+
+        return self.average(kernel, self.n_params)[1] + self.penalty.hessp(x, p)
+
+    def hess(self, x):
+        """All second derivatives, between layers too: n products, for small networks."""
+        check_memory(self.n_params, "the Hessian")
+        H = np.stack([self.hessp(x, p) for p in np.eye(self.n_params)])
+        return 0.5 * (H + H.T)  # equal up to rounding; exactly so for eigensolvers
+
+    def layers(self, x, name="x"):
+        """``x`` as (W, b) a layer, in the precision that the layers work in."""
+        return self.net.unpack(as_vector(x, self.n_params, name).astype(self.dtype))
+
+    def average(self, kernel, size=0):
+        """Means over the samples of what ``kernel`` finds in each block of rows.
+
+        ``kernel(X, y, total)`` adds a block's part to ``total``, a vector of length ``size``, and
+        returns the block's loss. Strips of whole blocks are summed side by side, one BLAS thread
+        each. The strips are the same, and are added in the same order, for any number of threads.
+        """
+
+        def run(strip):
+            f, total = 0.0, np.zeros(size, self.dtype)
+            with np.errstate(over="ignore", invalid="ignore"):  # exp(-z) in _sigmoid; inf weights
+                for i in strip:
+                    f += kernel(self.X[i : i + rows], self.y[i : i + rows], total)
+            return f, total
+
+        rows = max(BLOCK // 4, min(BLOCK, -(-self.n_samples // 4)))  # at least 4 blocks to share
+        blocks = range(0, self.n_samples, rows)
+        strips = [strip for strip in np.array_split(blocks, STRIPS) if len(strip)]
+        threads = max((lib["num_threads"] for lib in _blas.info()), default=1)
+        worth_it = self.n_samples * self.n_params > 1e7  # a thread costs some 0.1 ms
+        loss, mean = 0.0, np.zeros(size)
+        with _blas.limit(limits=1), ThreadPoolExecutor(threads) as pool:
+            for f, total in (pool.map if worth_it and threads > 1 else map)(run, strips):
+                loss += f
+                mean += total
+        return loss / self.n_samples, mean / self.n_samples
+
+
+def cross_entropy(Z, y):
+    """Summed cross-entropy of softmax(Z) (eq. 21), and its derivative softmax(Z) - Y (eq. 35).
+
+    Shifting each row by its maximum keeps both exact for logits of any size. ``Z`` is
+    overwritten by the derivative.
+    """
+    rows = np.arange(len(Z))
+    Z -= Z.max(axis=1, keepdims=True)
+    chosen = Z[rows, y]
+    np.exp(Z, out=Z)
+    total = Z.sum(axis=1, keepdims=True)
+    Z /= total
+    Z[rows, y] -= 1
+    return float((np.log(total[:, 0]) - chosen).sum(dtype=float)), Z
+
+
+def check_memory(n, what, advice="loss.hessp multiplies with it without forming it"):
+    """Refuse an n x n matrix over the budget before a byte of it is allocated."""
+    if 8 * n * n > MAX_BYTES:
+        raise MemoryError(
+            f"{what} is {n:,} x {n:,}: {8e-9 * n * n:,.1f} GB, over the budget of "
+            f"{MAX_BYTES / 1e9:g} GB; {advice}"
+        )
+
+
+def _real(dtype):
+    for known in (np.float32, np.float64):
+        if dtype in (known, known.__name__, np.dtype(known)):
+            return known
+    raise ValueError(f"dtype must be float32 or float64; got {getattr(dtype, '__name__', dtype)!r}")

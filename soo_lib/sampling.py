@@ -1,0 +1,134 @@
+"""Batches, and the loss as a mean over batches (paper, section 3.3 and eq. 28)."""
+
+import numpy as np
+
+from .losses import Loss, as_count
+
+
+def partition(m, batch_size, seed=None):
+    """Disjoint batches that cover all rows; the last is ragged if the sizes do not divide.
+
+    Parameters
+    ----------
+    m : int
+        Number of rows.
+    batch_size : int
+        Rows in a batch, from 1 to m.
+    seed : int, optional
+        Shuffles the rows first; without it the batches are contiguous, as in the paper.
+
+    Returns
+    -------
+    list of integer arrays
+    """
+    m = as_count(m, "m")
+    size = as_count(batch_size, "batch_size", maximum=m)
+    rows = np.arange(m) if seed is None else np.random.default_rng(seed).permutation(m)
+    return [rows[i : i + size] for i in range(0, m, size)]
+
+
+def draw(m, batch_size, n_batches, seed=0):
+    """Batches drawn one by one: no row twice in a batch, but batches may overlap.
+
+    Parameters
+    ----------
+    m, batch_size : int
+        As in :func:`partition`.
+    n_batches : int
+        R of eq. 28.
+    seed : int or numpy Generator
+
+    Returns
+    -------
+    list of integer arrays
+    """
+    m = as_count(m, "m")
+    size = as_count(batch_size, "batch_size", maximum=m)
+    rng = np.random.default_rng(seed)
+    count = as_count(n_batches, "n_batches")
+    return [rng.choice(m, size, replace=False) for _ in range(count)]
+
+
+class Batched(Loss):
+    """The mean of a loss over fixed batches, eq. 28.
+
+    Parameters
+    ----------
+    loss : loss over data
+        With ``subset(rows)``.
+    batches : list of integer arrays
+        From :func:`partition` or :func:`draw`.
+    weights : {None, "rows"}
+        Every batch alike, as eq. 28 is printed; or each by its number of rows, which gives the
+        full loss for any partition, ragged or not.
+    """
+
+    def __init__(self, loss, batches, weights=None):
+        if weights not in (None, "rows"):
+            raise ValueError(f"weights must be None or 'rows'; got {weights!r}")
+        if not len(batches) or not all(len(rows) for rows in batches):
+            raise ValueError("batches must be a list of at least one batch, none of them empty")
+        self.loss, self.n_params, self.n_samples = loss, loss.n_params, loss.n_samples
+        self.dtype = getattr(loss, "dtype", float)
+        self.parts = [loss.subset(rows) for rows in batches]
+        sizes = np.array([len(rows) if weights == "rows" else 1 for rows in batches])
+        self.weights = sizes / sizes.sum()
+
+    def fun(self, x):
+        return self._mean(part.fun(x) for part in self.parts)
+
+    def jac(self, x):
+        return self._mean(part.jac(x) for part in self.parts)
+
+    def fun_and_jac(self, x):
+        values, gradients = zip(*(part.fun_and_jac(x) for part in self.parts), strict=True)
+        return self._mean(values), self._mean(gradients)
+
+    def hess(self, x):
+        return self._mean(part.hess(x) for part in self.parts)
+
+    def hessp(self, x, p):
+        return self._mean(part.hessp(x, p) for part in self.parts)
+
+    def why_no_minimum(self, x):
+        return self.loss.why_no_minimum(x)
+
+    def _mean(self, values):
+        return sum(w * value for w, value in zip(self.weights, values, strict=True))
+
+
+class Reshuffled(Loss):
+    """Eq. 28 with new batches at every evaluation: what breaks L-BFGS and NLCG.
+
+    A value and a gradient asked for together share a draw; asked for one by one, they do not.
+
+    Parameters
+    ----------
+    loss : loss over data
+    batch_size, n_batches, seed
+        As for :func:`draw`.
+    """
+
+    def __init__(self, loss, batch_size, n_batches, seed=0):
+        draw(loss.n_samples, batch_size, n_batches)  # complain now, not at the first evaluation
+        self.loss, self.n_params, self.n_samples = loss, loss.n_params, loss.n_samples
+        self.batch_size, self.n_batches = batch_size, n_batches
+        self.rng = np.random.default_rng(seed)
+
+    def fun(self, x):
+        return self._fresh().fun(x)
+
+    def jac(self, x):
+        return self._fresh().jac(x)
+
+    def fun_and_jac(self, x):
+        return self._fresh().fun_and_jac(x)
+
+    def hess(self, x):
+        return self._fresh().hess(x)
+
+    def hessp(self, x, p):
+        return self._fresh().hessp(x, p)
+
+    def _fresh(self):
+        return Batched(self.loss, draw(self.n_samples, self.batch_size, self.n_batches, self.rng))

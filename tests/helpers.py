@@ -1,0 +1,117 @@
+"""Small losses and checks that several test files use."""
+
+import re
+
+import numpy as np
+import pytest
+
+from soo_lib.losses import Logistic, Loss
+
+
+class Quadratic(Loss):
+    """½ xᵀAx - bᵀx + c, with its minimum at A⁻¹b."""
+
+    def __init__(self, n=5, condition=50.0, seed=0, c=0.0):
+        rng = np.random.default_rng(seed)
+        Q = np.linalg.qr(rng.normal(size=(n, n)))[0]
+        self.eigenvalues = np.geomspace(1, condition, n)
+        self.A = Q @ np.diag(self.eigenvalues) @ Q.T
+        self.A = (self.A + self.A.T) / 2
+        self.b, self.c, self.n_params = rng.normal(size=n), c, n
+        self.minimum = np.linalg.solve(self.A, self.b)
+
+    def fun(self, x):
+        return float(0.5 * x @ self.A @ x - self.b @ x + self.c)
+
+    def jac(self, x):
+        return self.A @ x - self.b
+
+    def hess(self, x):
+        return self.A.copy()
+
+
+class Barrier(Loss):
+    """x - log x, with its minimum at 1; not a number where x <= 0."""
+
+    n_params = 1
+
+    def fun(self, x):
+        return float((x - np.log(x))[0])
+
+    def jac(self, x):
+        return 1 - 1 / x
+
+    def hess(self, x):
+        return np.diag(1 / x**2)
+
+
+class Watched(Loss):
+    """Counts the calls to a loss, and keeps every value that it gave, without the recorder."""
+
+    def __init__(self, loss):
+        self.loss, self.n_params = loss, loss.n_params
+        self.nfev = self.njev = self.nhev = self.nhessp = 0
+        self.values = []
+
+    @property
+    def counts(self):
+        return self.nfev, self.njev, self.nhev, self.nhessp
+
+    def fun(self, x):
+        self.nfev += 1
+        self.values.append(self.loss.fun(x))
+        return self.values[-1]
+
+    def jac(self, x):
+        self.njev += 1
+        return self.loss.jac(x)
+
+    def fun_and_jac(self, x):
+        return self.fun(x), self.jac(x)
+
+    def hess(self, x):
+        self.nhev += 1
+        return self.loss.hess(x)
+
+    def hessp(self, x, p):
+        self.nhessp += 1
+        return self.loss.hessp(x, p)
+
+    def why_no_minimum(self, x):
+        return self.loss.why_no_minimum(x)
+
+
+class WrongSign(Loss):
+    """A loss whose gradient points downhill: the commonest mistake of all."""
+
+    def __init__(self, loss):
+        self.loss, self.n_params = loss, loss.n_params
+        self.fun, self.hess = loss.fun, loss.hess
+
+    def jac(self, x):
+        return -self.loss.jac(x)
+
+
+def overlapping(m=60, n=3, l2=0.0, seed=0):
+    """Logistic regression with an intercept column, on classes that overlap."""
+    rng = np.random.default_rng(seed)
+    X = np.c_[np.ones(m), rng.normal(size=(m, n - 1))]
+    y = (X @ rng.normal(size=n) + 1.5 * rng.normal(size=m) > 0).astype(int)
+    return Logistic(X, y, l2=l2)
+
+
+def slope(f, x, d, size=1e-3):
+    """d/dt f(x + t d) at t = 0: a polynomial fitted by least squares through nine steps."""
+    t = np.linspace(-1, 1, 9)
+    values = np.array([f(x + size * u * d) for u in t])
+    return np.polyfit(t, values, 5)[-2] / size
+
+
+def complains(call, name, *got):
+    """``call`` raises a ValueError that says what ``name`` must be, and each of ``got``."""
+    with pytest.raises(ValueError) as caught:
+        call()
+    message = str(caught.value)
+    assert re.search(rf"(^|\W){re.escape(name)}(?!\w).* must ", message), message
+    for part in got:
+        assert str(part) in message, message

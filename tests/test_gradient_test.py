@@ -1,0 +1,164 @@
+"""The gradient test (eq. 31): it passes right gradients, and fails wrong ones."""
+
+import numpy as np
+import pytest
+from helpers import Quadratic, complains, overlapping
+
+from soo_lib.gradient_test import gradient_test
+from soo_lib.losses import Loss, Rosenbrock
+from soo_lib.network import Network
+from soo_lib.sampling import Batched, Reshuffled, partition
+from soo_lib.solvers import minimize
+
+
+def network(activation="sigmoid", dtype=np.float64, m=60):
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(m, 4)), rng.integers(0, 3, m)
+    net = Network([4, 5, 3], activation)
+    return net.loss(X, y, l2=0.1, dtype=dtype), net.init(0)
+
+
+class Altered(Loss):
+    """A loss with a fault put into its gradient."""
+
+    def __init__(self, loss, fault):
+        self.loss, self.fault, self.n_params = loss, fault, loss.n_params
+        self.fun, self.dtype = loss.fun, getattr(loss, "dtype", np.dtype(float))
+
+    def jac(self, x):
+        g = self.loss.jac(x).copy()
+        return self.fault(g, x)
+
+
+def one_entry(g, x):
+    g[0] += 1e-3 * np.abs(g).max()
+    return g
+
+
+def swapped(g, x):
+    g[[0, -1]] = g[[-1, 0]]
+    return g
+
+
+FAULTS = {
+    "sign": lambda g, x: -g,
+    "twice": lambda g, x: 2 * g,
+    "sum in place of a mean": lambda g, x: 60 * g,
+    "penalty left out": lambda g, x: g - 0.1 * x,
+    "a thousandth in one entry": one_entry,
+    "two entries swapped": swapped,
+    "off by 1e-5": lambda g, x: (1 + 1e-5) * g,
+    "zero": lambda g, x: 0 * g,
+    "not a number": lambda g, x: g * np.nan,
+}
+LOSSES = {
+    "rosenbrock": (Rosenbrock(), np.array([-1.2, 1.0])),
+    "logistic": (overlapping(l2=0.1), np.array([0.5, -1.0, 2.0])),
+    "quadratic": (Quadratic(), np.arange(5.0)),
+    "sigmoid": network(),
+    "tanh": network("tanh"),
+    "relu": network("relu"),
+}
+every_loss = pytest.mark.parametrize("loss, x", LOSSES.values(), ids=LOSSES.keys())
+
+
+@every_loss
+def test_a_right_gradient_passes(loss, x):
+    for seed in range(20):
+        result = gradient_test(loss, x, seed=seed)
+        assert result.ok and result.relative_error < 1e-8, result
+        assert repr(result).startswith("gradient right") and "\n" not in repr(result)
+
+
+@every_loss
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_a_wrong_gradient_fails(loss, x, fault):
+    for seed in range(5):
+        result = gradient_test(Altered(loss, fault), x, seed=seed)
+        assert not result.ok, result
+        assert repr(result).startswith("GRADIENT WRONG") and "\n" not in repr(result)
+
+
+@pytest.mark.parametrize("name", ["rosenbrock", "logistic", "sigmoid", "tanh"])
+def test_the_order_is_2_when_right_and_0_when_wrong(name):
+    loss, x = LOSSES[name]
+    for seed in range(5):
+        assert gradient_test(loss, x, seed=seed).order == pytest.approx(2, abs=0.1)
+        wrong = gradient_test(Altered(loss, FAULTS["twice"]), x, seed=seed)
+        assert wrong.order == pytest.approx(0, abs=0.1)
+
+
+def test_a_quadratic_has_no_order():
+    result = gradient_test(Quadratic(), np.arange(5.0))
+    assert np.isnan(result.order) and "exact up to rounding" in repr(result)
+
+
+def test_the_errors_are_those_of_eq_31():
+    """For x³ along Δx = ±|x| the central difference is off by exactly ε²."""
+
+    class Cube(Loss):
+        n_params = 1
+
+        def fun(self, x):
+            return float(x[0] ** 3)
+
+        def jac(self, x):
+            return 3 * x**2
+
+    result = gradient_test(Cube(), np.array([0.5]))
+    assert result.eps.shape == result.errors.shape and (np.diff(result.eps) < 0).all()
+    large = result.eps > 1e-4
+    assert large.sum() > 5
+    np.testing.assert_allclose(result.errors[large], result.eps[large] ** 2, rtol=1e-3)
+    assert result.order == pytest.approx(2, abs=1e-3)
+
+
+def test_near_a_minimum_the_slope_is_no_scale():
+    assert gradient_test(Rosenbrock(), np.ones(2)).ok
+    assert gradient_test(Quadratic(), Quadratic().minimum).ok
+    loss = overlapping()
+    found = minimize(loss, np.zeros(3), gtol=1e-12)
+    assert gradient_test(loss, found.x).ok
+
+
+def test_float32_is_judged_by_its_own_precision():
+    for activation in ("sigmoid", "tanh", "relu"):
+        loss, x = network(activation, np.float32)
+        for seed in range(5):
+            assert gradient_test(loss, x, seed=seed).ok
+            for fault in ("sign", "twice", "penalty left out", "two entries swapped"):
+                assert not gradient_test(Altered(loss, FAULTS[fault]), x, seed=seed).ok, fault
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_batches_pass(dtype):
+    loss, x = network(dtype=dtype)
+    for weights in (None, "rows"):
+        result = gradient_test(Batched(loss, partition(60, 25), weights), x)
+        assert result.ok, result
+
+
+def test_a_loss_that_is_reshuffled_at_every_call_fails():
+    for loss, x in (LOSSES["logistic"], LOSSES["sigmoid"]):
+        for seed in range(5):
+            assert not gradient_test(Reshuffled(loss, 10, 3, seed=seed), x).ok
+
+
+def test_a_seed_gives_one_direction():
+    loss, x = LOSSES["logistic"]
+    first, again, other = (gradient_test(loss, x, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.errors, again.errors)
+    assert not np.array_equal(first.errors, other.errors)
+
+
+def test_bad_x():
+    loss = Rosenbrock()
+    complains(lambda: gradient_test(loss, [1.0, np.nan]), "x", "NaN")
+    complains(lambda: gradient_test(loss, [1.0, np.inf]), "x", "infinite")
+    complains(lambda: gradient_test(loss, [1.0, 2.0, 3.0]), "x", "(3,)", "(2,)")
+    complains(lambda: gradient_test(loss, 1.0), "x", "()", "(2,)")
+
+
+def test_a_gradient_of_a_wrong_length_is_named():
+    longer = Altered(Rosenbrock(), lambda g, x: np.append(g, 0.0))
+    complains(lambda: gradient_test(longer, [0.0, 0.0]), "jac", "(3,)", "(2,)")

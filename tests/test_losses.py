@@ -1,0 +1,337 @@
+"""Losses with closed forms: Rosenbrock, the L2 penalty and logistic regression."""
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from helpers import complains, overlapping, slope
+from scipy.optimize import rosen, rosen_der, rosen_hess
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from soo_lib.gradient_test import gradient_test
+from soo_lib.losses import L2, Logistic, Loss, Rosenbrock
+from soo_lib.solvers import minimize
+
+
+def random(*shape):
+    return np.random.default_rng(0).normal(size=shape)
+
+
+MASK = np.array([1, 1, 0, 1])
+LOSSES = {
+    "rosenbrock": Rosenbrock(),
+    "rosenbrock a=-2 b=3": Rosenbrock(a=-2, b=3),
+    "l2": L2(4, 0.3),
+    "l2 with a mask": L2(4, 0.3, MASK),
+    "logistic": overlapping(n=4),
+    "logistic with l2": overlapping(n=4, l2=0.7),
+    "logistic on some rows": overlapping(n=4, l2=0.7).subset(np.arange(5, 25)),
+}
+every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+
+
+@every_loss
+def test_gradient_test(loss):
+    for seed, x in enumerate(random(3, loss.n_params)):
+        result = gradient_test(loss, x, seed=seed)
+        assert result.ok, result
+
+
+@every_loss
+def test_hessian_is_the_slope_of_the_gradient(loss):
+    for x, d in random(3, 2, loss.n_params):
+        H = loss.hess(x)
+        np.testing.assert_allclose(H, H.T, rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(H @ d, slope(loss.jac, x, d), rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(loss.hessp(x, d), H @ d, rtol=1e-12, atol=1e-13)
+
+
+@every_loss
+def test_value_and_gradient_together_are_the_same_as_one_by_one(loss):
+    x = random(loss.n_params)
+    f, g = loss.fun_and_jac(x)
+    assert isinstance(f, float) and f == loss.fun(x)
+    assert g.dtype == np.float64 and g.shape == (loss.n_params,)
+    np.testing.assert_array_equal(g, loss.jac(x))
+
+
+# ---- Rosenbrock
+
+
+def test_rosenbrock_by_hand():
+    loss = Rosenbrock()  # a = 1, b = 50: figures 1 and 2
+    assert loss.fun([0, 0]) == 1
+    np.testing.assert_array_equal(loss.jac([0, 0]), [-2, 0])
+    np.testing.assert_array_equal(loss.hess([0, 0]), [[2, 0], [0, 100]])
+    np.testing.assert_array_equal(loss.hess([1, 1]), [[402, -200], [-200, 100]])
+    np.testing.assert_array_equal(loss.hessp([1, 1], [1, 2]), [2, 0])
+    valley = Rosenbrock(a=2, b=3)
+    assert valley.fun([2, 4]) == 0 and not valley.jac([2, 4]).any()
+    assert valley.fun([1, 2]) == 1 + 3
+    np.testing.assert_array_equal(valley.jac([1, 2]), [-2 - 12, 6])
+    np.testing.assert_array_equal(valley.hess([1, 2]), [[2 + 12, -12], [-12, 6]])
+
+
+def test_rosenbrock_with_b_100_is_scipys():
+    loss = Rosenbrock(b=100)
+    for x in random(5, 2):
+        assert loss.fun(x) == pytest.approx(rosen(x), rel=1e-13)
+        np.testing.assert_allclose(loss.jac(x), rosen_der(x), rtol=1e-12)
+        np.testing.assert_allclose(loss.hess(x), rosen_hess(x), rtol=1e-12)
+
+
+def test_rosenbrock_against_autograd():
+    def f(x):
+        return (1.5 - x[0]) ** 2 + 7 * (x[1] - x[0] ** 2) ** 2
+
+    loss = Rosenbrock(a=1.5, b=7)
+    for x in random(5, 2):
+        np.testing.assert_allclose(loss.jac(x), autograd.grad(f)(x), rtol=1e-12)
+        np.testing.assert_allclose(loss.hess(x), autograd.hessian(f)(x), rtol=1e-12)
+
+
+# ---- L2
+
+
+def test_l2_by_hand():
+    x, p = np.array([1.0, -2.0, 3.0]), np.array([1.0, 1.0, 2.0])
+    loss = L2(3, 0.5)
+    assert loss.fun(x) == 0.25 * 14
+    np.testing.assert_array_equal(loss.jac(x), 0.5 * x)
+    np.testing.assert_array_equal(loss.hess(x), 0.5 * np.eye(3))
+    masked = L2(3, 0.5, np.array([1, 0, 1]))
+    assert masked.fun(x) == 0.25 * 10
+    np.testing.assert_array_equal(masked.jac(x), [0.5, 0, 1.5])
+    np.testing.assert_array_equal(masked.hessp(x, p), [0.5, 0, 1])
+    assert L2(3, 0).fun(x) == 0 and not L2(3, 0).jac(x).any()
+
+
+# ---- logistic regression
+
+
+def test_logistic_by_hand():
+    X, y = np.array([[1.0, 2.0], [1.0, -1.0], [0.0, 3.0]]), np.array([1, 0, 1])
+    x = np.array([0.3, -0.4])
+    h = 1 / (1 + np.exp(-X @ x))
+    loss, penalized = Logistic(X, y), Logistic(X, y, l2=0.2)
+    value = -np.mean(y * np.log(h) + (1 - y) * np.log(1 - h))
+    assert loss.fun(x) == pytest.approx(value, rel=1e-14)
+    assert penalized.fun(x) == pytest.approx(value + 0.1 * 0.25, rel=1e-14)
+    gradient = X.T @ (h - y) / 3
+    np.testing.assert_allclose(loss.jac(x), gradient, rtol=1e-13)
+    np.testing.assert_allclose(penalized.jac(x), gradient + 0.2 * x, rtol=1e-13)
+    hessian = X.T @ np.diag(h * (1 - h)) @ X / 3
+    np.testing.assert_allclose(loss.hess(x), hessian, rtol=1e-13)
+    np.testing.assert_allclose(penalized.hess(x), hessian + 0.2 * np.eye(2), rtol=1e-13)
+    assert loss.fun(np.zeros(2)) == pytest.approx(np.log(2), rel=1e-15)
+    assert (loss.n_samples, loss.n_params) == (3, 2)
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+def test_logistic_against_autograd(l2):
+    loss = overlapping(n=4, l2=l2)
+    signs = 2.0 * loss.y - 1
+
+    def f(x):
+        return anp.mean(anp.log(1 + anp.exp(-signs * (loss.X @ x)))) + l2 / 2 * anp.sum(x**2)
+
+    for x in random(5, 4):
+        assert loss.fun(x) == pytest.approx(f(x), rel=1e-13)
+        np.testing.assert_allclose(loss.jac(x), autograd.grad(f)(x), rtol=1e-11, atol=1e-14)
+        np.testing.assert_allclose(loss.hess(x), autograd.hessian(f)(x), rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("l2", [1e-3, 0.1])
+def test_minimum_is_scikit_learns(l2):
+    loss = overlapping(m=200, n=4, l2=l2)
+    peer = LogisticRegression(C=1 / (200 * l2), fit_intercept=False, tol=1e-12, max_iter=10_000)
+    peer.fit(loss.X, loss.y)
+    found = minimize(loss, np.zeros(4), gtol=1e-12)
+    assert found.success
+    np.testing.assert_allclose(found.x, peer.coef_[0], rtol=1e-6)
+    np.testing.assert_array_equal(loss.predict(found.x, loss.X), peer.predict(loss.X))
+    assert np.abs(loss.jac(peer.coef_[0])).max() < 1e-7
+
+
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_huge_logits_are_finite(size):
+    """Far from undecided: the loss is 0 for a right row and |z| for a wrong one."""
+    loss = Logistic([[1.0], [1.0], [-1.0], [-1.0]], [1, 1, 0, 1])
+    x = np.array([size])
+    right = np.array([1, 1, 1, 0]) if size > 0 else np.array([0, 0, 0, 1])
+    assert loss.fun(x) == pytest.approx(1e4 * np.mean(1 - right))
+    np.testing.assert_allclose(loss.jac(x), [0.25 if size > 0 else -0.75], rtol=1e-12)
+    np.testing.assert_allclose(loss.hess(x), [[0.0]], atol=1e-300)
+    assert np.isfinite(loss.hessp(x, np.ones(1))).all()
+
+
+def test_subset_is_the_same_loss_on_those_rows():
+    loss = overlapping(l2=0.2)
+    rows, x = np.array([3, 8, 5, 40, 41]), random(3)
+    part = loss.subset(rows)
+    assert part.n_samples == 5 and part.n_params == 3
+    z = loss.X[rows] @ x
+    value = np.mean(np.log1p(np.exp(z)) - loss.y[rows] * z) + 0.1 * x @ x
+    assert part.fun(x) == pytest.approx(value, rel=1e-14)
+    one_class = loss.subset(np.flatnonzero(loss.y == 1))
+    assert np.isfinite(one_class.fun(x))
+
+
+def test_predict():
+    loss = overlapping()
+    x = np.array([0.1, 1.0, -0.5])
+    labels = loss.predict(x, loss.X)
+    np.testing.assert_array_equal(labels, (expit(loss.X @ x) > 0.5).astype(int))
+    assert set(labels) == {0, 1}
+
+
+def test_data_may_be_lists_integers_and_booleans():
+    X, y = [[1, 2], [1, -1], [1, 0]], [True, False, True]
+    assert Logistic(X, y).fun([0.5, 1]) == Logistic(np.array(X, float), [1, 0, 1]).fun([0.5, 1])
+    single = np.array(X, np.float32)
+    assert Logistic(single, y).fun([0.5, 1]) == Logistic(X, y).fun([0.5, 1])
+
+
+def test_a_loss_needs_only_value_gradient_and_hessian():
+    class Cubic(Loss):
+        n_params = 2
+
+        def fun(self, x):
+            return float(np.sum(x**3))
+
+        def jac(self, x):
+            return 3 * x**2
+
+        def hess(self, x):
+            return np.diag(6 * x)
+
+    x = np.array([1.0, 2.0])
+    f, g = Cubic().fun_and_jac(x)
+    assert f == 9 and list(g) == [3, 12] and Cubic().why_no_minimum(x) == ""
+    np.testing.assert_array_equal(Cubic().hessp(x, np.array([1.0, 1.0])), [6, 12])
+
+
+# ---- is there a minimum?
+
+
+def line(points, labels):
+    """Logistic regression with an intercept on points of a line."""
+    return Logistic(np.c_[np.ones(len(points)), points], np.array(labels))
+
+
+@pytest.mark.parametrize("x", [[-2.5, 1.0], [-250.0, 100.0], [-25e3, 1e4]])
+def test_separable_data_have_no_minimum(x):
+    assert "no minimum" in line([0, 1, 2, 3, 4, 5], [0, 0, 0, 1, 1, 1]).why_no_minimum(np.array(x))
+
+
+def test_quasi_separable_data_have_no_minimum():
+    """The point 2 carries both labels: a boundary there leaves the others as sure as you like."""
+    loss = line([0, 1, 2, 2, 3, 4], [0, 0, 0, 1, 1, 1])
+    assert "no minimum" in loss.why_no_minimum(np.array([-40.0, 20.0]))
+
+
+def test_overlap_or_a_penalty_gives_a_minimum():
+    x = np.array([-40.0, 20.0])
+    assert line([0, 1, 2.01, 2, 3, 4], [0, 0, 0, 1, 1, 1]).why_no_minimum(x) == ""
+    separable = line([0, 1, 3, 4], [0, 0, 1, 1])
+    assert separable.why_no_minimum(x)
+    assert Logistic(separable.X, separable.y, l2=1e-6).why_no_minimum(x) == ""
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_the_scale_of_a_column_decides_nothing(scale):
+    """A nearly singular Hessian alone is no proof of separation."""
+    rng = np.random.default_rng(1)
+    loss = overlapping(m=150)
+    X = np.c_[loss.X * [1, scale, 1], loss.X[:, 2] * (1 + 1e-5 * rng.normal(size=150))]
+    assert Logistic(X, loss.y).why_no_minimum(np.zeros(4)) == ""
+    side = (X @ [0.1, 1 / scale, -1, 0] > 0).astype(int)
+    far = 1e3 * np.array([0.1, 1 / scale, -1, 0])
+    assert "no minimum" in Logistic(X, side).why_no_minimum(far)
+
+
+# ---- bad input
+
+X = np.array([[1.0, 2.0], [1.0, 0.0], [1.0, -1.0]])
+Y = np.array([0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    "arguments, name, got",
+    [
+        ((X[:, 0], Y), "X", "(3,)"),
+        ((X[None], Y), "X", "(1, 3, 2)"),
+        ((X[:0], Y[:0]), "X", "(0, 2)"),
+        ((X[:, :0], Y), "X", "(3, 0)"),
+        (([], []), "X", "(0,)"),
+        ((X, Y[:2]), "y", "(2,)"),
+        ((X, Y[:, None]), "y", "(3, 1)"),
+        ((X, np.eye(3)), "y", "(3, 3)"),
+        ((X * [1, np.nan], Y), "X", "3 NaN"),
+        ((X + [np.inf, 0], Y), "X", "3 NaN or infinite"),
+        ((X, [0, 1, np.nan]), "y", "1 NaN"),
+        ((X, [0, 1, np.inf]), "y", "1 NaN or infinite"),
+        ((X, [0, 1, 2]), "y", "2"),
+        ((X, [-1, 1, 1]), "y", "-1"),
+        ((X, [0, 1, 0.5]), "y", "0.5"),
+        ((X, [1, 1, 1]), "y", "only 1"),
+        ((X, [0, 0, 0]), "y", "only 0"),
+        ((X, ["a", "b", "b"]), "y", "a"),
+        (([["a", "b"]] * 3, Y), "X", "a"),
+        (([[1, 2], [3], [4, 5]], Y), "X", ""),
+        ((X * 1j, Y), "X", "complex"),
+        ((X, Y * 1j), "y", "complex"),
+        ((X, Y, -1e-9), "l2", "-1e-09"),
+        ((X, Y, np.nan), "l2", "nan"),
+        ((X, Y, np.inf), "l2", "inf"),
+        ((X, Y, None), "l2", "None"),
+        ((X, Y, "much"), "l2", "much"),
+    ],
+)
+def test_logistic_names_bad_data(arguments, name, got):
+    complains(lambda: Logistic(*arguments), name, got)
+
+
+@pytest.mark.parametrize("name, value", [("a", np.nan), ("b", np.inf), ("a", "x"), ("b", None)])
+def test_rosenbrock_names_a_bad_parameter(name, value):
+    complains(lambda: Rosenbrock(**{name: value}), name, value)
+
+
+def test_l2_names_a_bad_argument():
+    complains(lambda: L2(3, -0.1), "l2", -0.1)
+    complains(lambda: L2(0, 0.1), "n_params", 0)
+    complains(lambda: L2(2.5, 0.1), "n_params", 2.5)
+    complains(lambda: L2(3, 0.1, np.ones(2)), "mask", "(2,)", "(3,)")
+
+
+@every_loss
+@pytest.mark.parametrize("call", ["fun", "jac", "fun_and_jac", "hess", "hessp"])
+def test_x_of_a_wrong_shape(loss, call):
+    n = loss.n_params
+    for x in (np.ones(n + 1), np.ones(n - 1), np.ones(1), np.ones((n, 1)), 1.0):
+        args = (x, np.ones(n)) if call == "hessp" else (x,)
+        complains(lambda args=args: getattr(loss, call)(*args), "x", np.shape(x), f"({n},)")
+
+
+@every_loss
+def test_p_of_a_wrong_shape(loss):
+    n = loss.n_params
+    for p in (np.ones(n + 1), np.ones(1), np.ones((n, 2))):
+        complains(lambda p=p: loss.hessp(np.ones(n), p), "p", p.shape, f"({n},)")
+
+
+@pytest.mark.parametrize("x", ["ab", ["a", "b"], [1, [2]], [1j, 2], np.array([1j, 2])])
+def test_x_that_is_no_vector_of_numbers(x):
+    complains(lambda: Rosenbrock().fun(x), "x")
+
+
+def test_predict_names_bad_arguments():
+    loss = Logistic(X, Y)
+    complains(lambda: loss.predict([1.0, 2.0], X[:, :1]), "X", "(3, 1)", "2")
+    complains(lambda: loss.predict([1.0, 2.0], X[0]), "X", "(2,)")
+    complains(lambda: loss.predict([1.0], X), "x", "(1,)")
+
+
+def test_a_subset_without_rows():
+    complains(lambda: Logistic(X, Y).subset(np.array([], int)), "rows")

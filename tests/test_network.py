@@ -1,0 +1,458 @@
+"""The network: its loss and gradient against independent ones, its parameters, its sums."""
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from helpers import complains, slope
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from soo_lib.gradient_test import gradient_test
+from soo_lib.network import BLOCK, STRIPS, Network
+
+ACTIVATIONS = ["sigmoid", "tanh", "relu", "linear"]
+DEPTHS = {1: [4, 3], 2: [4, 6, 3], 3: [4, 6, 5, 3], 4: [4, 6, 5, 4, 3]}
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
+every_depth = pytest.mark.parametrize("sizes", DEPTHS.values(), ids=map(str, DEPTHS))
+
+
+def data(m=40, n=4, classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, m)
+    return rng.normal(size=(m, n)) + 0.5 * y[:, None], y
+
+
+def start(net, seed=0):
+    """A start whose biases are not 0, so that a wrong bias shows."""
+    return net.init(seed) + 0.3 * np.random.default_rng(seed + 100).normal(size=net.n_params)
+
+
+def reference(sizes, activation, X, y, l2=0.0, penalize_bias=False):
+    """The loss as a function of x, written without a look at the library; autograd can read it."""
+    sigma = {
+        "sigmoid": lambda z: 1 / (1 + anp.exp(-z)),
+        "tanh": anp.tanh,
+        "relu": lambda z: anp.where(z > 0, z, 0.0),
+        "linear": lambda z: z,
+    }[activation]
+
+    def loss(x):
+        A, at, penalty = X, 0, 0.0
+        for layer in range(1, len(sizes)):
+            rows, columns = sizes[layer - 1], sizes[layer]
+            W = anp.reshape(x[at : at + rows * columns], (rows, columns))
+            b = x[at + rows * columns : at + rows * columns + columns]
+            at += (rows + 1) * columns
+            Z = anp.dot(A, W) + b
+            A = sigma(Z)
+            penalty = penalty + anp.sum(W**2) + (anp.sum(b**2) if penalize_bias else 0.0)
+        log_total = anp.log(anp.sum(anp.exp(Z), axis=1))
+        return anp.mean(log_total - Z[anp.arange(len(y)), y]) + l2 / 2 * penalty
+
+    return loss
+
+
+def close(a, b, tolerance=1e-12):
+    """Equal to a share of the largest entry: the small entries of a gradient cancel."""
+    np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+
+
+# ---- loss and gradient
+
+
+@every_activation
+@every_depth
+@pytest.mark.parametrize("l2, penalize_bias", [(0.0, False), (0.1, False), (0.1, True)])
+def test_against_autograd(sizes, activation, l2, penalize_bias):
+    X, y = data()
+    net = Network(sizes, activation)
+    loss = net.loss(X, y, l2=l2, penalize_bias=penalize_bias)
+    peer = reference(sizes, activation, X, y, l2, penalize_bias)
+    x = start(net)
+    f, g = loss.fun_and_jac(x)
+    assert f == pytest.approx(peer(x), rel=1e-13)
+    close(g, autograd.grad(peer)(x))
+    assert loss.fun(x) == f
+    np.testing.assert_array_equal(loss.jac(x), g)
+
+
+@every_activation
+@every_depth
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_gradient_test(sizes, activation, dtype):
+    net = Network(sizes, activation)
+    for penalize_bias in (False, True):
+        loss = net.loss(*data(), l2=0.1, penalize_bias=penalize_bias, dtype=dtype)
+        result = gradient_test(loss, start(net))
+        assert result.ok, result
+
+
+@every_depth
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "linear"])
+def test_hessian_is_the_slope_of_the_gradient(sizes, activation):
+    net = Network(sizes, activation)
+    loss = net.loss(*data(), l2=0.1)
+    x, d = start(net), np.random.default_rng(5).normal(size=net.n_params)
+    H = loss.hess(x)
+    close(H, H.T)
+    close(H @ d, slope(loss.jac, x, d), 1e-8)
+    close(loss.hessp(x, d), H @ d)
+
+
+def test_without_hidden_layers_it_is_softmax_regression():
+    X, y = data()
+    net = Network([4, 3])
+    x, Y, l2 = start(net), np.eye(3)[y], 0.2
+    W, b = x[:12].reshape(4, 3), x[12:]
+    P = np.exp(X @ W + b)
+    P /= P.sum(axis=1, keepdims=True)
+    f, g = net.loss(X, y, l2=l2).fun_and_jac(x)
+    assert f == pytest.approx(-np.mean(np.log(P[Y == 1])) + l2 / 2 * np.sum(W**2), rel=1e-13)
+    close(g[:12].reshape(4, 3), X.T @ (P - Y) / len(y) + l2 * W)
+    close(g[12:], (P - Y).mean(axis=0))
+    g = net.loss(X, y, l2=l2, penalize_bias=True).jac(x)
+    close(g[12:], (P - Y).mean(axis=0) + l2 * b)
+
+
+def test_by_hand():
+    """One sample through one tanh unit."""
+    net = Network([1, 1, 2], "tanh")
+    x = np.array([0.5, 0.1, 1.0, -1.0, 0.2, 0.0])  # W1, b1, W2 (1 x 2), b2 (2)
+    a = np.tanh(0.5 * 2.0 + 0.1)
+    gap = (a + 0.2) - (-a)
+    p = 1 / (1 + np.exp(-gap))  # probability of class 0
+    f, g = net.loss([[2.0]], [1]).fun_and_jac(x)
+    assert f == pytest.approx(-np.log(1 - p), rel=1e-14)
+    da = (p * 1 + (-p) * -1) * (1 - a * a)
+    np.testing.assert_allclose(g, [2 * da, da, a * p, -a * p, p, -p], rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "activation, peer_name",
+    [("sigmoid", "logistic"), ("tanh", "tanh"), ("relu", "relu"), ("linear", "identity")],
+)
+@pytest.mark.parametrize("hidden", [[6], [6, 5]])
+def test_loss_and_gradient_are_scikit_learns(activation, peer_name, hidden):
+    """One step of gradient descent of length 1 from our start tells MLPClassifier's gradient.
+
+    Its penalty is alpha / 2m times the weights' squares.
+    """
+    X, y = data()
+    l2 = 0.05
+    net = Network([4, *hidden, 3], activation)
+    x = start(net)
+    peer = MLPClassifier(
+        hidden, activation=peer_name, alpha=l2 * len(y), solver="sgd", batch_size=len(y),
+        learning_rate_init=1.0, momentum=0.0, nesterovs_momentum=False, shuffle=False,
+    )  # fmt: skip
+    peer.partial_fit(X, y, classes=[0, 1, 2])  # makes its arrays, which our start then fills
+    for layer, (W, b) in enumerate(net.unpack(x)):
+        peer.coefs_[layer][:], peer.intercepts_[layer][:] = W, b
+    np.testing.assert_array_equal(net.predict(x, X), peer.predict(X))
+    peer.partial_fit(X, y)
+    after = net.pack(list(zip(peer.coefs_, peer.intercepts_)))
+    f, g = net.loss(X, y, l2=l2).fun_and_jac(x)
+    assert f == pytest.approx(peer.loss_, rel=1e-12)
+    close(g, x - after, 1e-11)
+
+
+@every_activation
+def test_float32_stays_close_to_float64(activation):
+    X, y = data(m=1500)
+    net = Network([4, 6, 5, 3], activation)
+    x = start(net)
+    f64, g64 = net.loss(X, y, l2=0.01).fun_and_jac(x)
+    loss = net.loss(X, y, l2=0.01, dtype=np.float32)
+    f32, g32 = loss.fun_and_jac(x)
+    assert loss.dtype == np.float32 and loss.X.dtype == np.float32
+    assert isinstance(f32, float) and g32.dtype == np.float64
+    assert f32 != f64  # it did work in float32 ...
+    assert f32 == pytest.approx(f64, rel=1e-5)  # ... whose ε is 1.2e-7
+    close(g32, g64, 1e-5)
+
+
+@every_activation
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_huge_logits_are_finite(activation, dtype):
+    """Logits of ±1e4: the loss is 0 where the label has the larger, and their gap elsewhere."""
+    net = Network([1, 2], activation)
+    loss = net.loss([[1.0], [1.0], [-1.0], [-1.0]], [0, 1, 0, 0], dtype=dtype)
+    f, g = loss.fun_and_jac(np.array([1e4, -1e4, 0.0, 0.0]))
+    assert f == pytest.approx(3 * 2e4 / 4, rel=1e-6)
+    np.testing.assert_allclose(g, [0.75, -0.75, -0.25, 0.25], rtol=1e-6)
+
+
+@every_activation
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_huge_inputs_of_hidden_units_are_finite(activation, dtype, size):
+    X, y = data(m=2500)
+    net = Network([4, 5, 3], activation)
+    f, g = net.loss(X, y, l2=1e-4, dtype=dtype).fun_and_jac(size * start(net))
+    assert np.isfinite(f) and np.isfinite(g).all()
+    assert net.predict(size * start(net), X.astype(dtype)).shape == (2500,)
+
+
+def test_an_evaluation_changes_neither_the_data_nor_x():
+    for activation in ACTIVATIONS:
+        X, y = data(m=30)
+        net = Network([4, 5, 3], activation)
+        x = start(net)
+        for array in (X, y, x):
+            array.flags.writeable = False
+        loss = net.loss(X, y, l2=0.1)
+        first = loss.fun_and_jac(x)
+        again = loss.fun_and_jac(x)
+        assert first[0] == again[0] and np.array_equal(first[1], again[1])
+
+
+# ---- many rows
+
+
+@pytest.mark.parametrize(
+    "m", [BLOCK - 1, BLOCK, BLOCK + 1, 2500, STRIPS * BLOCK, STRIPS * BLOCK + 1, 21_300]
+)
+def test_a_loss_of_many_blocks_is_the_direct_sum(m):
+    sizes = [3, 4, 3]
+    X, y = data(m, n=3)
+    X += np.linspace(0, 2, m)[:, None]  # so that no block is like another
+    net = Network(sizes, "tanh")
+    x = start(net)
+    peer = reference(sizes, "tanh", X, y, 0.1)
+    f, g = net.loss(X, y, l2=0.1).fun_and_jac(x)
+    assert f == pytest.approx(peer(x), rel=1e-12)
+    close(g, autograd.grad(peer)(x))
+
+
+@pytest.mark.parametrize(
+    "sizes, m",
+    [([30, 20, 3], 17_500), ([100, 50, 10], 2500), ([400, 200, 10], 600), ([400, 10], 1000)],
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_number_of_threads_changes_no_digit(sizes, m, dtype):
+    net = Network(sizes)
+    loss = net.loss(*data(m, sizes[0], sizes[-1]), dtype=dtype)
+    x = net.init(0)
+    results = []
+    for threads in (1, 2, 2, 1):
+        with threadpool_limits(threads, user_api="blas"):
+            used = {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+            assert used == {threads}
+            results.append((loss.fun(x), *loss.fun_and_jac(x)))
+    for f, f_again, g in results:
+        assert f == f_again == results[0][0]
+        np.testing.assert_array_equal(g, results[0][2])
+
+
+def test_threads_are_given_back():
+    def threads():
+        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        net = Network([3, 4, 3])
+        net.loss(*data(5000, n=3)).fun_and_jac(net.init(0))
+        assert threads() == before
+
+
+def test_subset_is_the_same_loss_on_those_rows():
+    X, y = data(m=200)
+    sizes = [4, 6, 3]
+    net = Network(sizes)
+    rows, x = np.random.default_rng(1).permutation(200)[:70], start(net)
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-5)):
+        part = net.loss(X, y, l2=0.1, penalize_bias=True, dtype=dtype).subset(rows)
+        assert part.n_samples == 70 and part.n_params == net.n_params and part.dtype == dtype
+        peer = reference(sizes, "sigmoid", X[rows], y[rows], 0.1, penalize_bias=True)
+        f, g = part.fun_and_jac(x)
+        assert f == pytest.approx(peer(x), rel=tolerance)
+        close(g, autograd.grad(peer)(x), tolerance)
+
+
+# ---- parameters
+
+
+def test_layer_slices_lie_end_to_end():
+    net = Network([784, 300, 10])
+    assert net.n_params == 785 * 300 + 301 * 10 == 238_510  # not the paper's 303,310
+    assert net.layer_slices == [slice(0, 235_500), slice(235_500, 238_510)]
+    assert net.shapes == [(784, 300), (300, 10)]
+
+
+def test_unpack_gives_weights_row_by_row_then_biases():
+    net = Network([2, 3, 2])
+    (W1, b1), (W2, b2) = net.unpack(np.arange(17.0))
+    np.testing.assert_array_equal(W1, [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(b1, [6, 7, 8])
+    np.testing.assert_array_equal(W2, [[9, 10], [11, 12], [13, 14]])
+    np.testing.assert_array_equal(b2, [15, 16])
+
+
+@every_depth
+def test_pack_undoes_unpack(sizes):
+    net = Network(sizes)
+    x = start(net)
+    layers = net.unpack(x)
+    np.testing.assert_array_equal(net.pack(layers), x)
+    packed = net.pack([(np.asfortranarray(W), b.tolist()) for W, b in layers])
+    np.testing.assert_array_equal(packed, x)
+    assert packed.dtype == np.float64
+
+
+def test_unpack_gives_views_and_pack_a_copy():
+    net = Network([2, 3, 2])
+    x = np.zeros(net.n_params)
+    layers = net.unpack(x)
+    for k, part in enumerate(part for layer in layers for part in layer):
+        assert np.shares_memory(part, x)
+        part[:] = k + 1
+    np.testing.assert_array_equal(x, np.repeat([1, 2, 3, 4], [6, 3, 6, 2]))
+    packed = net.pack(layers)
+    packed[:] = 0
+    assert x.all()
+
+
+def test_init_scales():
+    net = Network([400, 300, 100, 10])
+    for scale in ("fan_in", "unit"):
+        x = net.init(3, scale=scale)
+        assert x.dtype == np.float64
+        for W, b in net.unpack(x):
+            assert not b.any()
+            spread = np.std(W) * (np.sqrt(len(W)) if scale == "fan_in" else 1)
+            # five standard errors of an estimated standard deviation, and of a mean
+            assert spread == pytest.approx(1, abs=5 / np.sqrt(2 * W.size))
+            assert abs(W.mean()) < 5 * np.std(W) / np.sqrt(W.size)
+    np.testing.assert_array_equal(net.init(3), net.init(3, scale="fan_in"))
+    assert not np.array_equal(net.init(3), net.init(4))
+
+
+def test_repr_and_defaults():
+    assert repr(Network([3, 2])) == "Network([3, 2], activation='sigmoid')"
+    net, (X, y) = Network((4, 5, 3)), data()
+    x = start(net)
+    expected = reference([4, 5, 3], "sigmoid", X, y)(x)
+    assert net.loss(X, y).fun(x) == pytest.approx(expected, rel=1e-13)
+    labels = y.astype(float)  # whole numbers of any type will do
+    assert net.loss(X.tolist(), labels).fun(x) == net.loss(X, y).fun(x)
+
+
+@every_activation
+@pytest.mark.parametrize("m", [1, 7, 2 * BLOCK + 500])
+def test_predict_is_the_largest_output(activation, m):
+    sigma = {
+        "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+        "tanh": np.tanh,
+        "relu": lambda z: z * (z > 0),
+        "linear": lambda z: z,
+    }[activation]
+    X, _ = data(m)
+    net = Network([4, 6, 5, 3], activation)
+    x = start(net)
+    (W1, b1), (W2, b2), (W3, b3) = net.unpack(x)
+    Z = sigma(sigma(X @ W1 + b1) @ W2 + b2) @ W3 + b3
+    labels = net.predict(x, X)
+    assert labels.shape == (m,) and np.issubdtype(labels.dtype, np.integer)
+    np.testing.assert_array_equal(labels, Z.argmax(axis=1))
+    clear = np.diff(np.sort(Z, axis=1))[:, -1] > 1e-4
+    single = net.predict(x, X.astype(np.float32))
+    np.testing.assert_array_equal(single[clear], labels[clear])
+
+
+# ---- bad input
+
+
+@pytest.mark.parametrize(
+    "sizes, name, got",
+    [
+        ([], "sizes", "[]"),
+        ([3], "sizes", "[3]"),
+        ([3, 1], "sizes", "[3, 1]"),
+        ([3, 0, 2], "sizes[1]", 0),
+        ([-3, 2], "sizes[0]", -3),
+        ([3, 2.5, 2], "sizes[1]", 2.5),
+        ([3, True, 2], "sizes[1]", True),
+        ([3, "5", 2], "sizes[1]", "5"),
+        ([3, None], "sizes[1]", None),
+        (5, "sizes", 5),
+    ],
+)
+def test_bad_sizes(sizes, name, got):
+    complains(lambda: Network(sizes), name, got)
+
+
+@pytest.mark.parametrize("activation", ["softplus", "Sigmoid", None, ""])
+def test_unknown_activation(activation):
+    complains(lambda: Network([3, 2], activation), "activation", repr(activation), *ACTIVATIONS)
+
+
+def test_unknown_scale():
+    complains(lambda: Network([3, 2]).init(0, scale="fan_out"), "scale", "fan_out", "unit")
+
+
+X, Y = data(m=5)
+
+
+@pytest.mark.parametrize(
+    "arguments, name, got",
+    [
+        ((X[:, 0], Y), "X", "(5,)"),
+        ((X[None], Y), "X", "(1, 5, 4)"),
+        ((X[:0], Y[:0]), "X", "(0, 4)"),
+        ((X[:, :3], Y), "X", "3"),
+        ((X, Y[:4]), "y", "(4,)"),
+        ((X, Y[:, None]), "y", "(5, 1)"),
+        ((X * np.nan, Y), "X", "20 NaN"),
+        ((X + np.array([np.inf, 0, 0, 0]), Y), "X", "5 NaN or infinite"),
+        ((X, np.array([0, 1, 2, 1, np.nan])), "y", "1 NaN"),
+        ((X, [0, 1, 2, 3, 0]), "y", "3"),
+        ((X, [0, 1, 2, -1, 0]), "y", "-1"),
+        ((X, [0, 1, 2, 0.5, 0]), "y", "0.5"),
+        ((X, list("abcab")), "y", "a"),
+        ((X.astype(str), np.array(list("abcab"))), "y", "a"),
+        ((X * 1j, Y), "X", "complex"),
+        ((X, Y * 1j), "y", "complex"),
+        ((X, Y, -0.1), "l2", -0.1),
+        ((X, Y, np.nan), "l2", "nan"),
+        ((X, Y, 0.1, False, np.float16), "dtype", "float16"),
+        ((X, Y, 0.1, False, int), "dtype", "int"),
+        ((X, Y, 0.1, False, complex), "dtype", "complex"),
+        ((X, Y, 0.1, False, "single precision"), "dtype", "single precision"),
+        ((X * 1e300, Y, 0.1, False, np.float32), "X", ""),
+    ],
+)
+def test_bad_data(arguments, name, got):
+    complains(lambda: Network([4, 3]).loss(*arguments), name, got)
+
+
+@pytest.mark.parametrize("length", [0, 1, 14, 16])
+def test_x_of_a_wrong_length(length):
+    net, x = Network([4, 3]), np.zeros(length)
+    loss = net.loss(X, Y)
+    for call in (loss.fun, loss.jac, loss.fun_and_jac, net.unpack, lambda x: net.predict(x, X)):
+        complains(lambda call=call: call(x), "x", f"({length},)", "(15,)")
+
+
+def test_x_that_is_no_vector_of_numbers():
+    net = Network([4, 3])
+    loss = net.loss(X, Y)
+    complains(lambda: loss.fun(np.zeros((15, 1))), "x", "(15, 1)")
+    complains(lambda: loss.fun("weights"), "x")
+    complains(lambda: loss.fun(np.zeros(15) * 1j), "x")
+
+
+def test_pack_names_wrong_shapes():
+    net = Network([2, 3, 2])
+    layers = net.unpack(np.zeros(17))
+    complains(lambda: net.pack(layers[:1]), "layers", "(2, 3)")
+    complains(lambda: net.pack([(W.T, b) for W, b in layers]), "layers", "(2, 3)", "(3, 2)")
+
+
+@pytest.mark.parametrize("bad", [X[:, :3], X[0], X[:0], np.ones((2, 4, 1))], ids=np.shape)
+def test_predict_names_a_wrong_shape(bad):
+    complains(lambda: Network([4, 3]).predict(np.zeros(15), bad), "X", bad.shape, "4")
+
+
+def test_a_subset_without_rows():
+    complains(lambda: Network([4, 3]).loss(X, Y).subset(np.array([], int)), "rows")
