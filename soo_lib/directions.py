@@ -1,0 +1,155 @@
+"""Direction rules: where to go from x (Nocedal & Wright, chapters 3, 5, 6 and 7).
+
+A rule is called with the loss, the point and the gradient, and returns p. After the step it is
+told of it through ``update``; ``restart`` makes it forget. It says ``fresh`` while it has nothing
+to forget, and leaves a ``note`` for the trace when it had to bend.
+"""
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
+
+from .losses import as_count
+
+EPS = np.finfo(float).eps
+
+
+class Gradient:
+    """Steepest descent: p = -g."""
+
+    scaled = False  # is a step of length 1 the natural first trial?
+    fresh, note = True, ""
+
+    def __call__(self, loss, x, g):
+        return -g
+
+    def update(self, s, g_old, g):
+        pass
+
+    def restart(self):
+        pass
+
+
+class Newton(Gradient):
+    """p = -H⁻¹g (eq. 1), by Cholesky.
+
+    Where H is not positive definite that step may climb. There each eigenvalue is replaced by its
+    absolute value (and at least √ε of the largest), so that p descends, and leaves a saddle along
+    the directions of negative curvature (N&W section 3.4, eigenvalue modification).
+    """
+
+    scaled = True
+
+    def __call__(self, loss, x, g):
+        H = loss.hess(x)
+        self.note = ""
+        if not np.isfinite(H).all():
+            self.note = "Hessian not finite: steepest descent"
+            return -g
+        try:
+            return -cho_solve(cho_factor(H), g)
+        except LinAlgError:
+            values, vectors = eigh(H)
+            sizes = np.abs(values)
+            floor = np.sqrt(EPS) * sizes.max() or 1.0
+            self.note = f"Hessian not positive definite: smallest eigenvalue {values[0]:.2g}"
+            return -vectors @ ((vectors.T @ g) / np.maximum(sizes, floor))
+
+
+class NonlinearCG(Gradient):
+    """p = -g + βp with Polak-Ribière's β >= 0 (N&W eq. 5.44 and algorithm 5.4)."""
+
+    def __init__(self):
+        self.restart()
+
+    def __call__(self, loss, x, g):
+        self.p = -g if self.fresh else -g + self.beta * self.p
+        return self.p
+
+    def update(self, s, g_old, g):
+        self.beta = max(0.0, g @ (g - g_old) / (g_old @ g_old))
+        self.fresh = False
+
+    def restart(self):
+        self.fresh = True
+
+
+class LBFGS(Gradient):
+    """p = -Hg with H built from the last ``memory`` pairs (s, y) (N&W algorithm 7.4)."""
+
+    scaled = True
+
+    def __init__(self, memory=10):
+        self.memory = as_count(memory, "memory")
+        self.pairs = []
+
+    @property
+    def fresh(self):
+        return not self.pairs
+
+    def __call__(self, loss, x, g):
+        p = -g
+        if self.fresh:
+            return p
+        alphas = []
+        for s, y, rho in reversed(self.pairs):
+            alphas.append(rho * (s @ p))
+            p = p - alphas[-1] * y
+        s, y, rho = self.pairs[-1]
+        p = p / (rho * (y @ y))  # N&W eq. 7.20: the size of the inverse Hessian along y
+        for (s, y, rho), alpha in zip(self.pairs, reversed(alphas), strict=True):
+            p = p + (alpha - rho * (y @ p)) * s
+        return p
+
+    def update(self, s, g_old, g):
+        y = g - g_old
+        self.note = curvature_note(s, y)
+        if not self.note:
+            self.pairs = [*self.pairs, (s, y, 1 / (s @ y))][-self.memory :]
+
+    def restart(self):
+        self.pairs = []
+
+
+class BFGS(Gradient):
+    """p = -Hg with a dense approximation H of the inverse Hessian (N&W algorithm 6.1)."""
+
+    scaled = True
+
+    def __init__(self):
+        self.H = None
+
+    @property
+    def fresh(self):
+        return self.H is None
+
+    def __call__(self, loss, x, g):
+        return -g if self.fresh else -self.H @ g
+
+    def update(self, s, g_old, g):
+        y = g - g_old
+        self.note = curvature_note(s, y)
+        if self.note:
+            return
+        rho = 1 / (s @ y)
+        if self.fresh:
+            self.H = np.eye(len(s)) / (rho * (y @ y))  # N&W eq. 6.20
+        Hy = self.H @ y  # N&W eq. 6.17, multiplied out
+        sHy = np.outer(s, Hy)
+        self.H = self.H - rho * (sHy + sHy.T) + rho * (1 + rho * (y @ Hy)) * np.outer(s, s)
+
+    def restart(self):
+        self.H = None
+
+
+def curvature_note(s, y):
+    """Why a pair must be left out, if it must: H would not stay positive definite."""
+    return "" if s @ y > EPS * (y @ y) else "pair left out: no positive curvature along the step"
+
+
+DIRECTIONS = {
+    "gradient": Gradient,
+    "newton": Newton,
+    "nlcg": NonlinearCG,
+    "bfgs": BFGS,
+    "lbfgs": LBFGS,
+}

@@ -1,0 +1,165 @@
+"""Pictures of losses and traces, in one style, one colour a solver throughout the book."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+# Okabe and Ito's palette: told apart by readers with any colour vision, on paper too
+BLUE, ORANGE, GREEN, PINK, SKY, GREY = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#6E6E6E",
+)  # fmt: skip
+COLORS = {
+    "gradient": GREY,
+    "newton": BLUE,
+    "nlcg": ORANGE,
+    "cg": ORANGE,
+    "lbfgs": GREEN,
+    "l-bfgs-b": GREEN,
+    "bfgs": PINK,
+}
+AXES = ("iterations", "evaluations", "seconds")
+
+
+def solver_color(label):
+    """The colour of the solver that a label starts with; None leaves it to the cycle."""
+    return COLORS.get(label.lower().partition(" ")[0].rstrip(",:"))
+
+
+def use_style():
+    """The book's look for every figure that follows, as crisp SVG in a notebook."""
+    set_matplotlib_formats("svg")
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7.2, 4.0),
+            "figure.constrained_layout.use": True,
+            "figure.dpi": 96,
+            "font.size": 11,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 12,
+            "axes.titlelocation": "left",
+            "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY, GREY]),
+            "axes.grid": True,
+            "grid.color": "#E4E4E4",
+            "grid.linewidth": 0.7,
+            "axes.axisbelow": True,
+            "lines.linewidth": 1.8,
+            "legend.frameon": False,
+            "svg.hashsalt": "soo",  # the same figure gives the same file
+        }
+    )
+
+
+def convergence(runs, x="iterations", y="fun", floor=None, ax=None):
+    """Loss against iterations, evaluations or seconds.
+
+    Parameters
+    ----------
+    runs : dict
+        Label to a trace, or to anything with a ``.trace``; or to a list of those, one a seed,
+        drawn as their median with the range as a band. A label that starts with a solver's
+        name gets the solver's colour.
+    x : {"iterations", "evaluations", "seconds"}
+    y : {"fun", "gnorm"}
+    floor : float, optional
+        Draw ``y - floor``: the distance to the minimum.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    if x not in AXES:
+        raise ValueError(f"x must be one of {', '.join(AXES)}; got {x!r}")
+    if y not in ("fun", "gnorm"):
+        raise ValueError(f"y must be 'fun' or 'gnorm'; got {y!r}")
+    ax = ax or plt.gca()
+    seen = []
+    for label, group in runs.items():
+        traces = [getattr(t, "trace", t) for t in (group if isinstance(group, list) else [group])]
+        xs = [np.arange(len(t)) if x == "iterations" else getattr(t, x) for t in traces]
+        ys = [getattr(t, y) - (floor or 0.0) for t in traces]
+        color = solver_color(label)
+        dashes = ["-", "--", ":", "-."][seen.count(color) % 4] if color else "-"
+        seen.append(color)
+        # The seeds on one grid; a run that has stopped stays at its last value.
+        grid = xs[0]
+        if len(traces) > 1:
+            end = max(t[-1] for t in xs)
+            grid = np.arange(end + 1) if x == "iterations" else np.linspace(0, end, 301)
+        table = [np.interp(grid, t, v) for t, v in zip(xs, ys, strict=True)]
+        marker = "o" if len(grid) <= 30 else None
+        (line,) = ax.plot(
+            grid, np.median(table, axis=0), dashes, color=color, marker=marker, ms=3.5, label=label
+        )
+        if len(traces) > 1:
+            band = np.min(table, axis=0), np.max(table, axis=0)
+            ax.fill_between(grid, *band, color=line.get_color(), alpha=0.15, lw=0)
+    ax.set(yscale="log", xlabel=x)
+    ax.set_ylabel({"fun": "loss", "gnorm": "gradient norm"}[y] + (" − minimum" if floor else ""))
+    ax.legend()
+    return ax
+
+
+def contours(loss, xlim, ylim, ax=None, levels=24):
+    """Level curves of a loss of two variables, on a logarithmic scale of heights."""
+    ax = ax or plt.gca()
+    xs, ys = np.linspace(*xlim, 201), np.linspace(*ylim, 201)
+    F = np.array([[loss.fun(np.array([u, v])) for u in xs] for v in ys])
+    low = max(F.min(), F.max() * 1e-6)
+    heights = np.geomspace(low, F.max(), levels)
+    ax.contour(xs, ys, F, levels=heights, colors="#9A9A9A", linewidths=0.6)
+    ax.set(xlim=xlim, ylim=ylim, xlabel="x", ylabel="y")
+    ax.grid(False)
+    return ax
+
+
+def path(trace, label, ax=None, **look):
+    """The iterates of a trace in the plane."""
+    ax = ax or plt.gca()
+    points = np.array(getattr(trace, "trace", trace).x)
+    look = {"color": solver_color(label), "marker": "o", "ms": 3.5, "lw": 1.2, **look}
+    ax.plot(*points.T, label=label, **look)
+    return ax
+
+
+def decision_boundary(x, X, y, ax=None):
+    """Two classes of points, and the line where a logistic model x = (b, w1, w2) is undecided."""
+    ax = ax or plt.gca()
+    for label, color, marker in ((0, BLUE, "o"), (1, ORANGE, "^")):
+        rows = y == label
+        ax.scatter(X[rows, 1], X[rows, 2], s=16, c=color, marker=marker, lw=0, alpha=0.75,
+                   label=f"class {label}")  # fmt: skip
+    box = ax.get_xlim(), ax.get_ylim()
+    if x[2]:
+        ends = box[0], [-(x[0] + x[1] * u) / x[2] for u in box[0]]
+    else:
+        ends = [-x[0] / x[1]] * 2, box[1]
+    ax.plot(*ends, color="black", lw=1.5, label="boundary")
+    ax.set(xlim=box[0], ylim=box[1], xlabel="$x_1$", ylabel="$x_2$")
+    ax.legend()
+    return ax
+
+
+def gradient_errors(result, label, ax=None):
+    """The errors of a gradient test against ε: slope 2 where the gradient is right."""
+    ax = ax or plt.gca()
+    ax.loglog(result.eps, result.errors, "o-", ms=3.5, label=label)
+    ax.set(xlabel="ε", ylabel="error of the central difference")
+    ax.legend()
+    return ax
+
+
+def images(X, labels, columns=10):
+    """Rows of pixels as square pictures, a label above each."""
+    side = int(np.sqrt(X.shape[1]))
+    rows = -(-len(X) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(0.95 * columns, 1.2 * rows), squeeze=False, layout="constrained"
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, pixels, label in zip(axes.flat, X, labels, strict=False):
+        ax.imshow(pixels.reshape(side, side), cmap="gray_r", interpolation="nearest")
+        ax.set_title(label, fontsize=8, loc="center")
+    return figure

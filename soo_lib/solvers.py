@@ -1,0 +1,230 @@
+"""Solvers: a direction rule times a step rule, and scipy's own behind the same recorder."""
+
+import inspect
+import warnings
+
+import numpy as np
+from scipy import optimize
+
+from .directions import DIRECTIONS
+from .line_search import LINE_SEARCHES, Ray
+from .losses import as_count, as_number, as_vector
+from .trace import Recorder
+
+# scipy's methods, and which second derivatives each asks for
+SCIPY = {
+    "CG": (),
+    "BFGS": (),
+    "L-BFGS-B": (),
+    "Newton-CG": ("hessp",),
+    "trust-ncg": ("hessp",),
+    "trust-krylov": ("hessp",),
+    "trust-exact": ("hess",),
+}
+
+NO_DECREASE = (
+    "line search found no decrease along a descent direction; is the gradient right? is the loss "
+    "re-sampled?"
+)
+
+
+def minimize(
+    loss,
+    x0,
+    method="newton",
+    line_search=None,
+    step=1.0,
+    maxiter=100,
+    gtol=1e-8,
+    ftol=0.0,
+    callback=None,
+    **settings,
+):
+    """Minimise a loss: a direction rule times a step rule.
+
+    Parameters
+    ----------
+    loss : loss
+        See :mod:`soo_lib.losses`.
+    x0 : (n,) array
+        Start.
+    method : str
+        Direction rule: "gradient", "newton", "nlcg", "bfgs", "lbfgs". Or a solver of
+        ``scipy.optimize.minimize`` under its own name: "CG", "BFGS", "L-BFGS-B", "Newton-CG",
+        "trust-ncg", "trust-krylov", "trust-exact".
+    line_search : {"fixed", "backtracking", "wolfe"}, optional
+        Step rule of our own methods; the strong Wolfe conditions unless told. scipy's bring
+        their own, so naming one for them is an error.
+    step : float
+        The fixed step, or a search's first trial.
+    maxiter : int
+        Most iterations.
+    gtol : float
+        Converged when the largest ``|∂L/∂xᵢ|`` is at most this.
+    ftol : float
+        Converged when one iteration changes the loss by at most this (eq. 29); 0: never.
+    callback : callable, optional
+        As in scipy: called after each iteration with the iterate, or with an ``OptimizeResult``
+        if its argument is named ``intermediate_result``; raising ``StopIteration`` stops.
+    **settings
+        Of the direction (``memory``), of the search (``c1``, ``c2``, ``shrink``,
+        ``max_trials``), or options of scipy's solver.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        ``x``, ``fun``, ``jac``, ``success``, ``message``, ``nit``, ``nfev``, ``njev``, ``nhev``,
+        ``nhessp`` and ``trace``, a :class:`soo_lib.trace.Trace` with ``nit + 1`` rows. Without
+        success ``x`` is the best point seen.
+
+    Raises
+    ------
+    ValueError
+        For an argument out of its range, or a method, search or setting that is not known.
+    """
+    x = as_vector(x0, loss.n_params, "x0").copy()
+    if not np.isfinite(x).all():
+        raise ValueError(f"x0 must be finite; got {np.sum(~np.isfinite(x))} NaN or infinite values")
+    step = as_number(step, "step", minimum=0, above=True)
+    maxiter = as_count(maxiter, "maxiter", minimum=0)
+    gtol, ftol = as_number(gtol, "gtol", minimum=0), as_number(ftol, "ftol", minimum=0)
+    if callback is not None and not callable(callback):
+        raise ValueError(f"callback must be callable; got {callback!r}")
+    if method in list(DIRECTIONS):  # a list: what is asked for may not be hashable
+        line_search = "wolfe" if line_search is None else line_search
+        direction, search = _rules(method, line_search, settings)
+    elif method in list(SCIPY):
+        if line_search is not None:
+            raise ValueError(
+                f"line_search must be left out for scipy's {method}, which brings its own; "
+                f"got {line_search!r}"
+            )
+    else:
+        raise ValueError(
+            f"method must be one of {', '.join([*DIRECTIONS, *SCIPY])}; got {method!r}"
+        )
+
+    recorder = Recorder(loss, gtol, ftol, callback)
+    # A step that is far too long overflows: the outcome says so, in place of warnings.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        if method in SCIPY:
+            failure = _scipy(recorder, x, method, maxiter, settings)
+        else:
+            # N&W eq. 3.60: a direction with no scale of its own starts from the last success
+            rescale = line_search == "wolfe" and not direction.scaled
+            failure = _descend(recorder, x, direction, search, step, rescale, maxiter)
+        return _result(recorder, failure or f"stopped at maxiter = {maxiter} before it converged")
+
+
+def _descend(loss, x, direction, search, step, rescale, maxiter):
+    """The loop of every method of our own. Returns why it failed, or None."""
+    f, g = loss.fun_and_jac(x)
+    loss.row(x, f, g)
+    trial, last, slope, restart = step, None, np.nan, ""
+    while not loss.outcome and loss.nit < maxiter:
+        p = direction(loss, x, g)
+        ray = Ray(loss, x, f, g, p)
+        if rescale and last:
+            trial = last.alpha * float(np.clip(slope / ray.slope0, 0.1, 10))
+        found = search(ray, trial) if ray.slope0 < 0 else None
+        if found is None:
+            if direction.fresh:
+                return _no_decrease(loss, f, g)
+            direction.restart()
+            restart = "restarted from steepest descent"
+            continue
+        direction.update(found.x - x, g, found.jac)
+        x, f, g = found.x, found.fun, found.jac  # eq. 1
+        loss.row(x, f, g, found.alpha, restart or direction.note)
+        last, slope, restart = found, ray.slope0, ""
+    return None
+
+
+def _scipy(loss, x, method, maxiter, options):
+    """scipy's solver of that name behind the same recorder. Returns why it failed, or None."""
+    start = [loss.fun_and_jac(x)]
+    loss.row(x, *start[0])
+    if loss.outcome or maxiter == 0:
+        return None
+
+    def fun_and_jac(z):  # scipy's first look is at the start, which has been counted
+        return start.pop() if start else loss.fun_and_jac(z)
+
+    def after_iteration(z):
+        with loss.idle():
+            f, g = loss.recall(z)
+        loss.row(z, f, g)
+        if loss.outcome:
+            raise StopIteration
+
+    # Our criteria, checked after every iteration, stand in for scipy's, which differ by method.
+    never = {"L-BFGS-B": {"ftol": 0, "gtol": 0, "maxfun": np.inf}, "Newton-CG": {"xtol": 0}}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Unknown solver options", optimize.OptimizeWarning)
+        try:
+            found = optimize.minimize(
+                fun_and_jac,
+                x,
+                jac=True,
+                method=method,
+                callback=after_iteration,
+                options={"maxiter": maxiter, **never.get(method, {"gtol": 0}), **options},
+                **{name: getattr(loss, name) for name in SCIPY[method]},
+            )
+        except optimize.OptimizeWarning as warning:
+            known = "see scipy.optimize.show_options('minimize', method)"
+            raise ValueError(f"settings of scipy's {method}: {warning}; {known}") from warning
+    if loss.outcome or found.status == 1:
+        return None
+    return f"{_no_decrease(loss, found.fun, found.jac)} (scipy: {str(found.message).rstrip('.')})"
+
+
+def _no_decrease(loss, f, g):
+    if np.abs(g).max() < np.sqrt(np.finfo(loss.dtype).eps) * max(1.0, abs(f)):
+        return "no further decrease: the differences of the loss are lost in rounding"
+    return NO_DECREASE
+
+
+def _result(recorder, failure):
+    trace, (x, f, g) = recorder.trace, recorder.last
+    success, message = recorder.outcome or (False, failure)
+    if not success and not f <= recorder.best[0]:  # f may be NaN
+        f, x = recorder.best
+        g = recorder.loss.jac(x)
+    reason = recorder.loss.why_no_minimum(x) if np.isfinite(x).all() else ""
+    if reason:
+        success, message = False, reason
+    counts = {name: getattr(recorder, name) for name in ("nfev", "njev", "nhev", "nhessp")}
+    return optimize.OptimizeResult(
+        x=x,
+        fun=f,
+        jac=g,
+        success=success,
+        status=0 if success else 1,
+        message=message,
+        nit=recorder.nit,
+        trace=trace,
+        **counts,
+    )
+
+
+def _rules(method, line_search, settings):
+    """The direction rule and the step rule, each with those settings that it knows."""
+    if line_search not in list(LINE_SEARCHES):
+        raise ValueError(
+            f"line_search must be one of {', '.join(LINE_SEARCHES)}; got {line_search!r}"
+        )
+    rule, search = DIRECTIONS[method], LINE_SEARCHES[line_search]
+    known = [list(inspect.signature(part).parameters) for part in (rule, search)]
+    unknown = set(settings) - {name for names in known for name in names}
+    if unknown:
+        raise ValueError(
+            f"{method} with {line_search} takes the settings {sum(known, []) or 'none'}; "
+            f"got {', '.join(sorted(unknown))}"
+        )
+    if line_search == "wolfe" and not rule.scaled:
+        settings = {"c2": 0.1, **settings}  # N&W: a nearly exact search where p has no scale
+    return tuple(
+        part(**{name: settings[name] for name in names if name in settings})
+        for part, names in zip((rule, search), known, strict=True)
+    )

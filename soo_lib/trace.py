@@ -1,0 +1,181 @@
+"""The recorder: a loss around a loss that counts every call and keeps one row an iteration.
+
+Our solvers and scipy's look at the loss through the same recorder, so their calls and
+seconds are counted in the same way.
+"""
+
+import inspect
+import time
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from .losses import Loss
+
+KEEP_X = 100  # iterates are kept in the trace of a problem with at most so many parameters
+
+
+class Row(NamedTuple):
+    """What is known after an iteration; row 0 is the start."""
+
+    fun: float
+    gnorm: float  # the largest |∂L/∂xᵢ|
+    step: float  # the accepted step length α; NaN where the solver is scipy's
+    nfev: int  # values of the loss so far
+    njev: int  # gradients so far
+    nhev: int  # Hessians so far
+    nhessp: int  # Hessian-vector products so far
+    seconds: float  # since the start, the recorder's own work and the callback's taken out
+    note: str  # what the direction had to do: a modified Hessian, a restart
+
+
+class Trace:
+    """One row an iteration; each column is an array: ``trace.fun``, ``trace.seconds``, ...
+
+    Attributes
+    ----------
+    fun, gnorm, step, nfev, njev, nhev, nhessp, seconds, note : (nit + 1,) arrays
+        The fields of :class:`Row`.
+    evaluations : (nit + 1,) array
+        Visits to the loss so far: a value and a gradient at one point are one visit, a Hessian
+        or a product with it is one more.
+    x : list of (n,) arrays
+        The iterates, where there are at most 100 parameters; else empty.
+    """
+
+    def __init__(self):
+        self.rows, self.x = [], []
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __repr__(self):
+        return f"Trace({len(self)} rows: {', '.join(Row._fields)})"
+
+    def __getattr__(self, name):
+        if name not in Row._fields:
+            raise AttributeError(f"a trace has no {name!r}; its columns: {', '.join(Row._fields)}")
+        return np.array([getattr(row, name) for row in self.rows])
+
+    @property
+    def evaluations(self):
+        return np.maximum(self.nfev, self.njev) + self.nhev + self.nhessp
+
+
+class Recorder(Loss):
+    """Counts the calls to ``loss``, writes the trace, and says when a solver should stop.
+
+    Parameters
+    ----------
+    loss : loss
+        What to record.
+    gtol, ftol, callback
+        As for :func:`soo_lib.solvers.minimize`.
+
+    Attributes
+    ----------
+    outcome : (success, message) or None
+        Why to stop, once there is a reason.
+    last : (x, fun, jac)
+        The latest iterate.
+    best : (fun, x)
+        The lowest loss seen, and where.
+    """
+
+    def __init__(self, loss, gtol=0.0, ftol=0.0, callback=None):
+        self.loss, self.n_params = loss, loss.n_params
+        self.dtype = getattr(loss, "dtype", float)  # how finely values of the loss can be told
+        self.gtol, self.ftol, self.callback = gtol, ftol, callback
+        self.nfev = self.njev = self.nhev = self.nhessp = 0
+        self.trace, self.outcome, self.best = Trace(), None, (np.inf, None)
+        self._seen = []  # (x, f, g) since the last row: scipy's iterate is one of them
+        self._start, self._idle = time.perf_counter(), 0.0
+
+    @property
+    def nit(self):
+        return len(self.trace) - 1
+
+    def fun(self, x):
+        self.nfev += 1
+        f = self.loss.fun(x)
+        self._see(x, f, None)
+        return f
+
+    def jac(self, x):
+        self.njev += 1
+        return self.loss.jac(x)
+
+    def fun_and_jac(self, x):
+        self.nfev += 1
+        self.njev += 1
+        f, g = self.loss.fun_and_jac(x)
+        self._see(x, f, g)
+        return f, g
+
+    def hess(self, x):
+        self.nhev += 1
+        return self.loss.hess(x)
+
+    def hessp(self, x, p):
+        self.nhessp += 1
+        return self.loss.hessp(x, p)
+
+    @contextmanager
+    def idle(self):
+        """What happens in here is not the solver's time."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._idle += time.perf_counter() - start
+
+    def row(self, x, f, g, step=np.nan, note=""):
+        """Ends an iteration at the point x: the row, the criteria, the callback."""
+        counts = self.nfev, self.njev, self.nhev, self.nhessp
+        seconds = time.perf_counter() - self._start - self._idle
+        with self.idle():
+            moved = not self.trace.rows or not np.array_equal(x, self.last[0])
+            self.last = x, f, g
+            self.trace.rows.append(Row(f, float(np.abs(g).max()), step, *counts, seconds, note))
+            if self.n_params <= KEEP_X:
+                self.trace.x.append(np.array(x))
+            self._seen = [self.last]
+            self.outcome = self._converged(moved)
+            if self.callback is not None and self.nit > 0:
+                try:
+                    self._tell(x, f)
+                except StopIteration:
+                    self.outcome = self.outcome or (False, "stopped by the callback")
+
+    def _converged(self, moved):
+        *before, row = self.trace.rows[-2:]
+        if not (np.isfinite(row.fun) and np.isfinite(row.gnorm)):
+            return False, "diverged: the loss is no longer finite; the step is too long"
+        if row.gnorm <= self.gtol:
+            return True, f"converged: gradient norm {row.gnorm:.2g} <= gtol"
+        # eq. 29; a trust region that rejects its step has not moved, and has not converged
+        if self.ftol and before and moved and abs(before[0].fun - row.fun) <= self.ftol:
+            return True, "converged: the last iteration changed the loss by at most ftol"
+        return None
+
+    def _tell(self, x, f):
+        if list(inspect.signature(self.callback).parameters) == ["intermediate_result"]:
+            self.callback(intermediate_result=OptimizeResult(x=np.array(x), fun=f, nit=self.nit))
+        else:
+            self.callback(np.array(x))
+
+    def recall(self, x):
+        """Loss and gradient at a point evaluated since the last row, without a new call."""
+        for seen, f, g in reversed(self._seen):
+            if g is not None and np.array_equal(seen, x):
+                return f, g
+        return self.loss.fun_and_jac(x)
+
+    def _see(self, x, f, g):
+        with self.idle():
+            x = np.array(x)
+            self._seen.append((x, f, g))
+            if f < self.best[0]:
+                self.best = f, x

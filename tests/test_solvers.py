@@ -1,0 +1,544 @@
+"""Solvers: every pair of a direction and a step rule finds the minimum, or says why not."""
+
+import functools
+
+import numpy as np
+import pytest
+from helpers import Barrier, Quadratic, Watched, WrongSign, complains, overlapping
+from scipy import optimize
+from threadpoolctl import threadpool_limits
+
+from soo_lib.directions import BFGS, DIRECTIONS, LBFGS, Newton, NonlinearCG
+from soo_lib.line_search import LINE_SEARCHES
+from soo_lib.losses import Logistic, Loss, Rosenbrock
+from soo_lib.network import Network
+from soo_lib.sampling import Reshuffled
+from soo_lib.solvers import SCIPY, minimize
+
+OWN = ["gradient", "newton", "nlcg", "bfgs", "lbfgs"]
+SCIPYS = ["CG", "BFGS", "L-BFGS-B", "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact"]
+FIRST_ORDER = ["CG", "BFGS", "L-BFGS-B", "Newton-CG"]  # the others restrict the step, not search
+every_method = pytest.mark.parametrize("method", OWN + SCIPYS)
+
+PROBLEMS = {
+    "quadratic": (Quadratic(), np.zeros(5)),
+    "rosenbrock": (Rosenbrock(), np.zeros(2)),
+    "logistic": (overlapping(), np.zeros(3)),
+    "logistic with l2": (overlapping(l2=0.1), np.ones(3)),
+}
+every_problem = pytest.mark.parametrize("name", PROBLEMS)
+
+
+@functools.cache
+def answer(name):
+    """The minimum: in closed form where there is one, or by scipy called directly."""
+    loss, x0 = PROBLEMS[name]
+    if name == "quadratic":
+        return loss.minimum
+    found = optimize.minimize(
+        loss.fun, x0, jac=loss.jac, hess=loss.hess, method="trust-exact", options={"gtol": 1e-12}
+    )
+    if name == "rosenbrock":
+        np.testing.assert_allclose(found.x, 1, rtol=1e-9)
+    return found.x
+
+
+def check_success(found, loss, gtol):
+    assert found.success and found.status == 0 and found.message.startswith("converged"), found
+    assert np.abs(found.jac).max() <= gtol
+    assert found.fun == loss.fun(found.x)
+    np.testing.assert_array_equal(found.jac, loss.jac(found.x))
+
+
+# ---- every pair on every problem
+
+
+def test_the_lists_are_complete():
+    assert list(DIRECTIONS) == OWN and list(SCIPY) == SCIPYS
+    assert list(LINE_SEARCHES) == ["fixed", "backtracking", "wolfe"]
+
+
+@every_problem
+@pytest.mark.parametrize("line_search", ["backtracking", "wolfe"])
+@pytest.mark.parametrize("method", OWN)
+def test_own_methods_find_the_minimum(name, method, line_search):
+    loss, x0 = PROBLEMS[name]
+    # steepest descent zigzags: thousands of iterations in the valley, and to fewer digits; Armijo's
+    # condition compares values, whose rounding hides gradients below about the root of ε
+    gtol = 1e-5 if method == "gradient" else 1e-6 if line_search == "backtracking" else 1e-8
+    before = x0.copy()
+    found = minimize(loss, x0, method, line_search, gtol=gtol, maxiter=20_000)
+    check_success(found, loss, gtol)
+    np.testing.assert_allclose(found.x, answer(name), atol=100 * gtol)
+    np.testing.assert_array_equal(x0, before)
+    if method != "nlcg":  # whose steps may end where the next direction is no descent
+        assert (np.diff(found.trace.fun) <= 1e-14).all()
+
+
+@every_problem
+@pytest.mark.parametrize("method", OWN)
+def test_fixed_steps_find_the_minimum(name, method):
+    """From nearby, with a step that suits the rule: 1 for those that know a scale."""
+    loss = PROBLEMS[name][0]
+    x0 = answer(name) + 0.05
+    step = 1.0
+    if method in ("gradient", "nlcg"):
+        step = 0.8 / np.linalg.eigvalsh(loss.hess(answer(name)))[-1]
+        if method == "nlcg" and name != "rosenbrock":  # β lengthens the direction
+            step /= 4
+    elif method in ("bfgs", "lbfgs"):
+        step = 0.25 if name == "quadratic" else 0.5  # the first direction is -g, without a scale
+    gtol = 1e-5
+    found = minimize(loss, x0, method, "fixed", step=step, gtol=gtol, maxiter=20_000)
+    check_success(found, loss, gtol)
+    np.testing.assert_allclose(found.x, answer(name), atol=1e-3)
+    np.testing.assert_array_equal(found.trace.step[1:], step)
+
+
+@every_problem
+@pytest.mark.parametrize("method", SCIPYS)
+def test_scipys_methods_find_the_minimum(name, method):
+    loss, x0 = PROBLEMS[name]
+    gtol = 1e-7
+    found = minimize(loss, x0, method, gtol=gtol, maxiter=500)
+    check_success(found, loss, gtol)
+    np.testing.assert_allclose(found.x, answer(name), atol=1e-5)
+
+
+def test_the_default_is_newton_with_the_strong_wolfe_conditions():
+    loss = Rosenbrock()
+    default = minimize(loss, [0, 0])
+    chosen = minimize(loss, [0, 0], "newton", "wolfe", step=1.0, maxiter=100, gtol=1e-8, ftol=0.0)
+    np.testing.assert_array_equal(default.x, chosen.x)
+    assert default.nit == chosen.nit < 20
+
+
+def test_a_search_improves_on_its_fixed_step():
+    """The two step rules differ in what they do to a first trial that is far too long."""
+    loss = PROBLEMS["logistic"][0]
+    for line_search in ("backtracking", "wolfe"):
+        assert minimize(loss, np.zeros(3), "gradient", line_search, step=1e3, maxiter=2000).success
+    assert not minimize(loss, np.zeros(3), "gradient", "fixed", step=1e3).success
+
+
+# ---- directions
+
+
+def test_newton_takes_one_step_on_a_quadratic():
+    loss = Quadratic()
+    for line_search in ("fixed", "backtracking", "wolfe"):
+        found = minimize(loss, np.full(5, 7.0), "newton", line_search)
+        assert found.success and found.nit == 1 and found.nhev == 1
+        np.testing.assert_allclose(found.x, loss.minimum, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [2, 5, 10])
+def test_conjugate_gradients_end_after_n_steps(n):
+    """With an exact search every β of eq. 5.44 is linear CG's, which needs n steps."""
+    loss = Quadratic(n, condition=20.0)
+    found = minimize(
+        loss, np.zeros(n), "nlcg", c1=1e-10, c2=1e-9, gtol=1e-6, max_trials=100
+    )
+    assert found.success and found.nit == n
+    assert minimize(loss, np.zeros(n), "nlcg", c1=1e-10, c2=1e-9, maxiter=n - 1).nit == n - 1
+
+
+def test_polak_ribieres_beta():
+    rule, loss = NonlinearCG(), None
+    g0, g1, g2 = np.array([3.0, 4.0]), np.array([1.0, -2.0]), np.array([0.9, -1.8])
+    np.testing.assert_array_equal(rule(loss, None, g0), -g0)
+    rule.update(-g0, g0, g1)
+    beta = g1 @ (g1 - g0) / 25
+    np.testing.assert_allclose(rule(loss, None, g1), -g1 - beta * g0)
+    rule.update(None, g1, g2)  # here eq. 5.44 is negative: back to steepest descent
+    assert g2 @ (g2 - g1) < 0
+    np.testing.assert_array_equal(rule(loss, None, g2), -g2)
+
+
+def random_pairs(n, count, seed=0):
+    """Steps and the gradients at their ends, on a quadratic: every s @ y > 0."""
+    rng = np.random.default_rng(seed)
+    loss = Quadratic(n, seed=seed)
+    x = rng.normal(size=n)
+    for _ in range(count):
+        s = rng.normal(size=n)
+        yield s, loss.jac(x), loss.jac(x + s)
+        x = x + s
+
+
+def dense_inverse(pairs, n):
+    """γI, then eq. 6.17 for every pair, as it is printed in the book."""
+    s, y = pairs[-1]
+    H = (s @ y) / (y @ y) * np.eye(n)
+    for s, y in pairs:
+        rho = 1 / (s @ y)
+        V = np.eye(n) - rho * np.outer(y, s)
+        H = V.T @ H @ V + rho * np.outer(s, s)
+    return H
+
+
+@pytest.mark.parametrize("memory", [1, 3, 8, 20])
+def test_the_two_loops_are_dense_bfgs_from_the_same_pairs(memory):
+    n, rule, pairs = 6, LBFGS(memory), []
+    for s, g_old, g in random_pairs(n, 12):
+        rule.update(s, g_old, g)
+        pairs = [*pairs, (s, g - g_old)][-memory:]
+        expected = -dense_inverse(pairs, n) @ g
+        np.testing.assert_allclose(rule(None, None, g), expected, rtol=1e-9, atol=1e-9)
+    assert not rule.note and not rule.fresh
+    rule.restart()
+    np.testing.assert_array_equal(rule(None, None, g), -g)
+
+
+def test_dense_bfgs():
+    """Symmetric, positive definite, with y mapped to s (the secant equation)."""
+    n, rule, pairs = 6, BFGS(), []
+    for s, g_old, g in random_pairs(n, 12):
+        fresh = rule.fresh
+        rule.update(s, g_old, g)
+        y = g - g_old
+        pairs.append((s, y))
+        if fresh:  # γ comes from the first pair, and stays
+            start = (s @ y) / (y @ y) * np.eye(n)
+        H = start
+        for s_i, y_i in pairs:
+            V = np.eye(n) - np.outer(y_i, s_i) / (s_i @ y_i)
+            H = V.T @ H @ V + np.outer(s_i, s_i) / (s_i @ y_i)
+        columns = np.column_stack([-rule(None, None, e) for e in np.eye(n)])
+        np.testing.assert_allclose(columns, H, rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(columns @ y, s, rtol=1e-8, atol=1e-9)
+        assert np.linalg.eigvalsh((columns + columns.T) / 2)[0] > 0
+
+
+def test_bfgs_and_lbfgs_agree_while_they_know_one_pair():
+    loss = PROBLEMS["logistic"][0]
+    runs = [minimize(loss, np.zeros(3), method, maxiter=2) for method in ("bfgs", "lbfgs")]
+    np.testing.assert_allclose(*(run.x for run in runs), rtol=1e-12)
+    runs = [minimize(loss, np.zeros(3), method, maxiter=6) for method in ("bfgs", "lbfgs")]
+    assert not np.allclose(*(run.x for run in runs), rtol=1e-9)
+
+
+@pytest.mark.parametrize("rule", [BFGS, LBFGS])
+def test_a_pair_without_curvature_is_left_out(rule):
+    rule = rule()
+    s, g = np.array([1.0, 0.0]), np.array([1.0, 1.0])
+    rule.update(s, g, g - s)  # the slope fell further: s @ y < 0
+    assert rule.fresh and "no positive curvature" in rule.note
+    rule.update(s, g, g + s)
+    assert not rule.fresh and rule.note == ""
+
+
+class Saddle(Loss):
+    """x² - y² + y⁴: a saddle at 0, minima of -1/4 at (0, ±1/√2)."""
+
+    n_params = 2
+
+    def fun(self, v):
+        return float(v[0] ** 2 - v[1] ** 2 + v[1] ** 4)
+
+    def jac(self, v):
+        return np.array([2 * v[0], -2 * v[1] + 4 * v[1] ** 3])
+
+    def hess(self, v):
+        return np.diag([2.0, -2 + 12 * v[1] ** 2])
+
+
+@pytest.mark.parametrize("y", [1e-6, -1e-4, 0.1])
+@pytest.mark.parametrize("line_search", ["backtracking", "wolfe"])
+def test_newton_escapes_a_saddle_and_notes_it(y, line_search):
+    loss = Saddle()
+    found = minimize(loss, [1.0, y], "newton", line_search)
+    check_success(found, loss, 1e-8)
+    np.testing.assert_allclose(found.x, [0, np.sign(y) / np.sqrt(2)], atol=1e-8)
+    points = np.array(found.trace.x)
+    assert found.trace.note[0] == ""
+    for k, note in enumerate(found.trace.note[1:]):
+        indefinite = -2 + 12 * points[k, 1] ** 2 < 0
+        assert ("not positive definite" in note) == indefinite, (k, note)
+    assert f"eigenvalue {-2 + 12 * y * y:.2g}" in found.trace.note[1]
+
+
+def test_plain_newton_would_go_to_the_saddle():
+    """What the modification is for: without it, p climbs along y."""
+    g = Saddle().jac([1.0, 1e-3])
+    plain = -np.linalg.solve(Saddle().hess([1.0, 1e-3]), g)
+    p = Newton()(Saddle(), np.array([1.0, 1e-3]), g)
+    assert plain[1] < 0 < p[1] and p[0] == pytest.approx(plain[0])
+
+
+@pytest.mark.parametrize(
+    "H",
+    [np.diag([1.0, -3.0, 2.0]), -np.eye(3), np.zeros((3, 3)), np.diag([1.0, 0.0, 1e-14]),
+     np.diag([1e300, -1e-300, 1.0]), np.ones((3, 3)), np.full((3, 3), np.nan)],
+)  # fmt: skip
+def test_newtons_direction_descends_whatever_the_hessian(H):
+    class Fixed(Loss):
+        def hess(self, x):
+            return H
+
+    g = np.array([1.0, -2.0, 0.5])
+    rule = Newton()
+    p = rule(Fixed(), None, g)
+    assert np.isfinite(p).all() and p @ g < 0
+    assert rule.note
+
+
+def test_newton_with_a_definite_hessian_has_no_note():
+    found = minimize(PROBLEMS["logistic"][0], np.zeros(3))
+    assert not any(found.trace.note)
+
+
+# ---- failing honestly
+
+
+@pytest.mark.parametrize("line_search", ["backtracking", "wolfe"])
+@pytest.mark.parametrize("method", OWN)
+def test_a_wrong_gradient_is_suspected(method, line_search):
+    loss, x0 = overlapping(l2=0.1), np.ones(3)
+    found = minimize(WrongSign(loss), x0, method, line_search)
+    assert not found.success and found.status == 1
+    assert "line search found no decrease" in found.message
+    assert "is the gradient right?" in found.message
+    assert found.nit < 5 and found.fun <= loss.fun(x0)
+
+
+@pytest.mark.parametrize("method", FIRST_ORDER)
+def test_a_wrong_gradient_is_suspected_with_scipys_methods_too(method):
+    loss, x0 = overlapping(l2=0.1), np.ones(3)
+    wrong = WrongSign(loss)
+    found = minimize(wrong, x0, method)
+    assert not found.success
+    assert "line search found no decrease" in found.message
+    assert "is the gradient right?" in found.message and "scipy" in found.message
+    assert found.fun <= loss.fun(x0)
+
+
+@pytest.mark.parametrize("method", ["nlcg", "bfgs", "lbfgs", "CG", "BFGS", "L-BFGS-B"])
+def test_a_loss_reshuffled_at_every_call_ends_early_and_is_suspected(method):
+    loss = overlapping(m=400)
+    runs = [minimize(Reshuffled(loss, 10, 20, seed), np.zeros(3), method) for seed in range(9)]
+    assert np.median([run.nit for run in runs]) < 30  # of 100
+    assert not any(run.success for run in runs)
+    failed = [run for run in runs if "maxiter" not in run.message]
+    assert len(failed) >= 7
+    for run in failed:
+        assert "line search found no decrease" in run.message
+        assert "re-sampled" in run.message
+
+
+@pytest.mark.parametrize("method", [*OWN, *FIRST_ORDER])
+def test_rounding_is_not_blamed_on_the_gradient(method):
+    """Where a gradient is never quite 0, the loss runs out of digits before it."""
+    rng = np.random.default_rng(0)
+    loss = Logistic(rng.normal(size=(200, 3)), rng.integers(0, 2, 200))
+    found = minimize(loss, np.ones(3), method, gtol=0, maxiter=3000)
+    assert not found.success and np.abs(found.jac).max() < 1e-6
+    assert "is the gradient right" not in found.message
+
+
+@pytest.mark.parametrize("method", ["nlcg", "lbfgs", "L-BFGS-B"])
+def test_rounding_in_float32_is_not_blamed_on_the_gradient(method):
+    rng = np.random.default_rng(0)
+    net = Network([4, 5, 3])
+    loss = net.loss(rng.normal(size=(50, 4)), rng.integers(0, 3, 50), 0.01, dtype=np.float32)
+    found = minimize(loss, net.init(0), method, gtol=0, maxiter=1000)
+    assert np.abs(found.jac).max() < 1e-3
+    assert "is the gradient right" not in found.message
+
+
+def check_best(found, watched):
+    """Of all the points that were evaluated, none has a lower loss than the one returned."""
+    finite = [value for value in watched.values if np.isfinite(value)]
+    assert found.fun == min(finite) == watched.loss.fun(found.x)
+    np.testing.assert_array_equal(found.jac, watched.loss.jac(found.x))
+
+
+@pytest.mark.parametrize("method", ["gradient", "nlcg", "bfgs", "lbfgs"])
+def test_a_fixed_step_that_is_too_long_diverges(method):
+    for loss, x0 in ((Rosenbrock(), [0.5, 0.5]), (Quadratic(condition=1e5), np.ones(5))):
+        watched = Watched(loss)
+        found = minimize(watched, x0, method, "fixed", step=3.0, maxiter=1000)
+        assert not found.success and found.message.startswith("diverged")
+        assert found.nit < 1000
+        check_best(found, watched)
+
+
+@pytest.mark.parametrize("method", ["gradient", "nlcg", "bfgs", "lbfgs"])
+def test_a_step_to_where_the_loss_is_no_number_diverges(method):
+    watched = Watched(Barrier())
+    found = minimize(watched, [3.0], method, "fixed", step=10.0)
+    assert not found.success and found.message.startswith("diverged")
+    check_best(found, watched)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "linear"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_network_diverges_without_a_warning(activation, threads):
+    rng = np.random.default_rng(0)
+    net = Network([40, 60, 40, 3], activation)  # large enough for its rows to be shared out
+    loss = Watched(net.loss(rng.normal(size=(2500, 40)), rng.integers(0, 3, 2500), l2=0.01))
+    with threadpool_limits(threads, user_api="blas"):
+        found = minimize(loss, net.init(0), "gradient", "fixed", step=1e200)
+        assert not found.success and found.message.startswith("diverged")
+        check_best(found, loss)
+
+
+@every_method
+def test_a_start_where_the_loss_is_no_number(method):
+    with np.errstate(invalid="ignore"):
+        found = minimize(Barrier(), [-1.0], method)
+    assert not found.success and "no longer finite" in found.message
+    assert found.nit == 0 and found.x == [-1.0] and np.isnan(found.fun)
+
+
+@every_method
+@pytest.mark.parametrize("maxiter", [1, 2, 5])
+def test_stopped_at_maxiter_it_returns_the_best_point(method, maxiter):
+    watched = Watched(Rosenbrock(b=100))
+    found = minimize(watched, [-1.2, 1.0], method, maxiter=maxiter)
+    assert not found.success and f"maxiter = {maxiter} before it converged" in found.message
+    assert found.nit == maxiter
+    check_best(found, watched)
+
+
+@every_method
+@pytest.mark.parametrize("ftol", [1e-3, 1e-9])
+def test_ftol_does_not_take_a_rejected_step_for_convergence(method, ftol):
+    """A trust region that rejects a step has not changed the loss, and has not converged."""
+    found = minimize(Rosenbrock(b=100), [-1.2, 1.0], method, ftol=ftol, maxiter=3000)
+    if method == "gradient":  # which does crawl: eq. 29 may well hold
+        assert found.trace.fun[-2] - found.fun > 0
+    else:
+        assert found.fun < 0.5
+
+
+# ---- losses without a minimum
+
+POINTS = {
+    "complete": ([0, 1, 2, 3, 4, 5], [0, 0, 0, 1, 1, 1]),
+    "quasi": ([0, 1, 2, 2, 3, 4], [0, 0, 0, 1, 1, 1]),
+    "nearly": ([0, 1, 2.2, 2, 3, 4], [0, 0, 0, 1, 1, 1]),
+}
+
+
+def line(name, l2=0.0):
+    points, labels = POINTS[name]
+    return Logistic(np.c_[np.ones(len(points)), points], labels, l2=l2)
+
+
+@every_method
+@pytest.mark.parametrize("name", ["complete", "quasi"])
+def test_separable_data_have_no_minimum_and_no_success(method, name):
+    found = minimize(line(name), np.zeros(2), method, maxiter=500)
+    assert not found.success and found.status == 1
+    assert "no minimum" in found.message and "l2 > 0" in found.message
+    assert np.isfinite(found.fun) and len(found.trace) == found.nit + 1
+
+
+@every_method
+@pytest.mark.parametrize("name", ["complete", "quasi"])
+@pytest.mark.parametrize("criterion", [{"gtol": 1e-2}, {"ftol": 1e-4}], ids=["gtol", "ftol"])
+def test_separable_data_are_no_success_for_a_patient_reader_either(method, name, criterion):
+    found = minimize(line(name), np.zeros(2), method, maxiter=500, **criterion)
+    assert not found.success and "no minimum" in found.message
+
+
+@every_method
+def test_separable_in_many_dimensions(method):
+    """More columns than rows: any labels can be separated."""
+    rng = np.random.default_rng(0)
+    loss = Logistic(rng.normal(size=(15, 20)), rng.permutation(15) % 2)
+    found = minimize(loss, np.zeros(20), method)
+    assert not found.success and "no minimum" in found.message
+
+
+@every_method
+def test_nearly_separable_data_have_one(method):
+    found = minimize(line("nearly"), np.zeros(2), method, gtol=1e-5, maxiter=5000)
+    assert found.success, found.message
+
+
+@every_method
+@pytest.mark.parametrize("name", ["complete", "quasi"])
+def test_a_penalty_makes_one(method, name):
+    found = minimize(line(name, l2=1e-2), np.zeros(2), method, gtol=1e-6, maxiter=5000)
+    assert found.success, found.message
+
+
+# ---- bad input
+
+LOSS = Rosenbrock()
+
+
+@pytest.mark.parametrize(
+    "arguments, name, got",
+    [
+        ({"x0": [0, 0, 0]}, "x0", ["(3,)", "(2,)"]),
+        ({"x0": 0.0}, "x0", ["()"]),
+        ({"x0": [[0, 0]]}, "x0", ["(1, 2)"]),
+        ({"x0": [0, np.nan]}, "x0", ["1 NaN"]),
+        ({"x0": [np.inf, -np.inf]}, "x0", ["2 NaN or infinite"]),
+        ({"x0": ["a", "b"]}, "x0", ["a"]),
+        ({"x0": [1j, 0]}, "x0", ["complex"]),
+        ({"x0": None}, "x0", []),
+        ({"method": "Newton"}, "method", ["'Newton'", *OWN, *SCIPYS]),
+        ({"method": "Nelder-Mead"}, "method", ["'Nelder-Mead'", *OWN, *SCIPYS]),
+        ({"method": None}, "method", ["None", *OWN]),
+        ({"line_search": "armijo"}, "line_search", ["'armijo'", *LINE_SEARCHES]),
+        ({"line_search": ""}, "line_search", ["''", *LINE_SEARCHES]),
+        ({"line_search": 1}, "line_search", ["1", *LINE_SEARCHES]),
+        ({"method": "CG", "line_search": "wolfe"}, "line_search", ["'wolfe'", "CG"]),
+        ({"step": 0}, "step", ["0"]),
+        ({"step": -1.0}, "step", ["-1.0"]),
+        ({"step": np.nan}, "step", ["nan"]),
+        ({"step": None}, "step", ["None"]),
+        ({"maxiter": -1}, "maxiter", ["-1"]),
+        ({"maxiter": 2.5}, "maxiter", ["2.5"]),
+        ({"maxiter": True}, "maxiter", ["True"]),
+        ({"maxiter": None}, "maxiter", ["None"]),
+        ({"gtol": -1e-8}, "gtol", ["-1e-08"]),
+        ({"gtol": np.nan}, "gtol", ["nan"]),
+        ({"ftol": -1e-8}, "ftol", ["-1e-08"]),
+        ({"ftol": "small"}, "ftol", ["small"]),
+        ({"c1": 0.5, "c2": 0.1}, "c1", ["0.5", "0.1", "c2"]),
+        ({"c1": 0.95}, "c1", ["0.95", "c2"]),
+        ({"method": "gradient", "c1": 0.2}, "c1", ["0.2", "c2"]),
+        ({"c1": 0}, "c1", ["0"]),
+        ({"c2": 1}, "c2", ["1"]),
+        ({"line_search": "backtracking", "shrink": 1.5}, "shrink", ["1.5"]),
+        ({"max_trials": 0}, "max_trials", ["0"]),
+        ({"method": "lbfgs", "memory": 0}, "memory", ["0"]),
+        ({"method": "lbfgs", "memory": 2.5}, "memory", ["2.5"]),
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_named(arguments, name, got):
+    complains(lambda: minimize(**{"loss": LOSS, "x0": [0.0, 0.0], **arguments}), name, *got)
+
+
+@pytest.mark.parametrize("method", OWN)
+def test_settings_that_neither_rule_knows(method):
+    with pytest.raises(ValueError) as caught:
+        minimize(LOSS, [0, 0], method, momentum=0.9)
+    for part in ("momentum", method, "wolfe", "c1", "c2"):
+        assert part in str(caught.value)
+    with pytest.raises(ValueError, match="shrink"):  # known, but to another search
+        minimize(LOSS, [0, 0], method, "wolfe", shrink=0.5)
+    with pytest.raises(ValueError, match="none.*c1"):
+        minimize(LOSS, [0, 0], "gradient", "fixed", c1=0.1)
+
+
+@pytest.mark.parametrize("method", SCIPYS)
+def test_settings_that_scipy_does_not_know(method):
+    with pytest.raises(ValueError, match="momentum"):
+        minimize(LOSS, [0, 0], method, momentum=0.9)
+
+
+def test_settings_reach_the_rules():
+    x0 = np.zeros(2)
+    slow, quick = (minimize(LOSS, x0, "lbfgs", memory=memory) for memory in (1, 10))
+    assert slow.nit != quick.nit
+    rough, exact = (minimize(LOSS, x0, "nlcg", c2=c2, maxiter=5) for c2 in (0.9, 1e-3))
+    assert not np.array_equal(rough.x, exact.x)
+    maxcor = [minimize(LOSS, x0, "L-BFGS-B", maxcor=count, maxiter=8) for count in (1, 10)]
+    assert not np.array_equal(*(run.x for run in maxcor))
