@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .losses import as_vector
+from .losses import as_loss, as_vector
 
 
 @dataclass
@@ -58,6 +58,7 @@ def gradient_test(loss, x, seed=0):
     -------
     GradientTest
     """
+    loss = as_loss(loss, x)
     x = as_vector(x, loss.n_params)
     if not np.isfinite(x).all():
         raise ValueError("x must be finite; got NaN or infinite values")

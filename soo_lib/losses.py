@@ -23,6 +23,12 @@ class Loss:
     def fun_and_jac(self, x):
         return self.fun(x), self.jac(x)
 
+    def hess(self, x):
+        raise NotImplementedError(
+            "this loss has no second derivatives; use a method that needs only the "
+            "gradient, such as 'lbfgs'"
+        )
+
     def hessp(self, x, p):
         return self.hess(x) @ as_vector(p, self.n_params, "p")
 
@@ -32,6 +38,21 @@ class Loss:
         Asked once, at the point ``x`` where a solver stops.
         """
         return ""
+
+
+def as_loss(loss, x):
+    """``loss`` itself, or any object with ``fun`` and ``jac`` completed to a loss of len(x)."""
+    if isinstance(loss, Loss):
+        return loss
+    missing = [name for name in ("fun", "jac") if not callable(getattr(loss, name, None))]
+    if missing:
+        raise ValueError(f"loss must have {' and '.join(missing)}; got {loss!r}")
+    whole = Loss()
+    whole.n_params = getattr(loss, "n_params", np.size(x))
+    for name in ("fun", "jac", "fun_and_jac", "hess", "hessp", "dtype", "why_no_minimum"):
+        if hasattr(loss, name):
+            setattr(whole, name, getattr(loss, name))
+    return whole
 
 
 class Rosenbrock(Loss):

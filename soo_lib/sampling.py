@@ -75,14 +75,14 @@ class Batched(Loss):
         self.weights = sizes / sizes.sum()
 
     def fun(self, x):
-        return self._mean(part.fun(x) for part in self.parts)
+        return float(self._mean(part.fun(x) for part in self.parts))
 
     def jac(self, x):
         return self._mean(part.jac(x) for part in self.parts)
 
     def fun_and_jac(self, x):
         values, gradients = zip(*(part.fun_and_jac(x) for part in self.parts), strict=True)
-        return self._mean(values), self._mean(gradients)
+        return float(self._mean(values)), self._mean(gradients)
 
     def hess(self, x):
         return self._mean(part.hess(x) for part in self.parts)
@@ -131,4 +131,6 @@ class Reshuffled(Loss):
         return self._fresh().hessp(x, p)
 
     def _fresh(self):
-        return Batched(self.loss, draw(self.n_samples, self.batch_size, self.n_batches, self.rng))
+        # The mean over equal batches is the mean over all their rows: one loss, not n_batches.
+        batches = draw(self.n_samples, self.batch_size, self.n_batches, self.rng)
+        return self.loss.subset(np.concatenate(batches))

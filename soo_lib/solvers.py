@@ -8,7 +8,7 @@ from scipy import optimize
 
 from .directions import DIRECTIONS
 from .line_search import LINE_SEARCHES, Ray
-from .losses import as_count, as_number, as_vector
+from .losses import as_count, as_loss, as_number, as_vector
 from .trace import Recorder
 
 # scipy's methods, and which second derivatives each asks for
@@ -45,7 +45,7 @@ def minimize(
     Parameters
     ----------
     loss : loss
-        See :mod:`soo_lib.losses`.
+        See :mod:`soo_lib.losses`; any object with ``fun`` and ``jac`` will do.
     x0 : (n,) array
         Start.
     method : str
@@ -82,6 +82,7 @@ def minimize(
     ValueError
         For an argument out of its range, or a method, search or setting that is not known.
     """
+    loss = as_loss(loss, x0)
     x = as_vector(x0, loss.n_params, "x0").copy()
     if not np.isfinite(x).all():
         raise ValueError(f"x0 must be finite; got {np.sum(~np.isfinite(x))} NaN or infinite values")

@@ -167,17 +167,18 @@ def test_a_value_and_a_gradient_asked_for_together_share_a_draw(loss):
     for _ in range(3):
         expected = Batched(loss, draw(M, 10, 3, rng))
         f, g = reshuffled.fun_and_jac(x)
-        assert f == expected.fun(x)
-        np.testing.assert_array_equal(g, expected.jac(x))
+        assert f == pytest.approx(expected.fun(x), rel=1e-13)
+        np.testing.assert_allclose(g, expected.jac(x), rtol=1e-12, atol=1e-15)
 
 
 def test_reshuffled_second_derivatives_draw_too():
     loss = LOSSES["logistic"]
     x, rng = point(loss), np.random.default_rng(7)
     reshuffled = Reshuffled(loss, 10, 3, seed=7)
-    np.testing.assert_array_equal(reshuffled.hess(x), Batched(loss, draw(M, 10, 3, rng)).hess(x))
+    expected = Batched(loss, draw(M, 10, 3, rng)).hess(x)
+    np.testing.assert_allclose(reshuffled.hess(x), expected, rtol=1e-12, atol=1e-15)
     expected = Batched(loss, draw(M, 10, 3, rng)).hessp(x, x)
-    np.testing.assert_array_equal(reshuffled.hessp(x, x), expected)
+    np.testing.assert_allclose(reshuffled.hessp(x, x), expected, rtol=1e-12, atol=1e-15)
 
 
 def test_reshuffled_is_right_on_average():

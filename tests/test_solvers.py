@@ -542,3 +542,30 @@ def test_settings_reach_the_rules():
     assert not np.array_equal(rough.x, exact.x)
     maxcor = [minimize(LOSS, x0, "L-BFGS-B", maxcor=count, maxiter=8) for count in (1, 10)]
     assert not np.array_equal(*(run.x for run in maxcor))
+
+
+class Bare:
+    """The least that can be minimised: no base class, no n_params, no second derivatives."""
+
+    def fun(self, x):
+        return float((x - 1) @ (x - 1))
+
+    def jac(self, x):
+        return 2 * (x - 1)
+
+
+@pytest.mark.parametrize("method", ["gradient", "nlcg", "lbfgs", "CG", "L-BFGS-B"])
+def test_any_object_with_fun_and_jac_is_a_loss(method):
+    found = minimize(Bare(), np.zeros(3), method)
+    assert found.success and found.nfev == found.trace.nfev[-1]
+    np.testing.assert_allclose(found.x, 1, atol=1e-8)
+
+
+@pytest.mark.parametrize("method", ["newton", "Newton-CG", "trust-exact"])
+def test_missing_second_derivatives_are_named(method):
+    with pytest.raises(NotImplementedError, match="no second derivatives"):
+        minimize(Bare(), np.zeros(3), method)
+
+
+def test_what_is_no_loss_is_named():
+    complains(lambda: minimize(3, np.zeros(3)), "loss", "fun and jac", "3")
