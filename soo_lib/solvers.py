@@ -189,8 +189,9 @@ def _no_decrease(loss, f, g):
 def _result(recorder, failure):
     trace, (x, f, g) = recorder.trace, recorder.last
     success, message = recorder.outcome or (False, failure)
-    if not success and not f <= recorder.best[0]:  # f may be NaN
-        f, x = recorder.best
+    best = recorder.best
+    if not success and best[1] is not None and not f <= best[0]:  # f may be NaN
+        f, x = best
         g = recorder.loss.jac(x)
     reason = recorder.loss.why_no_minimum(x) if np.isfinite(x).all() else ""
     if reason:

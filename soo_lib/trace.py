@@ -152,6 +152,8 @@ class Recorder(Loss):
     def _converged(self, moved):
         *before, row = self.trace.rows[-2:]
         if not (np.isfinite(row.fun) and np.isfinite(row.gnorm)):
+            if not before:
+                return False, "the loss or its gradient is not finite at x0: start elsewhere"
             return False, "diverged: the loss is no longer finite; the step is too long"
         if row.gnorm <= self.gtol:
             return True, f"converged: gradient norm {row.gnorm:.2g} <= gtol"

@@ -259,11 +259,12 @@ def test_newton_escapes_a_saddle_and_notes_it(y, line_search):
 
 
 def test_plain_newton_would_go_to_the_saddle():
-    """What the modification is for: without it, p climbs along y."""
-    g = Saddle().jac([1.0, 1e-3])
-    plain = -np.linalg.solve(Saddle().hess([1.0, 1e-3]), g)
+    """What the modification is for: each eigenvalue by its size, or p climbs along y."""
+    g, H = Saddle().jac([1.0, 1e-3]), Saddle().hess([1.0, 1e-3])
+    plain = -np.linalg.solve(H, g)
     p = Newton()(Saddle(), np.array([1.0, 1e-3]), g)
-    assert plain[1] < 0 < p[1] and p[0] == pytest.approx(plain[0])
+    assert plain[1] < 0 < p[1]
+    np.testing.assert_allclose(p, -g / np.abs(np.diag(H)), rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -377,7 +378,7 @@ def test_a_network_diverges_without_a_warning(activation, threads):
     rng = np.random.default_rng(0)
     net = Network([40, 60, 40, 3], activation)  # large enough for its rows to be shared out
     loss = Watched(net.loss(rng.normal(size=(2500, 40)), rng.integers(0, 3, 2500), l2=0.01))
-    with threadpool_limits(threads, user_api="blas"):
+    with threadpool_limits(threads):
         found = minimize(loss, net.init(0), "gradient", "fixed", step=1e200)
         assert not found.success and found.message.startswith("diverged")
         check_best(found, loss)
@@ -387,7 +388,7 @@ def test_a_network_diverges_without_a_warning(activation, threads):
 def test_a_start_where_the_loss_is_no_number(method):
     with np.errstate(invalid="ignore"):
         found = minimize(Barrier(), [-1.0], method)
-    assert not found.success and "no longer finite" in found.message
+    assert not found.success and "not finite at x0" in found.message
     assert found.nit == 0 and found.x == [-1.0] and np.isnan(found.fun)
 
 
