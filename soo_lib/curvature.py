@@ -1,0 +1,239 @@
+"""Second derivatives of a network, back-propagated layer by layer (paper, appendix B).
+
+Algorithm 3 as it should read: eq. 83 to start, eqs 66-67 from layer to layer, eqs 68-70 for the
+weights. With a 1 appended to each input the three become one: layer l's block is the mean of
+(x xᵀ) ⊗ H_Z over the samples, in ``x``'s own order.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import eigvalsh
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from .losses import as_vector
+from .network import ACTIVATIONS, check_memory, cross_entropy
+
+CURVATURES = ("exact", "ggn", "clipped")
+CHUNK = 1e6  # numbers in the largest temporary array
+
+
+def layer_hessians(loss, x, curvature="exact"):
+    """The diagonal block of the Hessian that belongs to each layer.
+
+    Parameters
+    ----------
+    loss : NetworkLoss
+    x : (n_params,) array
+    curvature : {"exact", "ggn", "clipped"}
+        The σ'' term of eq. 67 as it is, left out (generalised Gauss-Newton: positive
+        semi-definite), or its positive part.
+
+    Returns
+    -------
+    list of (n_l, n_l) arrays
+        Block l equals ``loss.hess(x)[s, s]`` for ``s = net.layer_slices[l]`` when exact.
+
+    Raises
+    ------
+    MemoryError
+        Before anything is allocated, if a block would take over 2 GB.
+
+    Notes
+    -----
+    Paper, eqs 66-70, 78-83 and algorithm 3, with the corrections that the book proves. Both
+    factors of (x xᵀ) ⊗ H_Z are symmetric: only their upper triangles are multiplied.
+    """
+    net = loss.net
+    for layer, (n_in, n_out) in enumerate(net.shapes):
+        check_memory(
+            (n_in + 1) * n_out,
+            f"the block of layer {layer + 1}",
+            "loss.hessp multiplies with it, and kronecker_factors approximates it, without "
+            "forming it",
+        )
+    triangles = [(np.triu_indices(n_in + 1), np.triu_indices(n_out)) for n_in, n_out in net.shapes]
+    sums = [np.zeros((len(k), len(j))) for (k, _), (j, _) in triangles]
+    for layer, inputs, H, _ in backward_hessians(loss, x, curvature):
+        (k, k2), (j, j2) = triangles[layer]
+        sums[layer] += (inputs[:, k] * inputs[:, k2]).T @ H[:, j, j2]  # eqs 68-70 in one
+    blocks = []
+    for (n_in, n_out), part, total in zip(net.shapes, net.layer_slices, sums, strict=True):
+        total /= loss.n_samples
+        full = total[_mirror(n_in + 1)[:, None, :, None], _mirror(n_out)[:, None, :]]
+        block = full.reshape(2 * [part.stop - part.start])  # (k, j, k2, j2): x's own order
+        block[np.diag_indices_from(block)] += loss.penalty.weights[part]
+        blocks.append(block)
+    return blocks
+
+
+def hessian_diagonal(loss, x, curvature="exact"):
+    """The diagonal of the Hessian, (n_params,), without its blocks; see :func:`layer_hessians`."""
+    diagonal = np.zeros(loss.n_params)
+    for layer, inputs, H, _ in backward_hessians(loss, x, curvature):
+        part = (inputs**2).T @ np.diagonal(H, axis1=1, axis2=2)
+        diagonal[loss.net.layer_slices[layer]] += part.ravel()
+    return diagonal / loss.n_samples + loss.penalty.weights
+
+
+def backward_hessians(loss, x, curvature="exact"):
+    """The recursion itself: H_Z of each layer and sample, from the last layer to the first.
+
+    Yields
+    ------
+    layer : int
+    inputs : (m, n_in + 1) array
+        The layer's inputs for a chunk of samples, with a 1 appended.
+    H : (m, n_out, n_out) array
+        Second derivatives of each sample's loss in the layer's Z.
+    bend : (m, n_out) array
+        The σ'' term on H's diagonal before ``curvature`` bends it; 0 in the last layer.
+    """
+    if curvature not in CURVATURES:
+        raise ValueError(f"curvature must be one of {', '.join(CURVATURES)}; got {curvature!r}")
+    net = loss.net
+    _, first, second = ACTIVATIONS[net.activation]
+    layers = net.unpack(as_vector(x, loss.n_params))
+    widest = max(max((n_in + 1) * (n_in + 2) // 2, n_out**2) for n_in, n_out in net.shapes)
+    rows = int(max(1, min(loss.n_samples, CHUNK // widest)))
+    for i in range(0, loss.n_samples, rows):
+        with np.errstate(over="ignore"):
+            A = net.forward(layers, loss.X[i : i + rows].astype(float))
+        D, P = _output(A[-1], loss.y[i : i + rows])
+        H = P[:, :, None] * (np.eye(P.shape[1]) - P[:, None, :])  # eq. 83
+        bend = np.zeros_like(D)
+        for layer in reversed(range(len(layers))):
+            yield layer, np.c_[A[layer], np.ones(len(D))], H, bend
+            if layer:
+                W, a = layers[layer][0], A[layer]
+                G = D @ W.T  # eq. 26
+                slope = first(a) * np.ones_like(a)
+                bend = second(a) * G  # with ∇L_X of this layer: eq. 67, not eq. 82
+                V = slope[:, :, None] * W  # (m, n_in, n_out): σ' and W at once
+                H = V @ H @ V.transpose(0, 2, 1)  # eqs 66 and 67
+                kept = {"exact": bend, "ggn": 0.0, "clipped": np.maximum(bend, 0)}[curvature]
+                H[:, range(len(W)), range(len(W))] += kept
+                D = slope * G  # eq. 27
+
+
+def ggn_product(loss, x, p):
+    """The generalised Gauss-Newton matrix times ``p``: Jᵀ H_L J p, and the penalty's share.
+
+    The network is replaced by its tangent, whose curvature is the softmax's alone: positive
+    semi-definite, and equal to the Hessian where no σ'' term is left.
+    """
+    net, layers, tangents = loss.net, loss.layers(x), loss.layers(p, "p")
+    first = ACTIVATIONS[net.activation].first
+
+    def kernel(X, y, product):
+        A, R = net.forward(layers, X), 0.0
+        for layer, ((W, _), (V, c)) in enumerate(zip(layers, tangents, strict=True)):
+            R = A[layer] @ V + c + (first(A[layer]) * R @ W if layer else 0)
+        _, P = _output(A[-1], y)
+        net.backward(layers, A, P * (R - (P * R).sum(axis=1, keepdims=True)), net.unpack(product))
+        return 0.0
+
+    return loss.average(kernel, loss.n_params)[1] + loss.penalty.hessp(x, p)
+
+
+def kronecker_factors(loss, x):
+    """A pair (A, G) for each layer, whose Kronecker product approximates its GGN block.
+
+    Returns
+    -------
+    list of (A, G)
+        A, (n_in + 1, n_in + 1): mean of x xᵀ over the samples, x with a 1 appended. G, (n_out,
+        n_out): mean of the Gauss-Newton H_Z. ``np.kron(A, G)`` has the order of ``x``; it is
+        exact where x xᵀ and H_Z are uncorrelated over the samples. The penalty is left out.
+
+    Notes
+    -----
+    Eq. 67 without σ'' keeps H_Z = B Bᵀ with as many columns as classes: B = Diag(√p) - p √pᵀ in
+    the last layer, then Diag(σ') W B. Only B is propagated, so G is exact and cheap.
+    """
+    net, layers = loss.net, loss.layers(x)
+    first = ACTIVATIONS[net.activation].first
+    shapes = [n for n_in, n_out in net.shapes for n in (n_in + 1, n_out)]
+    ends = np.cumsum([n * n for n in shapes])
+
+    def split(total):
+        parts = np.split(total, ends[:-1])
+        return [part.reshape(n, n) for part, n in zip(parts, shapes, strict=True)]
+
+    def kernel(X, y, total):
+        A, sums = net.forward(layers, X), split(total)
+        _, P = _output(A[-1], y)
+        root = np.sqrt(P)
+        B = np.eye(P.shape[1], dtype=P.dtype)[:, None] * root - root.T[:, :, None] * P
+        for layer in reversed(range(len(layers))):
+            inputs = np.c_[A[layer], np.ones(len(X), X.dtype)]
+            flat = B.reshape(-1, B.shape[2])  # (classes · m, n_out)
+            sums[2 * layer][:] += inputs.T @ inputs
+            sums[2 * layer + 1][:] += flat.T @ flat
+            if layer:
+                W = layers[layer][0]
+                B = (flat @ W.T).reshape(len(B), len(X), len(W)) * first(A[layer])
+        return 0.0
+
+    means = split(loss.average(kernel, int(ends[-1]))[1])
+    return list(zip(means[::2], means[1::2], strict=True))
+
+
+class LayerSigns(NamedTuple):
+    """What :func:`layer_signs` finds."""
+
+    negative: list  # share of σ'' terms below 0 in each hidden layer, over samples and units
+    smallest: list  # smallest eigenvalue of each layer's block
+    full: float  # smallest eigenvalue of the whole Hessian
+    gnorm: float  # largest |∂L/∂xᵢ|: only where this is 0 does a sign tell a saddle
+
+
+def layer_signs(loss, x):
+    """Where the curvature is negative: in which layers, and in the Hessian as a whole.
+
+    Positive semi-definite layer blocks do not make the Hessian so: the blocks between layers count
+    too. Negative curvature is a saddle only where the gradient vanishes (appendix C, corrected).
+    """
+    counts = np.zeros((len(loss.net.shapes), 2))
+    for layer, _, _, bend in backward_hessians(loss, x):
+        counts[layer] += np.count_nonzero(bend < 0), bend.size
+    blocks = layer_hessians(loss, x)
+    return LayerSigns(
+        negative=(counts[:-1, 0] / counts[:-1, 1]).tolist(),
+        smallest=[float(eigvalsh(H, subset_by_index=(0, 0))[0]) for H in blocks],
+        full=smallest_eigenvalue(loss, x)[0],
+        gnorm=float(np.abs(loss.jac(x)).max()),
+    )
+
+
+def smallest_eigenvalue(loss, x, seed=0):
+    """Smallest eigenvalue of the Hessian and its eigenvector, by Lanczos on ``hessp``."""
+    n = loss.n_params
+    start = np.random.default_rng(seed).normal(size=n)
+    # Shifted away from 0, so that eigsh's tolerance is a share of the Hessian's size: at a flat
+    # point many eigenvalues lie close together near 0, and a share of those is never reached.
+    shift = 2 * np.linalg.norm(loss.hessp(x, start)) / np.linalg.norm(start) or 1.0
+
+    def shifted(p):
+        return loss.hessp(x, p.ravel()) - shift * p.ravel()
+
+    operator = LinearOperator((n, n), matvec=shifted, dtype=float)
+    values, vectors = eigsh(
+        operator, k=1, which="SA", v0=start, ncv=min(n, 100), tol=1e-8, maxiter=20 * n
+    )
+    return float(values[0] + shift), vectors[:, 0]
+
+
+def _output(Z, y):
+    """softmax(Z) - Y and softmax(Z) of the last layer."""
+    _, D = cross_entropy(Z.copy(), y)
+    P = D.copy()
+    P[np.arange(len(y)), y] += 1
+    return D, P
+
+
+def _mirror(n):
+    """(n, n) indices into an upper triangle stored as a vector."""
+    index = np.zeros((n, n), int)
+    index[np.triu_indices(n)] = np.arange(n * (n + 1) // 2)
+    return np.maximum(index, index.T)
