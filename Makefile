@@ -1,0 +1,85 @@
+# Everything a reader or a contributor runs. On a machine with only Python, git and make,
+# each target first makes the environment it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+
+BIN := $(VENV)/bin
+HTML := _build/html
+# A stamp for each Python: asking for another one makes the environment anew.
+READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' || echo none)
+# Two workers, a notebook or a test file each; one thread of linear algebra a worker, or two
+# workers on two cores wait for each other.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
+PARALLEL := -n 2 --dist loadfile
+
+.PHONY: help serve test book lab data benchmark strip clean lint unit html check-book check-notebooks
+
+help:  ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
+	  || sed -nE 's/^([a-z]+):.*## (.*)/make \1   \2/p' $(MAKEFILE_LIST)
+
+serve: html  ## build the book and serve it on this machine: the reader's command
+	@echo; echo "The book is at http://localhost:$(PORT)/ (stop with Ctrl-C)"; echo
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(HTML)
+
+test: lint unit html check-book check-notebooks  ## build the book and run every test: what CI runs
+	@echo; echo "All passed:"
+	@for run in unit book notebooks; do printf '%-10s ' $$run; tail -n 1 _build/logs/$$run.txt; done
+
+book: html  ## build the book into _build/html; any warning is an error
+
+lab: data  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/book
+
+data: $(READY)  ## fetch the full Fashion-MNIST, from whichever source answers
+	@tools/get_data.sh $(BIN)/python
+
+benchmark: $(READY) data  ## time the library against its peers (installs PyTorch: gigabytes)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/evaluate.py
+
+strip: $(READY)  ## take the outputs out of the notebooks before a commit
+	find book -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 -r $(BIN)/nbstripout \
+	  --keep-count --keep-id --extra-keys metadata.language_info.version
+
+clean:  ## remove everything that was built, the environment included
+	rm -rf _build $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# ---- the steps of `make test`
+
+$(READY): requirements.txt constraints.txt pyproject.toml tools/make_venv.sh
+	@tools/make_venv.sh "$(PYTHON)" "$(VENV)" "$@"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+unit: $(READY) data
+	@mkdir -p _build/logs
+	$(PYTEST) $(PARALLEL) tests --ignore=tests/test_book.py --ignore=tests/browser \
+	  | tee _build/logs/unit.txt
+
+# The execution cache knows a notebook's cells but not the library and the numbers they read, so
+# it goes whenever one of those changes. --all: without it, a second strict build passes over a
+# page that failed in the first.
+html: $(READY) data
+	@mkdir -p _build
+	@key=$$({ find soo_lib book/results -type f -not -path '*/__pycache__/*' 2>/dev/null || true; \
+	  echo constraints.txt; } | LC_ALL=C sort | xargs sha256sum | cat - _build/.data | sha256sum); \
+	if [ "$$key" != "$$(cat _build/.cache-key 2>/dev/null)" ]; then \
+	  rm -rf _build/.jupyter_cache; echo "$$key" > _build/.cache-key; fi
+	$(BIN)/jupyter-book build --all -W -n --keep-going .
+
+check-book: html
+	@mkdir -p _build/logs
+	$(PYTEST) tests/test_book.py | tee _build/logs/book.txt
+
+check-notebooks: $(READY) data
+	@mkdir -p _build/logs
+	$(PYTEST) $(PARALLEL) --nbval-lax --nbval-current-env book | tee _build/logs/notebooks.txt

@@ -1,0 +1,225 @@
+"""Looks at the built book, so it runs after `make book`: `make test` does both in order.
+
+Set SOO_SKIP_BOOK=1 to leave these out on purpose; a book that is merely missing is a failure.
+"""
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from jupyter_cache import get_cache
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+RUNS = ROOT / "_build" / ".jupyter_cache"
+
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get("SOO_SKIP_BOOK")), reason="SOO_SKIP_BOOK asks to leave the built book out"
+)
+
+
+def toc_pages():
+    """Every page that _toc.yml names, root first, without suffix."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+
+    def files(node):
+        if isinstance(node, list):
+            return [page for item in node for page in files(item)]
+        if isinstance(node, dict):
+            own = [node[key] for key in ("root", "file") if key in node]
+            below = [node.get(key) for key in ("parts", "chapters", "sections")]
+            return own + files(below)
+        return []
+
+    return files(toc)
+
+
+PAGES = toc_pages()
+NOTEBOOKS = [page for page in PAGES if (ROOT / f"{page}.ipynb").exists()]
+
+
+@cache
+def soup(path):
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+@cache
+def anchors(path):
+    named = soup(path).find_all(lambda tag: tag.get("id") or tag.get("name"))
+    return {tag.get("id") for tag in named} | {tag.get("name") for tag in named}
+
+
+@cache
+def executed(page):
+    """The notebook with its outputs, from where the build takes them.
+
+    Not from _build/jupyter_execute: a notebook that was not run again lies there without outputs.
+    """
+    notebook = nbformat.read(ROOT / f"{page}.ipynb", as_version=4)
+    runs = get_cache(RUNS)
+    try:
+        return runs.merge_match_into_notebook(notebook)[1]
+    except KeyError:
+        pytest.fail(f"{page}: the build has not run this notebook as it now stands")
+    finally:
+        runs.db.dispose()
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def test_the_book_has_pages():
+    assert (HTML / "index.html").exists(), f"no book in {HTML}: run `make book` first"
+    assert PAGES and NOTEBOOKS, "_toc.yml names no notebook"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_was_built(page):
+    path = HTML / f"{page}.html"
+    assert path.exists(), f"_toc.yml names {page}, and the book has no such page"
+    article = soup(path).find("article")
+    assert article and article.find("h1"), f"{page}: no article with a heading"
+    assert len(article.get_text(" ", strip=True)) > 200, f"{page}: hardly any text"
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_every_cell_ran_without_error_or_warning(page):
+    for number, cell in enumerate(code_cells(executed(page)), 1):
+        assert cell.execution_count, f"{page}: code cell {number} did not run"
+        expected = "raises-exception" in cell.metadata.get("tags", [])
+        for output in cell.outputs:
+            if output.output_type == "error":
+                assert expected, f"{page}: code cell {number} failed with {output.ename}"
+            # A warning, a progress bar: the page would show it, and no reader should meet it.
+            to_stderr = output.output_type == "stream" and output.name == "stderr"
+            assert not to_stderr, f"{page}: code cell {number} wrote to stderr: {output.text}"
+
+
+def shows_output(cell):
+    """Does this executed cell put something on the page?"""
+    hidden = {"remove-cell", "remove-output", "remove_cell", "remove_output"}
+    # glue(..., display=False) leaves a value for the prose and nothing under its cell.
+    glued = [output.get("metadata", {}).get("scrapbook", {}) for output in cell.outputs]
+    silent = [value for value in glued if value.get("mime_prefix")]
+    return len(cell.outputs) > len(silent) and not hidden & set(cell.metadata.get("tags", []))
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_every_output_reached_its_page(page):
+    expected = sum(map(shows_output, code_cells(executed(page))))
+    assert expected, f"{page}: no cell of this notebook shows anything"
+    boxes = soup(HTML / f"{page}.html").select("article div.cell div.cell_output")
+    filled = [b for b in boxes if b.get_text(strip=True) or b.find(["img", "svg", "script"])]
+    assert len(filled) == expected, (
+        f"{page}: {expected} cells have an output to show, {len(filled)} show one"
+    )
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_a_figure_cell_left_its_figure(page):
+    """A cell that names an alternative text promises a figure; the page must show each, once."""
+    promised = [
+        cell.metadata["mystnb"]["image"]["alt"]
+        for cell in code_cells(executed(page))
+        if cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+    ]
+    shown = [image.get("alt") for image in soup(HTML / f"{page}.html").select("article img")]
+    for alt in promised:
+        assert alt in shown, f"{page}: the figure “{alt}” is not on the page"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_image_says_what_it_shows(page):
+    path = HTML / f"{page}.html"
+    for image in soup(path).select("article img"):
+        source = image["src"]
+        alt = (image.get("alt") or "").strip()
+        assert alt, f"{page}: {source} has no alternative text"
+        # With no alternative text given, the builder puts the file's own name there.
+        assert not re.search(r"\.(png|svg|jpe?g)$|[0-9a-f]{32}", alt), f"{page}: {source}: “{alt}”"
+        if not source.startswith("data:"):
+            assert (path.parent / unquote(source)).exists(), f"{page}: {source} does not exist"
+
+
+def fetched_by(page_soup):
+    """Whatever a browser asks for before a reader clicks anything."""
+    for tag, attribute in [("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src")]:
+        yield from (t[attribute] for t in page_soup.find_all(tag) if t.get(attribute))
+    loaded = {"stylesheet", "preload", "modulepreload", "icon"}
+    for link in page_soup.find_all("link"):
+        if loaded & set(link.get("rel", [])):
+            yield link["href"]
+    for style in page_soup.find_all("style"):
+        yield from re.findall(r"url\([\"']?([^)\"']+)", style.string or "")
+
+
+def is_external(address):
+    return bool(re.match(r"(https?:)?//", address))
+
+
+def built_pages():
+    return sorted(p for p in HTML.rglob("*.html") if "_static" not in p.parts)
+
+
+def test_no_page_asks_another_site_for_anything():
+    found = {
+        f"{path.relative_to(HTML)}: {address}"
+        for path in built_pages()
+        for address in fetched_by(soup(path))
+        if is_external(address)
+    }
+    assert not found, found
+
+
+def test_no_style_sheet_asks_another_site_for_anything():
+    found = {
+        f"{path.relative_to(HTML)}: {address}"
+        for path in HTML.rglob("*.css")
+        for address in re.findall(
+            r"(?:url\(|@import\s*)[\"']?([^)\"';]+)", path.read_text(encoding="utf-8")
+        )
+        if is_external(address)
+    }
+    assert not found, found
+
+
+def test_every_file_a_page_fetches_exists():
+    missing = {
+        f"{path.relative_to(HTML)}: {address}"
+        for path in built_pages()
+        for address in fetched_by(soup(path))
+        if not is_external(address) and not address.startswith("data:")
+        if not (path.parent / unquote(urlsplit(address).path)).exists()
+    }
+    assert not missing, missing
+
+
+def test_every_internal_link_resolves():
+    broken = set()
+    for path in built_pages():
+        for link in soup(path).find_all("a", href=True):
+            parts = urlsplit(link["href"])
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            fragment = unquote(parts.fragment)
+            name = f"{path.relative_to(HTML)}: {link['href']}"
+            if not target.exists():
+                broken.add(name)
+            elif fragment and target.suffix == ".html" and fragment not in anchors(target):
+                broken.add(name)
+    assert not broken, broken
+
+
+def test_the_readme_and_the_book_name_one_repository():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    owner_and_name = config["repository"]["url"].removeprefix("https://github.com/")
+    named = re.findall(r"mybinder\.org/v2/gh/([\w.-]+/[\w.-]+)/", (ROOT / "README.md").read_text())
+    assert set(named) == {owner_and_name}
