@@ -43,6 +43,7 @@ data: $(READY)  ## fetch the full Fashion-MNIST, from whichever source answers
 benchmark: $(READY) data  ## time the library against its peers (installs PyTorch: gigabytes)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/evaluate.py
+	$(BIN)/python benchmarks/hessian.py
 
 strip: $(READY)  ## take the outputs out of the notebooks before a commit
 	find book -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 -r $(BIN)/nbstripout \

@@ -32,7 +32,8 @@ class GradientTest:
 
     def __repr__(self):
         verdict = "gradient right" if self.ok else "GRADIENT WRONG"
-        order = "exact up to rounding" if np.isnan(self.order) else f"order {self.order:.2f}"
+        rounding = "exact up to rounding" if self.ok else "no order: all rounding"
+        order = rounding if np.isnan(self.order) else f"order {round(self.order, 2) + 0.0:.2f}"
         return f"{verdict}: relative error {self.relative_error:.1e}, {order}"
 
 

@@ -121,6 +121,14 @@ def test_a_search_improves_on_its_fixed_step():
     assert not minimize(loss, np.zeros(3), "gradient", "fixed", step=1e3).success
 
 
+@pytest.mark.parametrize("method", ["gradient", "nlcg"])
+def test_a_direction_without_a_scale_starts_from_its_last_success(method):
+    """Where a step of 1 is far too long, only the first search has to find that out."""
+    trace = minimize(Quadratic(condition=1e6), np.ones(5), method, maxiter=20).trace
+    calls = np.diff(trace.nfev)
+    assert calls[0] > 5 and np.mean(calls[1:]) < 4, calls
+
+
 # ---- directions
 
 
