@@ -15,9 +15,11 @@ from .losses import L2, Loss, as_count, as_data, as_table, as_vector, take
 
 BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
 MAX_BYTES = 2e9  # no matrix of second derivatives may be larger
-STRIPS = 16  # a sum over all rows is a sum of at most so many, whatever the number of threads
+STRIPS = 4  # a sum over all rows is a sum of at most so many, whatever the number of threads
 
 _blas = ThreadpoolController()
+# As many as linear algebra was given when we were imported; solvers then run it on one.
+THREADS = max((lib["num_threads"] for lib in _blas.info() if lib["user_api"] == "blas"), default=1)
 
 
 class Activation(NamedTuple):
@@ -279,11 +281,10 @@ class NetworkLoss(Loss):
         rows = max(BLOCK // 4, min(BLOCK, -(-self.n_samples // 4)))  # at least 4 blocks to share
         blocks = range(0, self.n_samples, rows)
         strips = [strip for strip in np.array_split(blocks, STRIPS) if len(strip)]
-        threads = max((lib["num_threads"] for lib in _blas.info()), default=1)
         worth_it = self.n_samples * self.n_params > 1e7  # a thread costs some 0.1 ms
         loss, mean = 0.0, np.zeros(size)
-        with _blas.limit(limits=1), ThreadPoolExecutor(threads) as pool:
-            for f, total in (pool.map if worth_it and threads > 1 else map)(run, strips):
+        with _blas.limit(limits=1), ThreadPoolExecutor(THREADS) as pool:
+            for f, total in (pool.map if worth_it and THREADS > 1 else map)(run, strips):
                 loss += f
                 mean += total
         return loss / self.n_samples, mean / self.n_samples

@@ -5,11 +5,14 @@ import warnings
 
 import numpy as np
 from scipy import optimize
+from threadpoolctl import ThreadpoolController
 
 from .directions import DIRECTIONS
 from .line_search import LINE_SEARCHES, Ray
 from .losses import as_count, as_loss, as_number, as_vector
 from .trace import Recorder
+
+_blas = ThreadpoolController()
 
 # scipy's methods, and which second derivatives each asks for
 SCIPY = {
@@ -107,7 +110,9 @@ def minimize(
 
     recorder = Recorder(loss, gtol, ftol, callback)
     # A step that is far too long overflows: the outcome says so, in place of warnings.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    # The threads of a solver's own dot products would only spin in the way of the loss's.
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with quiet, _blas.limit(limits=1):
         if method in SCIPY:
             failure = _scipy(recorder, x, method, maxiter, settings)
         else:

@@ -578,11 +578,12 @@ def test_float32_stays_close_to_float64(activation):
     )
 
 
-def test_the_number_of_threads_changes_no_digit_of_a_product():
+def test_the_number_of_threads_changes_no_digit_of_a_product(monkeypatch):
     loss, x = problem([30, 20, 10], m=5500)
     p = np.random.default_rng(0).normal(size=len(x))
     results = []
     for threads in (1, 2, 1):
+        monkeypatch.setattr("soo_lib.network.THREADS", threads)
         with threadpool_limits(threads, user_api="blas"):
             results.append(np.r_[loss.hessp(x, p), ggn_product(loss, x, p)])
     for again in results[1:]:

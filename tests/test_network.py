@@ -230,12 +230,13 @@ def test_a_loss_of_many_blocks_is_the_direct_sum(m):
     [([30, 20, 3], 17_500), ([100, 50, 10], 2500), ([400, 200, 10], 600), ([400, 10], 1000)],
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_the_number_of_threads_changes_no_digit(sizes, m, dtype):
+def test_the_number_of_threads_changes_no_digit(sizes, m, dtype, monkeypatch):
     net = Network(sizes)
     loss = net.loss(*data(m, sizes[0], sizes[-1]), dtype=dtype)
     x = net.init(0)
     results = []
     for threads in (1, 2, 2, 1):
+        monkeypatch.setattr("soo_lib.network.THREADS", threads)
         with threadpool_limits(threads):  # of BLAS and of OpenMP
             assert {lib["num_threads"] for lib in threadpool_info()} == {threads}
             results.append((loss.fun(x), *loss.fun_and_jac(x)))
