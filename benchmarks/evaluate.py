@@ -70,6 +70,7 @@ def measure(functions, repeats):
     times = {name: [] for name in functions}
     for repeat in range(repeats + 1):
         for name, function in functions.items():
+            time.sleep(0.3)  # idle BLAS threads of the one before spin for a while: not our time
             seconds = function()
             if repeat:  # the first round warms up
                 times[name].append(seconds)
