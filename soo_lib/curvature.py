@@ -54,7 +54,8 @@ def layer_hessians(loss, x, curvature="exact"):
         )
     triangles = [(np.triu_indices(n_in + 1), np.triu_indices(n_out)) for n_in, n_out in net.shapes]
     sums = [np.zeros((len(k), len(j))) for (k, _), (j, _) in triangles]
-    for layer, inputs, H, _ in backward_hessians(loss, x, curvature):
+    width = max(len(k) for (k, _), _ in triangles)
+    for layer, inputs, H, _ in backward_hessians(loss, x, curvature, width):
         (k, k2), (j, j2) = triangles[layer]
         sums[layer] += (inputs[:, k] * inputs[:, k2]).T @ H[:, j, j2]  # eqs 68-70 in one
     blocks = []
@@ -76,8 +77,11 @@ def hessian_diagonal(loss, x, curvature="exact"):
     return diagonal / loss.n_samples + loss.penalty.weights
 
 
-def backward_hessians(loss, x, curvature="exact"):
+def backward_hessians(loss, x, curvature="exact", width=1):
     """The recursion itself: H_Z of each layer and sample, from the last layer to the first.
+
+    The samples come in chunks, all layers of one chunk after another: the wider the layers, or
+    the ``width`` numbers that the caller makes of a sample, the fewer at a time.
 
     Yields
     ------
@@ -94,8 +98,7 @@ def backward_hessians(loss, x, curvature="exact"):
     net = loss.net
     _, first, second = ACTIVATIONS[net.activation]
     layers = net.unpack(as_vector(x, loss.n_params))
-    widest = max(max((n_in + 1) * (n_in + 2) // 2, n_out**2) for n_in, n_out in net.shapes)
-    rows = int(max(1, min(loss.n_samples, CHUNK // widest)))
+    rows = int(max(1, CHUNK // max(width, net.sizes[0], max(net.sizes[1:]) ** 2)))
     for i in range(0, loss.n_samples, rows):
         with np.errstate(over="ignore"):
             A = net.forward(layers, loss.X[i : i + rows].astype(float))
