@@ -56,9 +56,10 @@ def convergence(runs, x="iterations", y="fun", floor=None, ax=None):
     Parameters
     ----------
     runs : dict
-        Label to a trace, or to anything with a ``.trace``; or to a list of those, one a seed,
-        drawn as their median with the range as a band. A label that starts with a solver's
-        name gets the solver's colour.
+        Label to a trace, to anything with a ``.trace``, or to a run on record
+        (:func:`soo_lib.records.load_record`); or to a list of those, one a seed, drawn as their
+        median with the range as a band. A label that starts with a solver's name gets the
+        solver's colour.
     x : {"iterations", "evaluations", "seconds"}
     y : {"fun", "gnorm"}
     floor : float, optional
@@ -77,7 +78,7 @@ def convergence(runs, x="iterations", y="fun", floor=None, ax=None):
     seen = []
     for label, group in runs.items():
         traces = [getattr(t, "trace", t) for t in (group if isinstance(group, list) else [group])]
-        xs = [np.arange(len(t)) if x == "iterations" else getattr(t, x) for t in traces]
+        xs = [np.arange(len(t.fun)) if x == "iterations" else getattr(t, x) for t in traces]
         ys = [getattr(t, y) - (floor or 0.0) for t in traces]
         color = solver_color(label)
         dashes = ["-", "--", ":", "-."][seen.count(color) % 4] if color else "-"

@@ -1,0 +1,44 @@
+"""Reads book/results/<name>.json, which ``python -m experiments <name>`` writes."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+
+def load_record(name, folder="results"):
+    """The recorded runs of an experiment.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment, such as "table3".
+    folder : path
+        Of the records; as a chapter sees it, unless told.
+
+    Returns
+    -------
+    list of SimpleNamespace
+        One a run: what was set and what was found, by name. Trajectories are arrays, so a run
+        with ``fun``, ``evaluations`` and ``seconds`` can go straight to
+        :func:`soo_lib.plots.convergence`.
+    """
+    path = Path(folder, f"{name}.json")
+    if not path.exists():
+        raise ValueError(
+            f"name must be a record in {Path(folder).resolve()}; got {name!r}. "
+            f"To make it: python -m experiments {name}"
+        )
+    runs = json.loads(path.read_text())["runs"]
+    return [
+        SimpleNamespace(**{
+            key: np.array(value, dtype=float) if _trajectory(value) else value
+            for key, value in {**run["settings"], **run["result"]}.items()
+        })
+        for run in runs
+    ]  # fmt: skip
+
+
+def _trajectory(value):
+    return isinstance(value, list) and any(isinstance(part, (float, list)) for part in value)

@@ -1,0 +1,189 @@
+"""The recorded runs: complete, repeatable, and kept whatever happens to the run in progress."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from helpers import complains
+
+from experiments import __main__ as command
+from experiments.recorder import RESULTS, ROOT, as_json, module_of, names, record, runs_in
+from soo_lib.datasets import load_fashion_mnist
+from soo_lib.records import load_record
+
+NAMES = names()
+PAPER = [f"fig{i}" for i in range(1, 6)] + [f"table{i}" for i in range(1, 3)]
+
+
+def untimed(path):
+    """A record without its measurements of time."""
+    return [
+        (run["settings"],
+         {name: part for name, part in run["result"].items() if not name.startswith("seconds")})
+        for run in runs_in(path)
+    ]  # fmt: skip
+
+
+def test_every_figure_and_table_of_the_paper_is_an_experiment():
+    assert set(PAPER) <= set(NAMES)
+
+
+def test_each_experiment_has_its_record_and_each_record_its_experiment():
+    assert {path.stem for path in RESULTS.glob("*.json")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_record_is_complete(name):
+    content = json.loads((RESULTS / f"{name}.json").read_text())
+    assert [run["settings"] for run in content["runs"]] == as_json(module_of(name).grid())
+    assert content["command"] == f"python -m experiments {name}"
+    assert set(content["versions"]) == {"python", "numpy", "scipy", "scikit-learn", "soo-lib"}
+    assert content["machine"]["processor"] and content["machine"]["cores"] > 0
+    assert content["seconds"] >= max(run["seconds"] for run in content["runs"]) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_slice_of_each_experiment_repeats_its_record(name):
+    """The first run and the last, cut short: each trajectory begins as the recorded one."""
+    module, runs = module_of(name), runs_in(RESULTS / f"{name}.json")
+    cut = getattr(module, "SLICE", {})
+    for recorded in runs[0], runs[-1]:
+        settings = recorded["settings"]
+        if "rows" in settings and load_fashion_mnist(n_train=1).source == "sample":
+            pytest.skip("this machine has the sample of Fashion-MNIST alone")
+        found = as_json(module.run(**{**settings, **cut}))
+        compared = [what for what, value in found.items() if isinstance(value, list) and value]
+        compared = [what for what in compared if not what.startswith("seconds")]
+        assert compared
+        for what in compared:
+            known = recorded["result"][what]
+            assert cut or len(known) == len(found[what])
+            known = np.array(known[: len(found[what])], float)
+            np.testing.assert_allclose(
+                np.array(found[what], float), known, rtol=1e-4, atol=1e-6, err_msg=what
+            )
+
+
+def test_a_finished_run_is_not_repeated(tmp_path, monkeypatch):
+    ran = []
+    run = module_of("fig1").run
+    monkeypatch.setattr(
+        module_of("fig1"), "run", lambda **settings: ran.append(settings) or run(**settings)
+    )
+    folders = {"results": tmp_path, "unfinished": tmp_path / "unfinished", "jobs": 1}
+    path = record("fig1", quick=True, **folders)
+    assert len(ran) == 4 and not any((tmp_path / "unfinished").iterdir())
+    before = path.read_text()
+    record("fig1", quick=True, **folders)
+    assert len(ran) == 4 and path.read_text() == before
+    record("fig1", quick=True, again=True, **folders)
+    assert len(ran) == 8
+    record("fig1", **folders)  # other settings: nothing of the quick version serves
+    assert len(ran) == 12 and len(runs_in(path)) == 4
+
+
+def test_what_was_finished_before_a_failure_is_kept(tmp_path, monkeypatch):
+    run, ran = module_of("fig1").run, []
+
+    def fails_at_the_third(**settings):
+        ran.append(settings)
+        if len(ran) == 3:
+            raise KeyboardInterrupt
+        return run(**settings)
+
+    monkeypatch.setattr(module_of("fig1"), "run", fails_at_the_third)
+    folders = {"results": tmp_path, "unfinished": tmp_path / "unfinished", "jobs": 1}
+    with pytest.raises(KeyboardInterrupt):
+        record("fig1", quick=True, **folders)
+    assert not (tmp_path / "fig1.json").exists()
+    assert len(runs_in(tmp_path / "unfinished" / "fig1-quick.json")) == 2
+    path = record("fig1", quick=True, **folders)
+    assert len(ran) == 5  # the third again, and the fourth
+    monkeypatch.undo()
+    whole = record("fig1", quick=True, results=tmp_path / "whole", unfinished=tmp_path, jobs=1)
+    assert untimed(path) == untimed(whole)
+
+
+def test_a_figure_and_a_table_share_their_runs(tmp_path, monkeypatch):
+    folders = {"results": tmp_path, "unfinished": tmp_path / "unfinished", "jobs": 1}
+    path = record("fig1", quick=True, **folders)
+
+    def never(**settings):
+        raise AssertionError("this run was done for fig1")
+
+    for name in ("fig1", "fig2"):
+        monkeypatch.setattr(module_of(name), "run", never)
+    assert untimed(record("fig2", quick=True, **folders)) == untimed(path)
+
+
+def test_a_dask_cluster_that_loses_a_worker_gives_the_same_record(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    here = record("fig4", quick=True, jobs=1, results=tmp_path, unfinished=tmp_path / "a")
+
+    address_file, logs = tmp_path / "scheduler.json", open(tmp_path / "dask.log", "w")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+
+    def start(role, *options):
+        return subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{role}", "--scheduler-file",
+             str(address_file), "--no-dashboard", *options],
+            cwd=tmp_path, env=environment, stdout=logs, stderr=logs,
+        )  # fmt: skip
+
+    processes = [start("scheduler", "--host", "127.0.0.1", "--port", "0")]
+    try:
+        processes += [start("worker", "--nthreads", "1", "--no-nanny") for _ in range(2)]
+        client = distributed.Client(scheduler_file=str(address_file), timeout=60)
+        client.wait_for_workers(2, timeout=60)
+        partial, killed_at = tmp_path / "b" / "fig4-quick.json", []
+
+        def kill_one_in_the_middle():
+            while not partial.exists():
+                time.sleep(0.002)
+            processes[1].send_signal(signal.SIGKILL)
+            killed_at.append(len(runs_in(partial)))
+
+        killer = threading.Thread(target=kill_one_in_the_middle, daemon=True)
+        killer.start()
+        there = record("fig4", quick=True, backend={"backend": "dask", "client": client},
+                       results=tmp_path / "there", unfinished=tmp_path / "b")  # fmt: skip
+        killer.join(timeout=60)
+        assert 0 < killed_at[0] < len(runs_in(there))
+        assert processes[1].wait(timeout=60) == -signal.SIGKILL
+        assert untimed(there) == untimed(here)
+        client.close()
+    finally:
+        for process in reversed(processes):
+            process.kill()
+            process.wait()
+        logs.close()
+
+
+def test_the_command_lists_and_complains(capsys):
+    command.main([])
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in NAMES)
+    for wrong in (["table9"], ["fig1", "--backend", "dask"], ["fig1", "--scheduler", "tcp://x:1"]):
+        with pytest.raises(SystemExit) as caught:
+            command.main(wrong)
+        assert caught.value.code == 2
+        assert {"table9": "table9"}.get(wrong[0], "--scheduler") in capsys.readouterr().err
+
+
+def test_plain_json():
+    value = {"a": np.float64(1 / 3), "b": np.arange(2), "c": (np.nan, np.int64(3)), "d": None}
+    assert as_json(value) == {"a": 0.333333333, "b": [0, 1], "c": [None, 3], "d": None}
+    json.dumps(as_json(value), allow_nan=False)
+
+
+def test_a_record_as_a_chapter_reads_it():
+    runs = load_record("fig1", RESULTS)
+    assert [run.curve for run in runs] == [s["curve"] for s in module_of("fig1").grid()]
+    assert runs[0].x.shape == (101, 2) and runs[0].fun.shape == (101,)
+    complains(lambda: load_record("fig99", RESULTS), "name", "fig99", "python -m experiments")
