@@ -18,7 +18,7 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help serve test book lab data benchmark strip clean lint unit html check-book check-notebooks
+.PHONY: help serve test book lab data benchmark records strip clean lint unit html check-book check-notebooks
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -44,6 +44,10 @@ benchmark: $(READY) data  ## time the library against its peers (installs PyTorc
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python benchmarks/hessian.py
+	$(BIN)/python benchmarks/table3.py
+
+records: $(READY) data  ## run the experiments whose runs are not all on record (hours)
+	$(BIN)/python -m experiments all
 
 strip: $(READY)  ## take the outputs out of the notebooks before a commit
 	find book -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 -r $(BIN)/nbstripout \

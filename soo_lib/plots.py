@@ -14,6 +14,7 @@ COLORS = {
     "nlcg": ORANGE,
     "cg": ORANGE,
     "lbfgs": GREEN,
+    "l-bfgs": GREEN,
     "l-bfgs-b": GREEN,
     "bfgs": PINK,
 }

@@ -1,10 +1,11 @@
-"""Reads book/results/<name>.json, which ``python -m experiments <name>`` writes."""
+"""Recorded runs for a chapter: book/results/<name>.json, from ``python -m experiments <name>``."""
 
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from IPython.display import Markdown
 
 
 def load_record(name, folder="results"):
@@ -38,6 +39,12 @@ def load_record(name, folder="results"):
         })
         for run in runs
     ]  # fmt: skip
+
+
+def table(head, rows):
+    """A table to show on the page: a list of column titles, and a list of cells a row."""
+    lines = [head, ["---"] * len(head), *rows]
+    return Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
 
 
 def _trajectory(value):

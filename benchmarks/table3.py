@@ -1,0 +1,122 @@
+"""Seconds for the six rows of Table 3, beside scikit-learn's and PyTorch's L-BFGS.
+
+    python benchmarks/table3.py [--iterations 100] [--rows 50000] [--repeats 1]
+
+One run: each row of the table with this library (float32 inside), then, from the same start on
+the same network, MLPClassifier(solver="lbfgs") and torch.optim.LBFGS for as many evaluations as
+ours took. What is compared is time an evaluation, each solver's own arithmetic included.
+"""
+
+import argparse
+import statistics
+import time
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from soo_lib.datasets import load_fashion_mnist
+from soo_lib.network import BLOCK, THREADS, Network
+from soo_lib.solvers import minimize
+
+L2 = 0.01
+SOLVERS = {
+    "Gradient": {"method": "gradient", "line_search": "fixed", "step": 0.4},
+    "NLCG": {"method": "CG"},
+    "L-BFGS-B": {"method": "L-BFGS-B"},
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--iterations", type=int, default=100)
+    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--repeats", type=int, default=1)
+    args = parser.parse_args()
+    data = load_fashion_mnist(seed=0)
+    X, y = data.X_train[: args.rows], data.y_train[: args.rows]
+    print(f"{len(X):,} rows, {args.iterations} iterations, float32, {THREADS} threads")
+    print(f"{'':24}{'seconds':>9}{'evaluations':>13}{'s / evaluation':>16}{'final loss':>12}")
+    for hidden in ([300], [300, 100]):
+        net = Network([784, *hidden, 10])
+        x0 = net.init(0, scale="unit")
+        each = {"ours": [], "scikit-learn": [], "PyTorch": []}
+        for _ in range(args.repeats):
+            for solver, how in SOLVERS.items():
+                loss = net.loss(X, y, l2=L2, penalize_bias=True, dtype=X.dtype)
+                seconds, found = timed(minimize, loss, x0, maxiter=args.iterations, **how)
+                show(f"{solver} {len(hidden)}L", seconds, found.nfev, found.fun)
+            each["ours"].append(seconds / found.nfev)
+            for name, peer in (("scikit-learn", scikit_learn), ("PyTorch", torch_lbfgs)):
+                seconds, evaluations, value = peer(net, x0, X, y, found.nfev)
+                each[name].append(seconds / evaluations)
+                show(f"  {name} L-BFGS {len(hidden)}L", seconds, evaluations, value)
+        ours = statistics.median(each.pop("ours"))
+        for name, seconds in each.items():
+            print(f"  soo_lib / {name}, an evaluation: {ours / statistics.median(seconds):.2f}")
+
+
+def timed(function, *args, **named):
+    start = time.perf_counter()
+    found = function(*args, **named)
+    return time.perf_counter() - start, found
+
+
+def show(name, seconds, evaluations, value):
+    print(f"{name:24}{seconds:9.1f}{evaluations:13}{seconds / evaluations:16.3f}{value:12.4f}")
+
+
+def scikit_learn(net, x0, X, y, evaluations):
+    """Its penalty leaves the biases out and divides by the rows, so alpha = λ m."""
+    peer = MLPClassifier(net.sizes[1:-1], "logistic", solver="lbfgs", alpha=L2 * len(X),
+                         max_iter=evaluations, max_fun=evaluations, tol=0, warm_start=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        peer.set_params(max_fun=1).fit(X[:100], np.arange(100) % 10)  # lays out its parameters
+        layers = net.unpack(x0)
+        peer.coefs_ = [W.astype(X.dtype) for W, _ in layers]
+        peer.intercepts_ = [b.astype(X.dtype) for _, b in layers]
+        peer.set_params(max_fun=evaluations)
+        calls, evaluate = [], peer._loss_grad_lbfgs
+        peer._loss_grad_lbfgs = lambda *args: (calls.append(1), evaluate(*args))[1]
+        seconds, _ = timed(peer.fit, X, y)
+    return seconds, len(calls), peer.loss_
+
+
+def torch_lbfgs(net, x0, X, y, evaluations):
+    """In batches of 1,000 rows, its faster variant (see evaluate.py)."""
+    import torch
+
+    torch.set_num_threads(THREADS)
+    X, y = torch.from_numpy(X), torch.from_numpy(y)
+    parameters = [torch.tensor(part.astype(np.float32)).requires_grad_()
+                  for W, b in net.unpack(x0) for part in (W.T.copy(), b)]
+    calls = []
+
+    def closure():
+        calls.append(1)
+        optimiser.zero_grad()
+        total = 0.0
+        for i in range(0, len(X), BLOCK):
+            A = X[i : i + BLOCK]
+            for W, b in zip(parameters[::2], parameters[1::2], strict=True):
+                Z = torch.nn.functional.linear(A, W, b)
+                A = torch.sigmoid(Z)
+            cost = torch.nn.functional.cross_entropy(Z, y[i : i + BLOCK], reduction="sum")
+            (cost / len(X)).backward()
+            total += cost.item() / len(X)
+        penalty = 0.5 * L2 * sum((part * part).sum() for part in parameters)
+        penalty.backward()
+        return total + penalty
+
+    optimiser = torch.optim.LBFGS(parameters, max_iter=evaluations, max_eval=evaluations,
+                                  history_size=10, line_search_fn="strong_wolfe",
+                                  tolerance_grad=0, tolerance_change=0)
+    seconds, _ = timed(optimiser.step, closure)
+    evaluations = len(calls)
+    return seconds, evaluations, float(closure())
+
+
+if __name__ == "__main__":
+    main()
