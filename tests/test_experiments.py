@@ -18,7 +18,7 @@ from soo_lib.datasets import load_fashion_mnist
 from soo_lib.records import load_record
 
 NAMES = names()
-PAPER = [f"fig{i}" for i in range(1, 8)] + [f"table{i}" for i in range(1, 4)]
+PAPER = [f"fig{i}" for i in range(1, 8)] + [f"table{i}" for i in range(1, 5)]
 
 
 def untimed(path):
