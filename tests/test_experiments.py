@@ -61,13 +61,20 @@ def test_a_slice_of_each_experiment_repeats_its_record(name):
         compared = [what for what, value in found.items() if isinstance(value, list) and value]
         compared = [what for what in compared if not what.startswith("seconds")]
         assert compared
+        fun = recorded["result"]["fun"]
         for what in compared:
-            known = recorded["result"][what]
-            assert cut or len(known) == len(found[what])
-            known = np.array(known[: len(found[what])], float)
+            known, new = recorded["result"][what], found[what]
+            rows = before_rounding(fun) if len(known) == len(fun) else len(known)
+            rows = min(rows, len(new)) if cut else rows
             np.testing.assert_allclose(
-                np.array(found[what], float), known, rtol=1e-4, atol=1e-6, err_msg=what
-            )
+                np.array(new[:rows], float), np.array(known[:rows], float), rtol=1e-4, atol=1e-6,
+                err_msg=what,
+            )  # fmt: skip
+
+
+def before_rounding(fun):
+    """How many rows of a run do not hang on the last digits of the processor that made it."""
+    return int(np.argmax(np.abs(np.array(fun) - fun[-1]) <= 1e-8)) + 1
 
 
 def test_a_finished_run_is_not_repeated(tmp_path, monkeypatch):
