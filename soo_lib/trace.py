@@ -43,10 +43,13 @@ class Trace:
         or a product with it is one more.
     x : list of (n,) arrays
         The iterates, where there are at most 100 parameters; else empty.
+    trials : list of lists of (n,) arrays
+        As many: where the loss was evaluated to find each iterate, in order. A line search's
+        trial points, the accepted one the last of them.
     """
 
     def __init__(self):
-        self.rows, self.x = [], []
+        self.rows, self.x, self.trials = [], [], []
 
     def __len__(self):
         return len(self.rows)
@@ -141,6 +144,8 @@ class Recorder(Loss):
             self.trace.rows.append(Row(f, float(np.abs(g).max()), step, *counts, seconds, note))
             if self.n_params <= KEEP_X:
                 self.trace.x.append(np.array(x))
+                seen = self._seen[min(self.nit, 1) :]  # the iterate before this one leads the list
+                self.trace.trials.append([point for point, _, _ in seen])
             self._seen = [self.last]
             self.outcome = self._converged(moved)
             if self.callback is not None and self.nit > 0:

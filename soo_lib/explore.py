@@ -1,0 +1,254 @@
+"""Explorers: move a control and the mathematics moves, with a kernel or without one.
+
+An explorer is a function, the choices for each of its arguments, and the panels that draw what it
+returns. Every combination is computed beforehand and travels with the page as numbers, so a
+published page needs no kernel. In a notebook the same widget computes any other choice.
+
+What the function returns, a *state*, is a dictionary. ``runs`` is a list of dictionaries of
+columns, see :func:`columns`; the panels name the columns they draw. The other entries:
+``note`` (a sentence), ``frames`` (names of what the reader steps through, unless it is the rows),
+``points`` (x, y and a class 0, 1, ... each), ``level`` (a horizontal line), ``image`` (frames,
+rows, columns), ``answers`` (a label a picture), and what :func:`landscape` adds.
+"""
+
+import inspect
+import itertools
+from pathlib import Path
+
+import anywidget
+import matplotlib.pyplot as plt
+import numpy as np
+import traitlets
+from contourpy import contour_generator
+from IPython.display import HTML, display
+
+from .plots import AXES, BLUE, GREY, ORANGE, PINK, solver_color
+from .precompute import pack, precompute
+
+HERE = Path(__file__).parent
+GRID = 500  # contours are rounded to this fraction of their box
+
+
+def lines(y, ylabel, x=AXES, xlabel="", scale="log", ylim=None, dots=False):
+    """A panel of columns against a column; ``x`` a list: the reader switches between them.
+
+    ``scale`` is "linear", "log", or a number: logarithmic on both sides of 0, linear within it.
+    """
+    return {"kind": "lines", "y": y, "ylabel": ylabel, "x": [x] if isinstance(x, str) else list(x),
+            "xlabel": xlabel, "scale": scale, "ylim": ylim, "dots": dots}  # fmt: skip
+
+
+def plane(xlabel, ylabel, xlim, ylim, path=None, cloud=None, boundary=None, classes=()):
+    """A panel of the plane: contours, points, and of the columns named
+
+    a ``path`` (x, y), a ``cloud`` (x, y), or a ``boundary`` (b, u, v): the line b + ux + vy = 0.
+    ``classes`` name the state's ``points``.
+    """
+    return {"kind": "plane", "xlabel": xlabel, "ylabel": ylabel, "xlim": xlim, "ylim": ylim,
+            "path": path, "cloud": cloud, "boundary": boundary, "classes": classes}  # fmt: skip
+
+
+def image(title, rows, columns, scale="linear"):
+    """A panel of the state's ``image``, what its ``rows`` and ``columns`` are in words."""
+    return {"kind": "image", "title": title, "rows": rows, "columns": columns, "scale": scale}
+
+
+def pictures(title, sources, truth, names):
+    """A panel of pictures (data URIs) with their true labels, beside the state's ``answers``."""
+    return {"kind": "pictures", "title": title, "sources": sources, "truth": truth, "names": names}
+
+
+def columns(trace, label="", color=None, **more):
+    """A run's columns: the three axes, the loss and what else is given, all one value a row.
+
+    The seconds have two digits: a measurement of time repeats no better.
+    """
+    seconds = [float(f"{t:.2g}") for t in trace.seconds]
+    axes = {"iterations": np.arange(len(trace.fun)), "evaluations": trace.evaluations}
+    shown = {"label": label, "color": color or solver_color(label) or BLUE}
+    return {**shown, **axes, "seconds": seconds, "loss": trace.fun, **more}
+
+
+def landscape(loss, trace, xlim, ylim, ellipses=False, levels=10):
+    """Contours of a loss of two variables, and what a line search tried, row by row.
+
+    With ``ellipses``, at each iterate also the level curve through it of the quadratic model
+    f + gᵀp + ½pᵀHp, where H is positive definite: its centre and two half axes.
+    """
+    xs, ys = np.linspace(*xlim, 61), np.linspace(*ylim, 61)
+    F = np.array([[loss.fun(np.array([u, v])) for u in xs] for v in ys])
+    drawn = contour_generator(xs, ys, F)
+    heights = np.geomspace(max(F.min(), F.max() * 1e-5), F.max(), levels)
+    curves = [curve for height in heights for curve in drawn.lines(height)]
+    state = {"contours": _deltas(curves, xlim, ylim), "trials": _rays(trace, [xlim, ylim])}
+    if ellipses:
+        state["ellipses"] = [_ellipse(loss.jac(x), loss.hess(x), x) for x in trace.x]
+    return state
+
+
+class Explorer(anywidget.AnyWidget):
+    """A widget over ``compute``: every combination of ``controls``, drawn in ``panels``.
+
+    Parameters
+    ----------
+    name : str
+        Of the explorer on its page; part of a copied link.
+    compute : callable
+        Takes one keyword argument a control and returns a state.
+    controls : dict
+        Name of an argument to the list of its choices, strings or numbers. Where all are numbers,
+        a notebook offers a field for any other.
+    panels : list
+        From :func:`lines`, :func:`plane`, :func:`image`, :func:`pictures`.
+    caption : str
+        Stands below, also where there is no JavaScript.
+    initial : dict, optional
+        The first choice where it is not the first of each list.
+    grid : list of dict, optional
+        What to compute beforehand, where it is not every combination.
+    """
+
+    _esm = HERE / "explorer.js"
+    _css = HERE / "explorer.css"
+    spec = traitlets.Dict().tag(sync=True)
+    states = traitlets.Dict().tag(sync=True)
+    shared = traitlets.List().tag(sync=True)
+
+    def __init__(self, name, compute, controls, panels, caption, initial=None, grid=None):
+        unknown = set(controls) ^ set(inspect.signature(compute).parameters)
+        if unknown or not all(map(len, controls.values())):
+            raise ValueError(f"controls must give choices for each argument of {compute.__name__}, "
+                             f"and no others; got {controls!r}")  # fmt: skip
+        self.compute = compute
+        self.first = {key: values[0] for key, values in controls.items()} | (initial or {})
+        if self.first.keys() - controls.keys() or any(
+            self.first[key] not in values for key, values in controls.items()
+        ):
+            raise ValueError(f"initial must name choices among the controls; got {initial!r}")
+        product = [dict(zip(controls, values)) for values in itertools.product(*controls.values())]
+        states = precompute(compute, product if grid is None else grid, name)
+        # What many states have in common, such as contours, travels once.
+        strings = [text for state in states for text in state.values() if isinstance(text, str)]
+        shared = [t for t in dict.fromkeys(strings) if len(t) > 200 and strings.count(t) > 1]
+        place = {text: f"@{i}" for i, text in enumerate(shared)}
+        keys = [_key(choice, controls) for choice in (product if grid is None else grid)]
+        self.caption, self.panels = caption, panels
+        super().__init__(
+            spec={"name": name, "panels": panels, "initial": self.first, "controls": controls},
+            states={key: {k: place.get(v, v) if isinstance(v, str) else v for k, v in s.items()}
+                    for key, s in zip(keys, states)},
+            shared=shared,
+        )  # fmt: skip
+        self.on_msg(self._answer)
+
+    def _answer(self, _, message, buffers):
+        """A page asks whether there is a kernel, or for a state it has not got."""
+        if message["ask"] == "hello":
+            return self.send({"tell": "live"})
+        try:
+            state = pack(self.compute(**message["choice"]))
+            self.send({"tell": "state", "key": message["key"], "state": state})
+        except Exception as error:
+            self.send({"tell": "error", "key": message["key"], "error": str(error)})
+            if not isinstance(error, ValueError):  # a ValueError is the reader's to mend
+                raise
+
+    def _ipython_display_(self):
+        """The still figure, which the widget hides once it stands; the widget; the caption."""
+        figure = self.still()
+        display(figure)
+        plt.close(figure)
+        display(super()._repr_mimebundle_()[0], raw=True)
+        display(HTML(f'<p class="soo-explorer-caption">{self.caption}</p>'))
+
+    def still(self):
+        """The first choice as a matplotlib figure: what paper shows, and a page without scripts."""
+        state = self.compute(**self.first)
+        drawn = [panel for panel in self.panels if panel["kind"] != "pictures"]
+        figure, axes = plt.subplots(1, len(drawn), figsize=(3.7 * len(drawn), 3.6), squeeze=False)
+        for ax, panel in zip(axes.flat, drawn):
+            DRAW[panel["kind"]](ax, panel, state)
+        return figure
+
+
+def _key(choice, controls):
+    return ".".join(str(values.index(choice[name])) for name, values in controls.items())
+
+
+def _deltas(curves, xlim, ylim):
+    """Polylines in whole steps from point to point, one string: a tenth of their coordinates."""
+    low, size = np.array([xlim[0], ylim[0]]), np.ptp([xlim, ylim], axis=1)
+    steps = (np.diff(np.rint(GRID * (curve - low) / size), axis=0, prepend=0) for curve in curves)
+    return pack([step.astype(int) for step in steps])
+
+
+def _rays(trace, box):
+    """Trial points inside the box, one string: of each ray its first, and multiples of that step.
+
+    A row of the trace may hold several rays, where a search failed and another one followed.
+    """
+    rows, (low, high) = [""], np.transpose(box)
+    for x, points in zip(trace.x, trace.trials[1:]):
+        rays = []
+        for step in (u - x for u in points if np.all((low <= u) & (u <= high))):
+            first = np.array(rays[-1][:2]) if rays else step
+            share = round(step @ first / (first @ first or 1), 9)
+            if rays and np.allclose(share * first, step, rtol=1e-5, atol=0):
+                rays[-1].append(share)
+            else:
+                rays.append([*step])
+        rows.append("/".join(map(pack, rays)))
+    return "|".join(rows)
+
+
+def _ellipse(g, H, x):
+    values, vectors = np.linalg.eigh(H)
+    if values[0] <= 0:
+        return []
+    p = -vectors @ ((vectors.T @ g) / values)
+    return [*(x + p), *(vectors * np.sqrt(p @ H @ p / values)).T.flat]
+
+
+def _draw_lines(ax, panel, state):
+    runs = state["runs"][-1:] if state.get("per_frame") else state["runs"]
+    for run in runs:
+        ax.plot(run[panel["x"][0]], run[panel["y"]], "o" if panel["dots"] else "-",
+                color=run["color"], ms=3.5, lw=1.4, label=run["label"])  # fmt: skip
+    if "level" in state:
+        ax.axhline(state["level"], color=GREY, ls="--", lw=1)
+    symmetric = {} if isinstance(panel["scale"], str) else {"linthresh": panel["scale"]}
+    ax.set_yscale("symlog" if symmetric else panel["scale"], **symmetric)
+    ax.set(xlabel=panel["xlabel"] or panel["x"][0], ylabel=panel["ylabel"], ylim=panel["ylim"])
+
+
+def _draw_plane(ax, panel, state):
+    span = [np.ptp(panel["xlim"]), np.ptp(panel["ylim"])]
+    for curve in filter(None, state.get("contours", "").split("|")):
+        points = np.cumsum(np.array(curve.split(), dtype=int).reshape(-1, 2), axis=0) / GRID
+        ax.plot(*(points * span + [panel["xlim"][0], panel["ylim"][0]]).T, color="#9A9A9A", lw=0.5)
+    if "points" in state:
+        x, y, kind = np.asarray(state["points"])
+        ax.scatter(x, y, s=10, c=[(BLUE, ORANGE, PINK)[int(k)] for k in kind], lw=0)
+    for run in state["runs"]:
+        names = panel["path"] or panel["cloud"]
+        if names:
+            look = "o-" if panel["path"] else "o"
+            ax.plot(run[names[0]], run[names[1]], look, color=run["color"], ms=3, lw=1)
+        if panel["boundary"]:
+            b, u, v = (run[name][-1] for name in panel["boundary"])
+            ends = np.array(panel["xlim"])
+            ax.plot(ends, -(b + u * ends) / v, color=run["color"], lw=1)
+    ax.set(xlim=panel["xlim"], ylim=panel["ylim"], xlabel=panel["xlabel"], ylabel=panel["ylabel"])
+
+
+def _draw_image(ax, panel, state):
+    M = state["image"][-1]
+    limit = np.abs(M).max()
+    look = ("RdBu_r", -limit) if M.min() < 0 else ("Blues", 0)
+    ax.imshow(M, cmap=look[0], vmin=look[1], vmax=limit)
+    ax.set(title=panel["title"], xlabel=panel["columns"], ylabel=panel["rows"])
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
+
+
+DRAW = {"lines": _draw_lines, "plane": _draw_plane, "image": _draw_image}

@@ -1,0 +1,88 @@
+"""Compute a grid of choices once: kept by content, this library included, as short numbers."""
+
+import inspect
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import joblib
+import numpy as np
+import scipy
+from tqdm.auto import tqdm
+
+HERE = Path(__file__).parent
+
+
+def precompute(compute, grid, name=""):
+    """The packed state of each choice in ``grid``, from the cache where it has been before.
+
+    The key is the content: the function's source, what it refers to, the choices, this library's
+    source and the versions of numpy and scipy.
+    """
+    path = _cache() / f"{_digest(compute, grid)}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    # Only someone who watches is shown the bar: a page that is being built has nobody.
+    watched = sys.stderr.isatty() or "JPY_SESSION_NAME" in os.environ
+    states = [pack(compute(**choice)) for choice in
+              tqdm(grid, desc=name, delay=2, leave=False, disable=not watched)]  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Written beside its place, then moved: a file in the cache is always whole.
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        json.dump(states, file)
+    os.replace(file.name, path)
+    return states
+
+
+def pack(value):
+    """A state with its numbers as short strings of three digits: what a picture can show."""
+    if isinstance(value, dict):
+        return {key: pack(part) for key, part in value.items()}
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, list) and value and isinstance(value[0], dict | str):
+        return [pack(part) for part in value]
+    if isinstance(value, np.ndarray) and value.ndim == 3:
+        between = "" if value.dtype.kind == "i" and 0 <= value.min() <= value.max() <= 9 else " "
+        return {"shape": list(value.shape[1:]), "data": pack([between.join(map(_short, part.flat))
+                                                              for part in value])}  # fmt: skip
+    if any(np.ndim(part) for part in value):
+        return "|".join(pack(np.ravel(part)) for part in value)
+    if len(value) > 2 and np.array_equal(value, np.arange(len(value))):
+        return f"0:{len(value)}"
+    return " ".join(map(_short, value))
+
+
+def _short(number):
+    if float(number).is_integer() and abs(number) < 1e6:
+        return str(int(number))
+    text = f"{number:.3g}".replace("e-0", "e-").replace("e+0", "e")
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def _cache():
+    user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "soo_lib" / "explorers"
+    return Path(os.environ.get("SOO_LIB_EXPLORERS") or user).expanduser()
+
+
+def _digest(compute, grid):
+    library = [path.read_bytes() for path in sorted(HERE.glob("*.py"))]
+    versions = np.__version__, scipy.__version__
+    return joblib.hash([_meaning(compute, compute), grid, library, versions])
+
+
+def _meaning(value, compute):
+    """What a value is, to the cache: a function of the reader's by its source and what it names."""
+    if not inspect.isfunction(value) or value.__module__ != compute.__module__:
+        named = inspect.ismodule(value) or inspect.isroutine(value) or inspect.isclass(value)
+        return value.__name__ if named else joblib.hash(value)
+    codes = [value.__code__]
+    for code in codes:  # a comprehension or an inner function has a code of its own
+        codes += [part for part in code.co_consts if inspect.iscode(part)]
+    outside = value.__globals__ | inspect.getclosurevars(value).nonlocals
+    names = sorted({name for code in codes for name in (*code.co_names, *code.co_freevars)})
+    used = {name: _meaning(outside[name], compute)
+            for name in names if name in outside and outside[name] is not value}  # fmt: skip
+    return [inspect.getsource(value), used]
