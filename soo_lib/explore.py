@@ -5,14 +5,17 @@ returns. Every combination is computed beforehand and travels with the page as n
 published page needs no kernel. In a notebook the same widget computes any other choice.
 
 What the function returns, a *state*, is a dictionary. ``runs`` is a list of dictionaries of
-columns, see :func:`columns`; the panels name the columns they draw. The other entries:
-``note`` (a sentence), ``frames`` (names of what the reader steps through, unless it is the rows),
-``points`` (x, y and a class 0, 1, ... each), ``level`` (a horizontal line), ``image`` (frames,
-rows, columns), ``answers`` (a label a picture), and what :func:`landscape` adds.
+columns, see :func:`columns`; the panels name the columns they draw. The other entries, all
+optional: ``note`` (a sentence, or one a frame), ``frames`` (names of what the reader steps
+through, if not the rows), ``per_frame`` (each run belongs to a frame), ``points`` (x, y and the
+number of a class), ``level`` (a horizontal line), ``image`` (frames, rows, columns), ``answers``
+(of each frame a label a picture), and what :func:`landscape` adds.
 """
 
 import inspect
 import itertools
+from base64 import b64encode
+from io import BytesIO
 from pathlib import Path
 
 import anywidget
@@ -21,15 +24,15 @@ import numpy as np
 import traitlets
 from contourpy import contour_generator
 from IPython.display import HTML, display
+from PIL import Image
 
-from .plots import AXES, BLUE, GREY, ORANGE, PINK, solver_color
+from . import plots
 from .precompute import pack, precompute
 
 HERE = Path(__file__).parent
-GRID = 500  # contours are rounded to this fraction of their box
 
 
-def lines(y, ylabel, x=AXES, xlabel="", scale="log", ylim=None, dots=False):
+def lines(y, ylabel, x=plots.AXES, xlabel="", scale="log", ylim=None, dots=False):
     """A panel of columns against a column; ``x`` a list: the reader switches between them.
 
     ``scale`` is "linear", "log", or a number: logarithmic on both sides of 0, linear within it.
@@ -48,25 +51,34 @@ def plane(xlabel, ylabel, xlim, ylim, path=None, cloud=None, boundary=None, clas
             "path": path, "cloud": cloud, "boundary": boundary, "classes": classes}  # fmt: skip
 
 
-def image(title, rows, columns, scale="linear"):
-    """A panel of the state's ``image``, what its ``rows`` and ``columns`` are in words."""
+def image(title, columns, rows="", scale="linear"):
+    """A panel of the state's ``image``: what its columns and rows are in words.
+
+    Without ``rows`` its entries are counted through, and ``columns`` says what each is.
+    """
     return {"kind": "image", "title": title, "rows": rows, "columns": columns, "scale": scale}
 
 
-def pictures(title, sources, truth, names):
-    """A panel of pictures (data URIs) with their true labels, beside the state's ``answers``."""
-    return {"kind": "pictures", "title": title, "sources": sources, "truth": truth, "names": names}
+def pictures(title, pixels, truth, names):
+    """A panel of square pictures, pixels from 0 to 255 a row, beside the state's ``answers``."""
+    side, sources = int(np.sqrt(pixels.shape[1])), []
+    for row in pixels:
+        Image.fromarray(row.reshape(side, side).astype(np.uint8)).save(file := BytesIO(), "png")
+        sources.append("data:image/png;base64," + b64encode(file.getvalue()).decode())
+    return {"kind": "pictures", "title": title, "sources": sources, "truth": list(map(int, truth)),
+            "names": list(names)}  # fmt: skip
 
 
-def columns(trace, label="", color=None, **more):
+def columns(trace, label="", color=None, every=1, **more):
     """A run's columns: the three axes, the loss and what else is given, all one value a row.
 
-    The seconds have two digits: a measurement of time repeats no better.
+    The seconds have two digits: a measurement of time repeats no better. ``every``: the rows kept
+    of the trace, where what else is given has no more.
     """
-    seconds = [float(f"{t:.2g}") for t in trace.seconds]
-    axes = {"iterations": np.arange(len(trace.fun)), "evaluations": trace.evaluations}
-    shown = {"label": label, "color": color or solver_color(label) or BLUE}
-    return {**shown, **axes, "seconds": seconds, "loss": trace.fun, **more}
+    shown = {"label": label, "color": color or plots.solver_color(label) or plots.BLUE}
+    axes = {"iterations": np.arange(len(trace.fun)), "evaluations": trace.evaluations,
+            "seconds": [float(f"{t:.2g}") for t in trace.seconds], "loss": trace.fun}  # fmt: skip
+    return {**shown, **{name: column[::every] for name, column in axes.items()}, **more}
 
 
 def landscape(loss, trace, xlim, ylim, ellipses=False, levels=10):
@@ -104,6 +116,8 @@ class Explorer(anywidget.AnyWidget):
         Stands below, also where there is no JavaScript.
     initial : dict, optional
         The first choice where it is not the first of each list.
+    at : int, optional
+        The first step to show; the last unless told.
     grid : list of dict, optional
         What to compute beforehand, where it is not every combination.
     """
@@ -114,7 +128,8 @@ class Explorer(anywidget.AnyWidget):
     states = traitlets.Dict().tag(sync=True)
     shared = traitlets.List().tag(sync=True)
 
-    def __init__(self, name, compute, controls, panels, caption, initial=None, grid=None):
+    def __init__(self, name, compute, controls, panels, caption, initial=None, at=None,
+                 grid=None):  # fmt: skip
         unknown = set(controls) ^ set(inspect.signature(compute).parameters)
         if unknown or not all(map(len, controls.values())):
             raise ValueError(f"controls must give choices for each argument of {compute.__name__}, "
@@ -134,7 +149,8 @@ class Explorer(anywidget.AnyWidget):
         keys = [_key(choice, controls) for choice in (product if grid is None else grid)]
         self.caption, self.panels = caption, panels
         super().__init__(
-            spec={"name": name, "panels": panels, "initial": self.first, "controls": controls},
+            spec={"name": name, "panels": panels, "initial": self.first, "controls": controls,
+                  "at": at},
             states={key: {k: place.get(v, v) if isinstance(v, str) else v for k, v in s.items()}
                     for key, s in zip(keys, states)},
             shared=shared,
@@ -167,7 +183,7 @@ class Explorer(anywidget.AnyWidget):
         drawn = [panel for panel in self.panels if panel["kind"] != "pictures"]
         figure, axes = plt.subplots(1, len(drawn), figsize=(3.7 * len(drawn), 3.6), squeeze=False)
         for ax, panel in zip(axes.flat, drawn):
-            DRAW[panel["kind"]](ax, panel, state)
+            plots.panel(panel, state, ax)
         return figure
 
 
@@ -178,8 +194,8 @@ def _key(choice, controls):
 def _deltas(curves, xlim, ylim):
     """Polylines in whole steps from point to point, one string: a tenth of their coordinates."""
     low, size = np.array([xlim[0], ylim[0]]), np.ptp([xlim, ylim], axis=1)
-    steps = (np.diff(np.rint(GRID * (curve - low) / size), axis=0, prepend=0) for curve in curves)
-    return pack([step.astype(int) for step in steps])
+    places = (np.rint(plots.GRID * (curve - low) / size).astype(int) for curve in curves)
+    return pack([np.diff(place, axis=0, prepend=0) for place in places])
 
 
 def _rays(trace, box):
@@ -207,48 +223,3 @@ def _ellipse(g, H, x):
         return []
     p = -vectors @ ((vectors.T @ g) / values)
     return [*(x + p), *(vectors * np.sqrt(p @ H @ p / values)).T.flat]
-
-
-def _draw_lines(ax, panel, state):
-    runs = state["runs"][-1:] if state.get("per_frame") else state["runs"]
-    for run in runs:
-        ax.plot(run[panel["x"][0]], run[panel["y"]], "o" if panel["dots"] else "-",
-                color=run["color"], ms=3.5, lw=1.4, label=run["label"])  # fmt: skip
-    if "level" in state:
-        ax.axhline(state["level"], color=GREY, ls="--", lw=1)
-    symmetric = {} if isinstance(panel["scale"], str) else {"linthresh": panel["scale"]}
-    ax.set_yscale("symlog" if symmetric else panel["scale"], **symmetric)
-    ax.set(xlabel=panel["xlabel"] or panel["x"][0], ylabel=panel["ylabel"], ylim=panel["ylim"])
-
-
-def _draw_plane(ax, panel, state):
-    span = [np.ptp(panel["xlim"]), np.ptp(panel["ylim"])]
-    for curve in filter(None, state.get("contours", "").split("|")):
-        points = np.cumsum(np.array(curve.split(), dtype=int).reshape(-1, 2), axis=0) / GRID
-        ax.plot(*(points * span + [panel["xlim"][0], panel["ylim"][0]]).T, color="#9A9A9A", lw=0.5)
-    if "points" in state:
-        x, y, kind = np.asarray(state["points"])
-        ax.scatter(x, y, s=10, c=[(BLUE, ORANGE, PINK)[int(k)] for k in kind], lw=0)
-    for run in state["runs"]:
-        names = panel["path"] or panel["cloud"]
-        if names:
-            look = "o-" if panel["path"] else "o"
-            ax.plot(run[names[0]], run[names[1]], look, color=run["color"], ms=3, lw=1)
-        if panel["boundary"]:
-            b, u, v = (run[name][-1] for name in panel["boundary"])
-            ends = np.array(panel["xlim"])
-            ax.plot(ends, -(b + u * ends) / v, color=run["color"], lw=1)
-    ax.set(xlim=panel["xlim"], ylim=panel["ylim"], xlabel=panel["xlabel"], ylabel=panel["ylabel"])
-
-
-def _draw_image(ax, panel, state):
-    M = state["image"][-1]
-    limit = np.abs(M).max()
-    look = ("RdBu_r", -limit) if M.min() < 0 else ("Blues", 0)
-    ax.imshow(M, cmap=look[0], vmin=look[1], vmax=limit)
-    ax.set(title=panel["title"], xlabel=panel["columns"], ylabel=panel["rows"])
-    ax.set(xticks=[], yticks=[])
-    ax.grid(False)
-
-
-DRAW = {"lines": _draw_lines, "plane": _draw_plane, "image": _draw_image}

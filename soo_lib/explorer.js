@@ -2,7 +2,7 @@
 // computed (soo_lib/explore.py): looked up in the page, or asked of a kernel where there is one.
 
 const SVG = "http://www.w3.org/2000/svg";
-const W = 360, H = 290, BOX = { left: 54, right: 350, top: 10, bottom: 248 };
+const W = 360, H = 290, BOX = { left: 58, right: 350, top: 10, bottom: 248 };
 const GRID = 500; // of the contours, as in explore.py
 
 function h(tag, props = {}, ...children) {
@@ -51,12 +51,16 @@ function unpack(state, shared) {
     trials: text("trials")?.split("|").map((row) => row.split("/").map(numbers)),
     ellipses: rows(text("ellipses")),
     points: rows(text("points")),
-    answers: text("answers") && numbers(text("answers")),
-    image: state.image && {
-      shape: state.image.shape,
-      frames: state.image.data.map((d) => (d.includes(" ") ? numbers(d) : [...d].map(Number))),
-    },
+    answers: rows(text("answers")),
+    image: state.image && { shape: state.image.shape, frames: state.image.data.map((d) => entries(d, state.image)) },
   };
+}
+
+function entries(text, { shape: [, n], symmetric }) {
+  const given = text.includes(" ") ? numbers(text) : [...text].map(Number);
+  if (!symmetric) return given; // else the lower triangle, row by row
+  const at = (r, c) => given[(r * (r + 1)) / 2 + c];
+  return [...Array(n * n).keys()].map((i) => at(Math.max(Math.floor(i / n), i % n), Math.min(Math.floor(i / n), i % n)));
 }
 
 // ---- scales: a position for a number, and the numbers to write beside the axis
@@ -83,19 +87,17 @@ function logarithmic(low, high) {
 
 function symlog(low, high, inner) {
   const bend = (v) => Math.sign(v) * Math.log10(1 + Math.abs(v) / inner);
-  const [a, b] = [bend(low), bend(high)], ticks = [[0, "0"]], k0 = Math.round(Math.log10(inner));
-  const top = Math.max(Math.abs(low), Math.abs(high));
-  const stride = Math.max(1, Math.ceil((Math.log10(top) - k0) / 3));
-  for (let k = k0; 10 ** k <= top * 1.001; k += stride)
-    for (const sign of [1, -1])
-      if (sign * 10 ** k >= low && sign * 10 ** k <= high)
-        ticks.push([sign * 10 ** k, `${sign < 0 ? "−" : ""}10${raised(k)}`]);
+  const [a, b] = [bend(low), bend(high)], ticks = [[0, "0"]];
+  const first = Math.round(Math.log10(inner)) + 1, last = Math.floor(Math.log10(Math.max(-low, high)));
+  for (let k = first; k <= last; k += Math.max(1, Math.ceil((last - first) / 3)))
+    for (const [v, text] of [[10 ** k, `10${raised(k)}`], [-(10 ** k), `−10${raised(k)}`]])
+      if (v >= low && v <= high) ticks.push([v, text]);
   return { at: (v) => (bend(v) - a) / (b - a), ticks };
 }
 
-function frame(svg, x, y, xlabel, ylabel) {
-  const X = (v) => BOX.left + x.at(v) * (BOX.right - BOX.left);
-  const Y = (v) => BOX.bottom - y.at(v) * (BOX.bottom - BOX.top);
+function frame(svg, x, y, xlabel, ylabel, inset = 0) {
+  const X = (v) => BOX.left + inset + x.at(v) * (BOX.right - BOX.left - 2 * inset);
+  const Y = (v) => BOX.bottom - inset - y.at(v) * (BOX.bottom - BOX.top - 2 * inset);
   const mid = [(BOX.left + BOX.right) / 2, (BOX.top + BOX.bottom) / 2];
   for (const [v, text] of x.ticks) {
     svg.append(s("line", { class: "grid", x1: X(v), x2: X(v), y1: BOX.top, y2: BOX.bottom }));
@@ -137,14 +139,14 @@ function drawLines(svg, panel, now, kept, k, axis) {
   let [low, high] = panel.ylim ?? [Math.min(...values), Math.max(...values)];
   if (!panel.ylim && logs) low = Math.max(low, 1e-16, high * 1e-17);
   if (!(low < high)) [low, high] = logs ? [low / 2, low * 2] : [low - 1, low + 1];
-  if (!panel.ylim && panel.scale === "linear") [low, high] = [low - 0.05 * (high - low), high + 0.05 * (high - low)];
   const ends = all.flatMap((run) => [run[column][0], run[column].at(-1)]);
   const x = linear(Math.min(0, ...ends), Math.max(...ends) || 1);
   const y = logs ? logarithmic(low, high) : panel.scale === "linear" ? linear(low, high) : symlog(low, high, panel.scale);
   const label = panel.xlabel || (column === "seconds" ? "seconds, as measured" : column);
-  const { X, Y, inside } = frame(svg, x, y, label, panel.ylabel);
+  const { X, Y, inside } = frame(svg, x, y, label, panel.ylabel, 5);
   if (now.level !== undefined)
     inside.append(s("line", { class: "level", x1: BOX.left, x2: BOX.right, y1: Y(now.level), y2: Y(now.level) }));
+  const signed = typeof panel.scale === "number";
   const kinds = [...new Set(shown.map((run) => run.label))];
   for (const [group, name] of [[other, "run ghost"], [shown, "run"]])
     for (const run of group) {
@@ -154,13 +156,13 @@ function drawLines(svg, panel, now, kept, k, axis) {
       if (panel.dots || run[column].length <= 40)
         run[column].forEach((u, i) => {
           const v = Y(run[panel.y][i]);
-          if (Number.isFinite(v)) g.append(dot(X(u), v, panel.dots ? 3 : 1.8));
+          if (Number.isFinite(v)) g.append(dot(X(u), v, panel.dots ? 3 : 1.8, { class: signed ? (run[panel.y][i] < 0 ? "below" : "above") : "" }));
         });
       inside.append(g);
     }
   return shown.map((run, j) => run[column].map((u, i) => ({
     x: X(u), y: clamp(Y(run[panel.y][i]) || BOX.bottom, BOX.top, BOX.bottom), i, j,
-    text: `${words(column)} ${show(u)}: ${panel.ylabel} ${show(run[panel.y][i])}${shown.length > 1 && run.label ? `, ${run.label}` : ""}`,
+    text: `${words(column)} ${show(u)}: ${panel.ylabel} ${show(run[panel.y][i])}${shown.length < 2 ? "" : kinds.length > 1 ? `, ${run.label}` : `, run ${j}`}`,
   })));
 }
 
@@ -238,7 +240,8 @@ function drawImage(svg, panel, now, kept, k) {
   const [m, n] = now.image.shape, values = now.image.frames[Math.min(k, now.image.frames.length - 1)];
   const old = kept?.image?.shape.join() === now.image.shape.join()
     ? kept.image.frames[Math.min(kept.k, kept.image.frames.length - 1)] : null;
-  const cell = Math.min((W - 24) / n, (H - 40) / m), left = (W - n * cell) / 2, top = 8;
+  const cell = Math.min((W - 40) / n, (H - 40) / m), left = (W - n * cell) / 2, top = 4;
+  svg.setAttribute("viewBox", `0 0 ${W} ${Math.ceil(top + m * cell + (panel.rows ? 22 : 4))}`);
   const limit = Math.max(...values.map(Math.abs)) || 1, inner = panel.scale === "linear" ? null : panel.scale * limit;
   const bend = (v) => (inner ? Math.log10(1 + v / inner) / Math.log10(1 + limit / inner) : v / limit);
   values.forEach((v, i) => svg.append(s("rect", {
@@ -246,18 +249,21 @@ function drawImage(svg, panel, now, kept, k) {
     y: (top + Math.floor(i / n) * cell).toFixed(2), width: cell.toFixed(2), height: cell.toFixed(2),
     style: `--share: ${Math.round(100 * bend(Math.abs(v)))}%` })));
   svg.append(s("rect", { class: "border", x: left, y: top, width: n * cell, height: m * cell }));
-  svg.append(s("text", { x: W / 2, y: top + m * cell + 18, "text-anchor": "middle" }, panel.columns));
+  if (panel.rows) {
+    svg.append(s("text", { x: W / 2, y: top + m * cell + 16, "text-anchor": "middle" }, panel.columns));
+    svg.append(s("text", { x: -top - (m * cell) / 2, y: left - 8, transform: "rotate(-90)", "text-anchor": "middle" }, panel.rows));
+  }
   return [...Array(m)].map((_, r) => [...Array(n)].map((_, c) => ({
     x: left + (c + 0.5) * cell, y: top + (r + 0.5) * cell, i: c, j: r, side: cell,
-    text: `${panel.rows} ${r}, ${panel.columns} ${c}: ${show(values[r * n + c])}${old ? `, kept ${show(old[r * n + c])}` : ""}`,
+    text: `${panel.rows ? `${panel.rows} ${r}, ${panel.columns} ${c}` : `${panel.columns} ${r * n + c}`}: ${show(values[r * n + c])}${old ? `, kept ${show(old[r * n + c])}` : ""}`,
   })));
 }
 
 const DRAW = { lines: drawLines, plane: drawPlane, image: drawImage };
 
-function drawPictures(list, panel, now) {
+function drawPictures(list, panel, now, k) {
   list.replaceChildren(...panel.sources.map((source, i) => {
-    const [truth, said] = [panel.names[panel.truth[i]], panel.names[now.answers[i]]];
+    const [truth, said] = [panel.names[panel.truth[i]], panel.names[now.answers[k][i]]];
     const right = truth === said;
     return h("li", { class: right ? "right" : "wrong" },
       h("img", { src: source, alt: `${truth}, ${right ? "recognised" : `taken for ${said}`}`, class: "photo" }),
@@ -277,17 +283,17 @@ function table(now, panels, k) {
     tables.push([["", ...Array(n).keys()], [...Array(m)].map((_, r) => [r, ...values.slice(r * n, (r + 1) * n).map(show)])]);
   }
   const shown = panels.find((panel) => panel.kind === "pictures");
-  if (shown) tables.push([["picture", "is", "taken for"], shown.truth.map((t, i) => [i, shown.names[t], shown.names[now.answers[i]]])]);
+  if (shown) tables.push([["picture", "is", "taken for"], shown.truth.map((t, i) => [i, shown.names[t], shown.names[now.answers[k][i]]])]);
   return tables.map(([titles, lines]) => h("table", {},
     h("thead", {}, h("tr", {}, ...titles.map((t) => h("th", { scope: "col" }, String(t))))),
     h("tbody", {}, ...lines.map((line) => h("tr", {}, ...line.map((c) => h("td", {}, String(c))))))));
 }
 
 function render({ model, el }) {
-  const { name, controls, panels, initial } = model.get("spec");
+  const { name, controls, panels, initial, at = Infinity } = model.get("spec");
   const shared = model.get("shared"), packed = { ...model.get("states") }, unpacked = {};
   const axes = panels.find((panel) => panel.x?.length > 1)?.x;
-  let choice = { ...initial }, axis = axes?.[0], k = Infinity, kept = null, live = false, timer = null, asked = null;
+  let choice = { ...initial }, axis = axes?.[0], k = at ?? Infinity, kept = null, live = false, timer = null, asked = null;
 
   // ---- what is chosen, and what is known of it
 
@@ -300,7 +306,7 @@ function render({ model, el }) {
       const longest = Math.max(...now.runs.map((run) => Object.values(run)[2].length));
       now.count = now.frames?.length ?? longest;
       now.at = (i) => (now.per_frame ? [now.runs[i]] : now.runs);
-      now.follows = !now.frames;
+      now.follows = !now.per_frame; // a row is a step
     }
     return unpacked[key];
   }
@@ -367,7 +373,7 @@ function render({ model, el }) {
     kept = kept ? null : { ...state(), k: Math.min(k, state().count - 1), said: say(choice) };
     update();
   } }, "Keep to compare");
-  const reset = h("button", { type: "button", onclick: () => { stop(); choice = { ...initial }; axis = axes?.[0]; k = Infinity; kept = null; update("Reset: "); } }, "Reset");
+  const reset = h("button", { type: "button", onclick: () => { stop(); choice = { ...initial }; axis = axes?.[0]; k = at ?? Infinity; kept = null; update("Reset: "); } }, "Reset");
   const address = h("input", { class: "address", readonly: true, hidden: true, "aria-label": "link to the present choice" });
   const copy = h("button", { type: "button", onclick: async () => {
     address.value = link();
@@ -427,18 +433,18 @@ function render({ model, el }) {
     where.textContent = now.frames ? now.frames[i] : `iteration ${i} of ${last}`;
     range.setAttribute("aria-valuetext", where.textContent);
     for (const view of plots) {
-      if (view.list) { drawPictures(view.list, view.panel, now); continue; }
+      if (view.list) { drawPictures(view.list, view.panel, now, i); continue; }
       view.svg.replaceChildren();
       view.places = DRAW[view.panel.kind](view.svg, view.panel, now, kept, i, axis);
       mark(view);
     }
     const labels = [...new Map(now.at(i).map((run) => [run.label, run])).values()].filter((run) => run.label);
     legend.replaceChildren(...labels.map((run, j) => h("span", { class: `key dash${j % 4}`, style: ink(run.color) }, run.label)),
-      ...panels.flatMap((panel) => (panel.classes ?? []).map((c, j) => h("span", { class: `key kind${j}` }, c))),
+      ...panels.flatMap((panel) => (panel.classes ?? []).map((c, j) => c && h("span", { class: `key kind${j}` }, c)).filter(Boolean)),
       ...(kept ? [h("span", { class: "key ghost" }, `kept: ${kept.said}`)] : []));
     keep.setAttribute("aria-pressed", String(!!kept));
     keep.textContent = kept ? "Let go" : "Keep to compare";
-    status.textContent = prefix + (now.note ?? say(choice));
+    status.textContent = prefix + (Array.isArray(now.note) ? now.note[i] : now.note ?? say(choice));
     tabulate();
   }
 
@@ -455,7 +461,7 @@ function render({ model, el }) {
   }
   function settle(view, at) {
     view.at = at;
-    if (state().follows && view.panel.kind !== "image" && at.i !== Math.min(k, state().count - 1)) { stop(); k = at.i; update(); }
+    if (state().follows && view.panel.kind !== "image" && at.i < state().count) { stop(); k = at.i; update(); }
     else mark(view);
   }
   function point(view, event) {

@@ -45,14 +45,23 @@ def pack(value):
     if isinstance(value, list) and value and isinstance(value[0], dict | str):
         return [pack(part) for part in value]
     if isinstance(value, np.ndarray) and value.ndim == 3:
-        between = "" if value.dtype.kind == "i" and 0 <= value.min() <= value.max() <= 9 else " "
-        return {"shape": list(value.shape[1:]), "data": pack([between.join(map(_short, part.flat))
-                                                              for part in value])}  # fmt: skip
+        return _pack_matrices(value)
     if any(np.ndim(part) for part in value):
         return "|".join(pack(np.ravel(part)) for part in value)
     if len(value) > 2 and np.array_equal(value, np.arange(len(value))):
         return f"0:{len(value)}"
     return " ".join(map(_short, value))
+
+
+def _pack_matrices(value):
+    """Matrices of one shape; of symmetric ones the lower triangles."""
+    shape, between = list(value.shape[1:]), " "
+    if symmetric := shape[0] == shape[1] and np.allclose(value, value.transpose(0, 2, 1)):
+        value = [part[np.tril_indices(shape[0])] for part in value]
+    if np.asarray(value).dtype.kind == "i" and 0 <= np.min(value) <= np.max(value) <= 9:
+        between = ""
+    data = [between.join(map(_short, np.ravel(part))) for part in value]
+    return {"shape": shape, "symmetric": symmetric, "data": data}
 
 
 def _short(number):
