@@ -18,7 +18,8 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help serve test book lab data benchmark records strip clean lint unit html check-book check-notebooks
+.PHONY: help serve test book lab data benchmark records strip clean lint unit html check-book check-browser \
+  check-notebooks
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -28,9 +29,9 @@ serve: html  ## build the book and serve it on this machine: the reader's comman
 	@echo; echo "The book is at http://localhost:$(PORT)/ (stop with Ctrl-C)"; echo
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(HTML)
 
-test: lint unit html check-book check-notebooks  ## build the book and run every test: what CI runs
+test: lint unit html check-book check-browser check-notebooks  ## build the book and run every test: what CI runs
 	@echo; echo "All passed:"
-	@for run in unit book notebooks; do printf '%-10s ' $$run; tail -n 1 _build/logs/$$run.txt; done
+	@for run in unit book browser notebooks; do printf '%-10s ' $$run; tail -n 1 _build/logs/$$run.txt; done
 
 book: html  ## build the book into _build/html; any warning is an error
 
@@ -84,6 +85,11 @@ html: $(READY) data
 check-book: html
 	@mkdir -p _build/logs
 	$(PYTEST) tests/test_book.py | tee _build/logs/book.txt
+
+check-browser: html
+	@mkdir -p _build/logs
+	@tools/get_chromium.sh
+	$(PYTEST) $(PARALLEL) tests/browser | tee _build/logs/browser.txt
 
 check-notebooks: $(READY) data
 	@mkdir -p _build/logs

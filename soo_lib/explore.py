@@ -122,8 +122,8 @@ class Explorer(anywidget.AnyWidget):
         What to compute beforehand, where it is not every combination.
     """
 
-    _esm = HERE / "explorer.js"
-    _css = HERE / "explorer.css"
+    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("panels.js", "explorer.js"))
+    _css = (HERE / "explorer.css").read_text("utf-8")
     spec = traitlets.Dict().tag(sync=True)
     states = traitlets.Dict().tag(sync=True)
     shared = traitlets.List().tag(sync=True)
@@ -147,7 +147,8 @@ class Explorer(anywidget.AnyWidget):
         shared = [t for t in dict.fromkeys(strings) if len(t) > 200 and strings.count(t) > 1]
         place = {text: f"@{i}" for i, text in enumerate(shared)}
         keys = [_key(choice, controls) for choice in (product if grid is None else grid)]
-        self.caption, self.panels = caption, panels
+        shown = ", ".join(f"{key.replace('_', ' ')} {self.first[key]}" for key in controls)
+        self.caption, self.panels = f"{caption} Shown first, and on paper: {shown}.", panels
         super().__init__(
             spec={"name": name, "panels": panels, "initial": self.first, "controls": controls,
                   "at": at},

@@ -69,6 +69,30 @@ def test_rows_hold_what_the_iterates_give(method, line_search):
         assert np.isnan(trace.step[0]) and (trace.step[1:] > 0).all()
 
 
+@every_solver
+def test_every_point_that_was_tried_is_kept_in_order(method, line_search):
+    class Followed(Loss):
+        """Rosenbrock's valley, and every point at which its value was asked for."""
+
+        n_params, inner = 2, Rosenbrock()
+
+        def __init__(self):
+            self.asked = []
+            self.jac, self.hess = self.inner.jac, self.inner.hess
+
+        def fun(self, x):
+            self.asked.append(x.copy())
+            return self.inner.fun(x)
+
+    loss = Followed()
+    trace = minimize(loss, [-1.2, 1], method, line_search, step=0.01, maxiter=5).trace
+    tried = [x for row in trace.trials for x in row]
+    assert len(trace.trials) == len(trace) and len(trace.trials[0]) == 1
+    np.testing.assert_array_equal(tried, loss.asked[: len(tried)])
+    if line_search:  # ours: a search ends with the point it accepts
+        np.testing.assert_array_equal([row[-1] for row in trace.trials], trace.x)
+
+
 def test_a_step_is_the_length_along_the_direction():
     loss = overlapping()
     trace = minimize(loss, np.zeros(3), "gradient", maxiter=5).trace

@@ -1,8 +1,9 @@
-"""Fetch the scripts and fonts the built book needs into book/_static/vendor, at pinned versions.
+"""Fetch other people's scripts and fonts at pinned versions: the book's, and one of the tests'.
 
     python tools/fetch_vendor.py
 
-The book carries its own copies so that a page works with no network, and from a file. Each
+The book carries its own copies, in book/_static/vendor, so that a page works with no network, and
+from a file; the browser tests carry theirs, in tests/browser/vendor, so that they repeat. Each
 package comes through npm, as npm is configured, and is refused unless its SHA-512 is the one
 written here. To move to a newer version, change the version and the integrity line together:
 `npm view NAME@VERSION dist.integrity`.
@@ -16,7 +17,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-VENDOR = Path(__file__).resolve().parent.parent / "book" / "_static" / "vendor"
+ROOT = Path(__file__).resolve().parent.parent
+VENDOR = ROOT / "book" / "_static" / "vendor"
+TESTS = ROOT / "tests" / "browser" / "vendor"
 
 # name@version, integrity, {path in the package: path under vendor/}; a folder is copied whole.
 PACKAGES = [
@@ -57,6 +60,16 @@ PACKAGES = [
     ),
 ]
 
+# The same, for the tests: no page of the book has it.
+TEST_PACKAGES = [
+    (
+        "axe-core@4.14.1",
+        "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",  # noqa: E501
+        {"axe.min.js": "axe.min.js", "LICENSE": "axe-core.txt",
+         "LICENSE-3RD-PARTY.txt": "axe-core-bundled.txt"},
+    ),
+]  # fmt: skip
+
 
 def fetch(name, integrity, folder):
     """Download one package, check it, unpack it; return the folder that holds its files."""
@@ -76,16 +89,21 @@ def fetch(name, integrity, folder):
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         # Everything is fetched and checked before anything already here is touched.
-        packages = [(fetch(name, sri, Path(scratch)), files) for name, sri, files in PACKAGES]
-        for package, files in packages:
+        packages = [
+            (fetch(name, sri, Path(scratch)), files, vendor)
+            for group, vendor in ((PACKAGES, VENDOR), (TEST_PACKAGES, TESTS))
+            for name, sri, files in group
+        ]
+        for package, files, vendor in packages:
             for source, target in files.items():
-                source, target = package / source, VENDOR / target
+                source, target = package / source, vendor / target
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if source.is_dir():
                     shutil.copytree(source, target, dirs_exist_ok=True)
                 else:
                     shutil.copyfile(source, target)
-    print(f"{sum(f.is_file() for f in VENDOR.rglob('*'))} files in {VENDOR}")
+    for vendor in VENDOR, TESTS:
+        print(f"{sum(f.is_file() for f in vendor.rglob('*'))} files in {vendor}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+"""Debian's Chromium on the built book, served from this machine; nothing else may be asked."""
+
+import functools
+import http.server
+import shutil
+import threading
+
+import pytest
+from playwright.sync_api import sync_playwright
+from test_book import HTML
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+]  # fmt: skip
+# What the theme says of itself, on every page: see the theme's and thebe's issues.
+KNOWN = "THEBE_JS_URL", "invalid theme mode", "favicon", "strict mode: use allowUnionTypes"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The address of the built book."""
+    assert (HTML / "index.html").exists(), f"no book in {HTML}: run `make book` first"
+    handler = functools.partial(Quiet, directory=HTML)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert path, "these tests need Chromium: sudo apt-get install chromium, then make test again"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, site):
+    """Opens a page; at the end, nothing may have been asked elsewhere or complained of."""
+    contexts, asked, complaints = [], [], []
+
+    def opened(path, theme="light", width=1280, ready=".soo-explorer svg text", **settings):
+        context = chromium.new_context(viewport={"width": width, "height": 900},
+                                       color_scheme=theme, **settings)  # fmt: skip
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        context.add_init_script(
+            f"for (const name of ['mode', 'theme']) localStorage.setItem(name, '{theme}')"
+        )
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: message.type in ("error", "warning")
+                and complaints.append(f"{message.text} {message.location}"))  # fmt: skip
+        page.goto(path if ":" in path else f"{site}/{path}")
+        if ready:
+            page.wait_for_selector(ready)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    local = ("http://localhost:", "ws://localhost:", "data:", "blob:", "file:")
+    assert not [url for url in asked if not url.startswith(local)]
+    assert not [text for text in complaints if not any(known in text for known in KNOWN)]

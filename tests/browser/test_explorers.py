@@ -1,0 +1,336 @@
+"""Every explorer on the built pages: what it shows is what Python computes."""
+
+import json
+import re
+import statistics
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from test_book import HTML, ROOT
+
+from soo_lib.precompute import pack
+
+BOOK = ROOT / "book"
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+# The chapters with an explorer, and the cells that its function needs.
+NEEDS = {
+    "rosenbrock": ["setup", "explorer-runs"],
+    "logistic-regression": ["setup", "load", "best", "explorer-runs"],
+    "sampling": ["setup", "data", "explorer-draws"],
+    "fashion-mnist": ["setup", "explorer-record"],
+    "hessian": ["setup", "small-net", "explorer-blocks"],
+}
+EXPLORER = ".soo-explorer"
+
+
+def cells(page):
+    notebook = nbformat.read(BOOK / f"{page}.ipynb", as_version=4)
+    return {cell.id: cell.source for cell in notebook.cells if cell.cell_type == "code"}
+
+
+@pytest.fixture
+def compute(request, monkeypatch):
+    """The function behind a page's explorer, from the chapter's own cells."""
+    monkeypatch.chdir(BOOK)
+    source, space = cells(request.param), {"__name__": "__main__"}
+    for cell in NEEDS[request.param]:
+        exec(compile(source[cell], cell, "exec"), space)
+    name = re.search(r"explore\.Explorer\(\s*\"\w+\", (\w+)", source["explorer"])[1]
+    return request.param, space[name]
+
+
+def number(text):
+    """What the page writes: −1.2·10⁻⁵; 10⁻⁵ beside an axis; – where there is no number."""
+    if text == "–":
+        return np.nan
+    sign, digits, power = re.fullmatch(r"(−?)(?:([\d.]+?)·?)??(?:10([⁰¹²³⁴-⁹⁻]+))?", text).groups()
+    power = (power or "⁰").translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
+    return (-1 if sign else 1) * float(digits or 1) * 10 ** float(power)
+
+
+def close(shown, known):
+    """Equal to three digits, or beyond what the page can tell from nothing."""
+    shown, known = np.asarray(shown, float), np.asarray(known, float)
+    known = np.where(np.isfinite(known), known, np.nan)
+    np.testing.assert_allclose(shown, known, rtol=6e-3, atol=1e-12)
+
+
+def chosen(page, spec):
+    """What the controls say, as Python's values."""
+    return {
+        name: next(v for v in values if str(v) == page.locator(f"[name={name}]").input_value())
+        for name, values in spec["controls"].items()
+    }
+
+
+def untimed(state):
+    """What of a state is drawn or written in the table, apart from measured seconds."""
+    runs = [{name: part for name, part in run.items() if name != "seconds"}
+            for run in state["runs"]]  # fmt: skip
+    return json.dumps(pack({**state, "runs": runs, "note": ""}))
+
+
+def frame(page):
+    return int(page.locator(f"{EXPLORER} input[type=range]").input_value())
+
+
+def table(page, index=0):
+    """A table's head and columns, as text."""
+    return page.evaluate("""(i) => {
+        const rows = [...document.querySelectorAll('.soo-explorer table')[i].rows];
+        return rows.map((row) => [...row.cells].map((cell) => cell.textContent));
+    }""", index)  # fmt: skip
+
+
+def runs_at(state, k):
+    return [state["runs"][k]] if state.get("per_frame") else state["runs"]
+
+
+def check_table(page, state):
+    head, *body = table(page)
+    runs, columns = runs_at(state, frame(page)), list(zip(*body))
+    names = [name for name in runs[0] if name not in ("label", "color")]
+    assert [h for h in head if h != "run"] == [name.replace("_", " ") for name in names]
+    for name in names:
+        if name == "seconds":  # measured anew each time
+            continue
+        known = np.concatenate([np.asarray(run[name], float) for run in runs])
+        close([number(t) for t in columns[head.index(name.replace("_", " "))]], known)
+
+
+# Text beside an axis and where it stands; the dots of the runs, and where they are.
+PICTURE = """(view) => {
+    const at = (node, name) => Number(node.getAttribute(name));
+    const all = (selector) => [...view.querySelectorAll(selector)];
+    const texts = all(':scope > text:not([transform])');
+    const left = texts.filter((t) => t.getAttribute('text-anchor') === 'end');
+    return {
+        x: texts.filter((t) => at(t, 'y') === 264).map((t) => [t.textContent, at(t, 'x')]),
+        y: left.map((t) => [t.textContent, at(t, 'y') - 4]),
+        dots: all('.run:not(.ghost) circle').map((d) => [at(d, 'cx'), at(d, 'cy')]),
+        shares: all('.cell').map((c) => [c.classList.contains('below') ? -1 : 1,
+            parseInt(c.style.getPropertyValue('--share'))]),
+    };
+}"""
+
+
+def scale(ticks, bend):
+    """From a place on the page to bend(value), read off the axis."""
+    values = [bend(number(text)) for text, _ in ticks]
+    return np.poly1d(np.polyfit([place for _, place in ticks], values, 1))
+
+
+def check_picture(page, panel, state, axis):
+    """Decode the drawing by its own axes; it must give Python's numbers back."""
+    view = page.locator(f"{EXPLORER} .panel").nth(panel["index"])
+    if panel["kind"] == "pictures":
+        wrong = view.locator("li").evaluate_all("all => all.map(x => x.className === 'wrong')")
+        truth = np.array(panel["truth"])
+        assert wrong == (np.array(state["answers"])[frame(page)] != truth).tolist()
+        return
+    drawn = view.locator("svg").first.evaluate(PICTURE)
+    if panel["kind"] == "image":
+        M = np.asarray(state["image"][frame(page)], float)
+        limit, inner = np.abs(M).max() or 1, panel["scale"]
+        share = np.abs(M) / limit
+        if inner != "linear":
+            share = np.log10(1 + share / inner) / np.log10(1 + 1 / inner)
+        signs, shares = np.transpose(drawn["shares"])
+        np.testing.assert_allclose(shares, 100 * share.ravel(), atol=1.1)
+        assert (signs[shares > 1] == np.sign(M.ravel())[shares > 1]).all()
+        return
+    if panel["kind"] == "lines":
+        u, v = (axis if len(panel["x"]) > 1 else panel["x"][0]), panel["y"]
+    elif names := panel["path"] or panel["cloud"]:
+        u, v = names
+    else:
+        return  # a boundary is a line: its numbers are in the table
+    bend = {"log": np.log10, "linear": float}.get(panel.get("scale", "linear"))
+    if bend is None:
+        bend = lambda t: np.sign(t) * np.log10(1 + abs(t) / panel["scale"])  # noqa: E731
+    X, Y = scale(drawn["x"], float), scale(drawn["y"], bend)
+    runs = runs_at(state, frame(page))
+    with np.errstate(all="ignore"):
+        known = [(a, bend(b)) for run in runs for a, b in zip(run[u], run[v])]
+    known = np.array([pair for pair in known if np.isfinite(pair).all()], float).reshape(-1, 2)
+    if panel["kind"] == "lines" and max(len(run[v]) for run in runs) > 40:
+        return  # a long line has no dots
+    assert len(drawn["dots"]) == len(known)
+    if len(known) and u != "seconds":
+        dots = np.array(drawn["dots"])
+        for axis_scale, place, value in zip((X, Y), dots.T, known.T):
+            within = np.abs(place) < 1e5
+            tolerance = 1.5 * abs(axis_scale.c[0]) + 6e-3 * np.abs(value[within])
+            assert (np.abs(axis_scale(place[within]) - value[within]) <= tolerance).all()
+
+
+def spec_of(page_name):
+    text = (HTML / "book" / f"{page_name}.html").read_text("utf-8")
+    state = re.search(r'widget-state\+json">(.*?)</script>', text, re.DOTALL)[1]
+    (spec,) = [model["state"]["spec"] for model in json.loads(state)["state"].values()
+               if "spec" in model["state"]]  # fmt: skip
+    for index, panel in enumerate(spec["panels"]):
+        panel["index"] = index
+    return spec
+
+
+@pytest.mark.parametrize("compute", NEEDS, indirect=True)
+@pytest.mark.parametrize("hand", ["mouse", "keyboard"])
+def test_every_control_moves_the_picture_and_the_table(visit, compute, hand):
+    name, function = compute
+    page, spec = visit(f"book/{name}.html"), spec_of(name)
+    page.locator(f"{EXPLORER} summary").click()
+    known, axis = {}, "iterations"
+
+    def check():
+        """The state, once the page has been compared with it; and the page."""
+        choice = chosen(page, spec)
+        key = json.dumps(choice)
+        state = known[key] = known.get(key) or function(**choice)
+        check_table(page, state)
+        for panel in spec["panels"]:
+            check_picture(page, panel, state, axis)
+        return untimed(state) + axis, page.locator(f"{EXPLORER} .panels").inner_html()
+
+    for select in page.locator(f"{EXPLORER} .controls select").all():
+        before, picture = check()
+        values = select.locator("option").all_text_contents()
+        start = values.index(select.input_value())
+        if hand == "keyboard":
+            select.focus()
+        for value in values[start + 1 :] + values[: start + 1]:
+            if hand == "mouse":
+                select.select_option(value)
+            else:
+                page.keyboard.press("Home" if value == values[0] else "ArrowDown")
+            assert select.input_value() == value
+            axis = value if select.get_attribute("name") == "axis" else axis
+            state, drawn = check()
+            assert (state == before) or (drawn != picture)
+            before, picture = state, drawn
+        page.get_by_role("button", name="Reset").click()
+        axis = "iterations"
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_values_are_read_by_pointer_and_by_keyboard(visit, name):
+    page = visit(f"book/{name}.html")
+    for plot in page.locator(f"{EXPLORER} .plot").all():
+        plot.focus()
+        texts = []
+        for key in ("Home", "ArrowRight", "ArrowRight", "End"):
+            page.keyboard.press(key)
+            texts.append(plot.get_attribute("aria-valuetext"))
+        assert len(set(texts)) >= 3, texts
+        box = plot.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        shown = plot.locator("xpath=../p[@class='readout']").text_content()
+        assert re.search(r"\d", shown)
+        page.mouse.move(0, 0)
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_step_play_keep_and_reset(visit, name):
+    page = visit(f"book/{name}.html", reduced_motion="reduce")
+    last = int(page.locator(f"{EXPLORER} input[type=range]").get_attribute("max"))
+    start = frame(page)
+    page.locator(f"{EXPLORER} input[type=range]").focus()
+    page.keyboard.press("Home")
+    assert frame(page) == 0
+    page.get_by_role("button", name="One step on").click()
+    assert frame(page) == 1
+    page.get_by_role("button", name="One step back").click()
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function(
+        "n => +document.querySelector('.soo-explorer input[type=range]').value === n", arg=last
+    )
+    page.get_by_role("button", name="Keep to compare").click()
+    assert "kept:" in page.locator(f"{EXPLORER} .legend").text_content()
+    page.locator(f"{EXPLORER} .controls select").first.select_option(index=1)
+    ghosts = page.locator(f"{EXPLORER} .run.ghost").count()
+    assert ghosts or name == "hessian"
+    page.get_by_role("button", name="Reset").click()
+    assert frame(page) == start and not page.locator(f"{EXPLORER} .run.ghost").count()
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_copied_link_restores_the_choice(visit, name):
+    page = visit(f"book/{name}.html", permissions=["clipboard-read", "clipboard-write"])
+    page.locator(f"{EXPLORER} .controls select").first.press("End")
+    page.get_by_role("button", name="One step back").click()
+    page.get_by_role("button", name="Copy link").click()
+    page.wait_for_function(
+        "document.querySelector('.soo-explorer .status').textContent === 'Link copied.'"
+    )
+    again, spec = visit(page.evaluate("navigator.clipboard.readText()")), spec_of(name)
+    assert chosen(again, spec) == chosen(page, spec) != spec["initial"]
+    assert frame(again) == frame(page)
+
+
+@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(visit, name, theme):
+    page = visit(f"book/{name}.html", theme)
+    page.locator(f"{EXPLORER} summary").click()
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run('.soo-explorer')")["violations"]
+    assert not found, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_nothing_overflows_on_a_phone(visit, name):
+    page = visit(f"book/{name}.html", width=390)
+    page.locator(f"{EXPLORER} summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    beyond = page.locator(f"{EXPLORER} :not(svg *, .tables *)").evaluate_all(
+        "all => all.filter(e => e.getBoundingClientRect().right > 390).map(e => e.outerHTML)"
+    )
+    assert not beyond
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_without_scripts_a_figure_and_its_caption_stand_there(visit, name):
+    page = visit(f"book/{name}.html", ready=None, java_script_enabled=False)
+    caption = page.locator(".soo-explorer-caption")
+    still = page.locator("div.cell_output:has(.soo-explorer-caption) img")
+    assert caption.is_visible() and len(caption.text_content()) > 20
+    assert still.is_visible() and still.bounding_box()["width"] > 200
+    assert len(still.get_attribute("alt")) > 40
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_with_scripts_the_explorer_alone_stands_there_from_a_file_too(visit, name):
+    for address in (f"book/{name}.html", (HTML / "book" / f"{name}.html").as_uri()):
+        page = visit(address)
+        page.wait_for_selector(f"{EXPLORER} svg")
+        assert not page.locator("div.cell_output:has(.soo-explorer) img:not(.photo)").is_visible()
+        assert page.locator(".soo-explorer-caption").is_visible()
+
+
+def test_a_change_redraws_within_50_ms(visit, capsys):
+    for name in NEEDS:
+        page = visit(f"book/{name}.html")
+        times = page.locator(f"{EXPLORER} select").evaluate_all("""all => all.flatMap(
+            (select) => [...select.options].map((_, i) => {
+                const start = performance.now();
+                select.selectedIndex = i;
+                select.dispatchEvent(new Event('change'));
+                select.closest('.soo-explorer').getBoundingClientRect();  // lays the page out
+                return performance.now() - start;
+            }))""")
+        with capsys.disabled():
+            print(f"\n{name}: redraw median {statistics.median(times):.1f} ms, "
+                  f"longest {max(times):.1f} ms", end="")  # fmt: skip
+        assert statistics.median(times) < 50
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_the_page_stays_small(name):
+    import gzip
+
+    text = (HTML / "book" / f"{name}.html").read_text("utf-8")
+    without = re.sub(r'(widget-state\+json">).*?(</script>)', r"\1\2", text, flags=re.DOTALL)
+    raw, packed = (len(f(text.encode())) - len(f(without.encode())) for f in (bytes, gzip.compress))
+    assert raw <= 250_000 and packed <= 60_000, (raw, packed)

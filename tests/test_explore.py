@@ -1,0 +1,240 @@
+"""Explorers, the Python side: what travels with a page is what the library computes."""
+
+import json
+import textwrap
+
+import matplotlib
+import numpy as np
+import pytest
+from helpers import complains
+
+from soo_lib import explore, precompute
+from soo_lib.losses import Rosenbrock
+from soo_lib.solvers import minimize
+
+matplotlib.use("agg")
+BOX = (-1.5, 1.5), (-0.7, 1.7)
+FACTOR = 2
+
+
+def descend(solver, step):
+    loss = Rosenbrock()
+    trace = minimize(loss, [0, 0], solver, "backtracking", step=step, maxiter=8).trace
+    x, y = np.transpose(trace.x)
+    return {"runs": [explore.columns(trace, solver, x=x, y=y)], "note": solver,
+            **explore.landscape(loss, trace, *BOX, ellipses=True)}  # fmt: skip
+
+
+def doubled(x):
+    return {"runs": [{"label": "", "color": "", "y": FACTOR * np.array([x])}]}
+
+
+CONTROLS = {"solver": ["newton", "gradient"], "step": [1, 0.1]}
+PANELS = [explore.plane("x", "y", *BOX, path=["x", "y"]), explore.lines("loss", "loss")]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOO_LIB_EXPLORERS", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def make(**other):
+    return explore.Explorer("test", descend, CONTROLS, PANELS, "A caption.", **other)
+
+
+def numbers(text):
+    if text.startswith("0:"):
+        return np.arange(int(text[2:]))
+    return np.array(text.split(), float)
+
+
+def resolve(widget, text):
+    return widget.shared[int(text[1:])] if text.startswith("@") else text
+
+
+def test_every_combination_is_what_minimize_gives():
+    widget = make()
+    assert set(widget.states) == {"0.0", "0.1", "1.0", "1.1"}
+    for i, solver in enumerate(CONTROLS["solver"]):
+        for j, step in enumerate(CONTROLS["step"]):
+            (run,) = widget.states[f"{i}.{j}"]["runs"]
+            known = minimize(Rosenbrock(), [0, 0], solver, "backtracking", step=step, maxiter=8)
+            x, y = np.transpose(known.trace.x)
+            columns = {"loss": known.trace.fun, "evaluations": known.trace.evaluations,
+                       "iterations": np.arange(known.nit + 1), "x": x, "y": y}  # fmt: skip
+            for name, column in columns.items():
+                np.testing.assert_allclose(numbers(run[name]), column, rtol=5.1e-3, err_msg=name)
+
+
+def test_three_digits_are_kept_and_whole_numbers_are_kept_whole():
+    packed = precompute.pack([0.123456, -0.00098765, 12345, 1e-20, 0, -1.0, 2.5e7])
+    assert packed == ".123 -.000988 12345 1e-20 0 -1 2.5e7"
+    assert precompute.pack(np.arange(40)) == "0:40"
+    assert precompute.pack([np.array([1, 0.5]), [], [2]]) == "1 .5||2"
+    assert precompute.pack({"note": "as it is", "level": 0.5}) == {"note": "as it is", "level": 0.5}
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_matrices_come_back(symmetric):
+    M = np.random.default_rng(0).normal(size=(2, 4, 4))
+    M = M + M.transpose(0, 2, 1) if symmetric else M
+    packed = precompute.pack(M)
+    assert packed["shape"] == [4, 4] and packed["symmetric"] == symmetric
+    rows, columns = np.tril_indices(4) if symmetric else np.indices((4, 4)).reshape(2, -1)
+    for text, matrix in zip(packed["data"], M):
+        np.testing.assert_allclose(numbers(text), matrix[rows, columns], rtol=5.1e-3)
+    assert precompute.pack(np.array([[[0, 1, 9], [2, 3, 4]]]))["data"] == ["019234"]
+
+
+def test_trial_points_are_those_of_the_search():
+    """The shared multiples, times the ray's first step, give back each point that was tried."""
+    loss, box = Rosenbrock(), ((-1e3, 1e3),) * 2
+    for solver, search in [("gradient", "backtracking"), ("nlcg", "wolfe")]:
+        trace = minimize(loss, [-1.2, 1], solver, search, maxiter=12).trace
+        rows = explore.landscape(loss, trace, *box)["trials"].split("|")
+        assert len(rows) == len(trace) and rows[0] == ""
+        for x, tried, row in zip(trace.x, trace.trials[1:], rows[1:]):
+            rays = [numbers(ray) for ray in row.split("/")]
+            found = [share * ray[:2] for ray in rays for share in [1, *ray[2:]]]
+            known = np.array(tried) - x
+            size = np.abs(known).max(axis=1, keepdims=True)
+            np.testing.assert_allclose(found / size, known / size, atol=0.02)
+
+
+def test_the_ellipse_is_a_level_curve_of_the_model_through_the_point():
+    loss, x = Rosenbrock(), np.array([0.3, 0.05])
+    g, H = loss.jac(x), loss.hess(x)
+    cx, cy, *axes = explore._ellipse(g, H, x)
+    t = np.linspace(0, 6, 7)[:, None]
+    points = [cx, cy] + np.cos(t) * axes[:2] + np.sin(t) * axes[2:] - x
+    model = points @ g + np.einsum("ki,ij,kj->k", points, H, points) / 2
+    np.testing.assert_allclose(model, 0, atol=1e-12)  # q(p) - f, as at p = 0
+    np.testing.assert_allclose([cx, cy] - x, -np.linalg.solve(H, g))
+    assert explore._ellipse(g, -np.eye(2), x) == []
+
+
+def test_contours_lie_where_the_loss_has_one_height():
+    loss = Rosenbrock()
+    trace = minimize(loss, [0, 0], maxiter=1).trace
+    curves = explore.landscape(loss, trace, *BOX)["contours"].split("|")
+    assert len(curves) >= 8
+    for curve in curves:
+        places = np.cumsum(numbers(curve).reshape(-1, 2), axis=0) / 500
+        points = places * np.ptp(BOX, axis=1) + np.transpose(BOX)[0]
+        heights = np.array([loss.fun(p) for p in points])
+        # A step of the grid is the most that a linear interpolation can be off.
+        slopes = np.array([np.linalg.norm(loss.jac(p)) for p in points])
+        assert np.abs(heights - np.median(heights)).max() <= 0.06 * slopes.max() + 0.1
+
+
+def test_a_second_time_nothing_is_computed(cache, monkeypatch):
+    first = precompute.precompute(doubled, [{"x": 1}, {"x": 2}])
+    (kept,) = cache.iterdir()
+    monkeypatch.setattr(precompute, "pack", lambda state: pytest.fail("it is in the cache"))
+    assert precompute.precompute(doubled, [{"x": 1}, {"x": 2}]) == first
+    assert list(cache.iterdir()) == [kept]
+
+
+def test_what_a_state_depends_on_is_in_the_key(tmp_path, monkeypatch):
+    grid = [{"x": 1}]
+    keys = [precompute._digest(doubled, grid), precompute._digest(doubled, [{"x": 2}])]
+    monkeypatch.setitem(globals(), "FACTOR", 3)  # what the function refers to
+    keys.append(precompute._digest(doubled, grid))
+    for path in precompute.HERE.glob("*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(precompute, "HERE", tmp_path)
+    assert precompute._digest(doubled, grid) == keys[-1]  # the content counts, not the place
+    (tmp_path / "solvers.py").write_text("# changed")
+    keys.append(precompute._digest(doubled, grid))
+    assert len(set(keys)) == 4
+
+
+def test_a_helper_inside_the_function_is_in_the_key(tmp_path, monkeypatch):
+    keys = []
+    monkeypatch.syspath_prepend(tmp_path)
+    for shift in (1, 2):
+        (tmp_path / f"chapter{shift}.py").write_text(textwrap.dedent(f"""
+            def helper(x):
+                return x + {shift}
+
+            def outer(x):
+                return [helper(u) for u in range(x)]
+        """))
+        keys.append(precompute._digest(__import__(f"chapter{shift}").outer, [{"x": 1}]))
+    assert keys[0] != keys[1]
+
+
+def test_a_failure_leaves_nothing_half_written(cache):
+    def fails(x):
+        if x == 2:
+            raise RuntimeError("in the middle")
+        return doubled(x)
+
+    with pytest.raises(RuntimeError):
+        precompute.precompute(fails, [{"x": 1}, {"x": 2}])
+    assert not cache.exists()
+
+
+def test_no_progress_bar_where_nobody_watches(capfd, monkeypatch):
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    precompute.precompute(doubled, [{"x": 1}])
+    assert capfd.readouterr().err == ""
+
+
+def test_bad_controls_are_refused():
+    complains(lambda: explore.Explorer("e", descend, {"solver": ["newton"]}, PANELS, ""),
+              "controls")  # fmt: skip
+    empty = {"solver": [], "step": [1]}
+    complains(lambda: explore.Explorer("e", descend, empty, PANELS, ""), "controls")
+    complains(lambda: make(initial={"step": 5}), "initial", 5)
+    complains(lambda: make(initial={"b": 5}), "initial", "b")
+
+
+def heard(widget, message):
+    said = []
+    widget.send = said.append
+    widget._answer(widget, message, [])
+    return said
+
+
+def test_a_kernel_answers_with_what_minimize_gives():
+    widget = make()
+    assert heard(widget, {"ask": "hello"}) == [{"tell": "live"}]
+    choice = {"solver": "newton", "step": 0.37}
+    (answer,) = heard(widget, {"ask": "state", "key": "0.=0.37", "choice": choice})
+    known = minimize(Rosenbrock(), [0, 0], "newton", "backtracking", step=0.37, maxiter=8)
+    assert answer["tell"] == "state" and answer["key"] == "0.=0.37"
+    np.testing.assert_allclose(
+        numbers(answer["state"]["runs"][0]["loss"]), known.trace.fun, rtol=5.1e-3
+    )
+
+
+def test_a_kernel_says_what_is_wrong_with_a_choice():
+    question = {"ask": "state", "key": "k", "choice": {"solver": "newton", "step": -1}}
+    (answer,) = heard(make(), question)
+    assert answer["tell"] == "error" and "step must be" in answer["error"]
+    said, broken = [], explore.Explorer("e", doubled, {"x": [1]}, PANELS[1:], "")
+    broken.send = said.append
+    with pytest.raises(TypeError):  # not the reader's to mend: the notebook shows it too
+        broken._answer(broken, {"ask": "state", "key": "k", "choice": {"x": None}}, [])
+    assert said[0]["tell"] == "error"
+
+
+def test_what_is_shared_travels_once():
+    widget = make()
+    assert widget.shared  # the contours do not depend on the solver
+    assert len({state["contours"] for state in widget.states.values()}) == 1
+    whole = json.dumps(widget.get_state(["states", "shared", "spec"]))
+    assert len(whole) < 12_000
+
+
+def test_the_still_figure_draws_every_panel():
+    figure = make().still()
+    left, right = figure.axes
+    assert left.get_xlim() == BOX[0] and len(left.lines) > 8
+    np.testing.assert_allclose(
+        right.lines[0].get_ydata(),
+        minimize(Rosenbrock(), [0, 0], "newton", "backtracking", maxiter=8).trace.fun,
+    )
+    matplotlib.pyplot.close(figure)
