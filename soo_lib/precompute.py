@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import joblib
@@ -19,19 +20,21 @@ def precompute(compute, grid, name=""):
     """The packed state of each choice in ``grid``, from the cache where it has been before.
 
     The key is the content: the function's source, what it refers to, the choices, this library's
-    source and the versions of numpy and scipy.
+    source and the versions of numpy and scipy. The cache is the folder that the environment
+    variable SOO_LIB_EXPLORERS names, else one in the user's cache folder.
     """
-    path = _cache() / f"{_digest(compute, grid)}.json"
+    path = cache_folder() / f"{_digest(compute, grid)}.json"
     if path.exists():
-        return json.loads(path.read_text())
+        return json.loads(path.read_text())["states"]
     # Only someone who watches is shown the bar: a page that is being built has nobody.
-    watched = sys.stderr.isatty() or "JPY_SESSION_NAME" in os.environ
+    watched, start = sys.stderr.isatty() or "JPY_SESSION_NAME" in os.environ, time.perf_counter()
     states = [pack(compute(**choice)) for choice in
               tqdm(grid, desc=name, delay=2, leave=False, disable=not watched)]  # fmt: skip
+    content = {"name": name, "seconds": round(time.perf_counter() - start, 2), "states": states}
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written beside its place, then moved: a file in the cache is always whole.
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        json.dump(states, file)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as file:
+        json.dump(content, file)
     os.replace(file.name, path)
     return states
 
@@ -71,7 +74,7 @@ def _short(number):
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
-def _cache():
+def cache_folder():
     user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "soo_lib" / "explorers"
     return Path(os.environ.get("SOO_LIB_EXPLORERS") or user).expanduser()
 
