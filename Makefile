@@ -8,6 +8,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+STUDENTS ?= _build/students
+RESULTS ?= _build/results.csv
+SEED ?= 1
 
 BIN := $(VENV)/bin
 HTML := _build/html
@@ -18,8 +21,8 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help serve test book lab data benchmark records strip clean lint unit html check-book check-browser \
-  check-notebooks
+.PHONY: help serve test book lab data benchmark records students grade strip clean lint unit html \
+  check-book check-browser check-notebooks
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -49,6 +52,12 @@ benchmark: $(READY) data  ## time the library against its peers (installs PyTorc
 
 records: $(READY) data  ## run the experiments whose runs are not all on record (hours)
 	$(BIN)/python -m experiments all
+
+students: $(READY)  ## make the students' folder of exercises: STUDENTS=_build/students
+	$(BIN)/python tools/teach.py students "$(STUDENTS)"
+
+grade: $(READY)  ## grade a folder of submissions into a table: SUBMISSIONS=... RESULTS=... SEED=...
+	$(BIN)/python tools/teach.py grade "$(SUBMISSIONS)" "$(RESULTS)" --seed "$(SEED)"
 
 strip: $(READY)  ## take the outputs out of the notebooks before a commit
 	find book -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 -r $(BIN)/nbstripout \

@@ -27,7 +27,8 @@ def unpinned_requirements():
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     wanted = [line for line in lines if line and not line.startswith(("#", "-"))]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return wanted + project["dependencies"] + project["optional-dependencies"]["test"]
+    extras = project["optional-dependencies"]
+    return wanted + project["dependencies"] + extras["test"] + extras["teach"]
 
 
 def resolve(python, wanted):
