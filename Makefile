@@ -21,7 +21,7 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help serve test book lab data benchmark records students grade strip clean lint unit html \
+.PHONY: help serve test book lab data benchmark records students grade slides pdf strip clean lint unit html \
   check-book check-browser check-notebooks
 
 help:  ## list the targets
@@ -58,6 +58,12 @@ students: $(READY)  ## make the students' folder of exercises: STUDENTS=_build/s
 
 grade: $(READY)  ## grade a folder of submissions into a table: SUBMISSIONS=... RESULTS=... SEED=...
 	$(BIN)/python tools/teach.py grade "$(SUBMISSIONS)" "$(RESULTS)" --seed "$(SEED)"
+
+slides: $(READY)  ## the figures of the built book, one a page: _build/slides.pdf
+	$(BIN)/python tools/print_book.py slides _build/slides.pdf
+
+pdf: $(READY)  ## the built book, every page of it: _build/book.pdf
+	$(BIN)/python tools/print_book.py book _build/book.pdf
 
 strip: $(READY)  ## take the outputs out of the notebooks before a commit
 	find book -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 -r $(BIN)/nbstripout \

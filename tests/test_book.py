@@ -223,3 +223,35 @@ def test_the_readme_and_the_book_name_one_repository():
     owner_and_name = config["repository"]["url"].removeprefix("https://github.com/")
     named = re.findall(r"mybinder\.org/v2/gh/([\w.-]+/[\w.-]+)/", (ROOT / "README.md").read_text())
     assert set(named) == {owner_and_name}
+
+
+def test_the_site_is_small():
+    size = sum(path.stat().st_size for path in HTML.rglob("*") if path.is_file())
+    assert size < 40e6, f"{size / 1e6:.0f} MB"
+
+
+def test_every_reference_of_the_paper_is_in_the_bibliography():
+    cells = re.findall(r"\| (\d+) \| \{cite:p\}`(\w+)`", (ROOT / "book/bibliography.md").read_text())
+    assert sorted(int(number) for number, _ in cells) == list(range(1, 23))
+    keys = re.findall(r"@\w+\{(\w+),", (ROOT / "book/references.bib").read_text())
+    assert len({key for _, key in cells} & set(keys)) == 22
+
+
+@pytest.mark.parametrize("page", [p for p in NOTEBOOKS if p.startswith("book/exercises/")])
+def test_an_exercise_folds_its_solution_and_says_when_to_move_on(page):
+    article = soup(HTML / f"{page}.html").find("article")
+    assert "You may move on when" in article.get_text()
+    folded = article.select_one("div.cell.tag_solution details")
+    assert "Show a solution" in folded.get_text() and "Right. You may move on." in folded.get_text()
+    assert "def solution" in folded.get_text()
+    assert "mark_" not in article.get_text()
+
+
+def test_each_page_can_be_edited_and_reported():
+    """The buttons carry the page: its source on the edit button, its name in a new issue."""
+    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    for page in PAGES:
+        buttons = soup(HTML / f"{page}.html").select(".article-header-buttons a[href]")
+        links = [a["href"] for a in buttons]
+        assert any(link.startswith(f"{url}/edit/main/{page}.") for link in links), page
+        assert any(link.startswith(f"{url}/issues/new") and page in unquote(link) for link in links)
