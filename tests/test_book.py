@@ -231,7 +231,8 @@ def test_the_site_is_small():
 
 
 def test_every_reference_of_the_paper_is_in_the_bibliography():
-    cells = re.findall(r"\| (\d+) \| \{cite:p\}`(\w+)`", (ROOT / "book/bibliography.md").read_text())
+    table = (ROOT / "book/bibliography.md").read_text()
+    cells = re.findall(r"\| (\d+) \| \{cite:p\}`(\w+)`", table)
     assert sorted(int(number) for number, _ in cells) == list(range(1, 23))
     keys = re.findall(r"@\w+\{(\w+),", (ROOT / "book/references.bib").read_text())
     assert len({key for _, key in cells} & set(keys)) == 22
