@@ -5,9 +5,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
 NOTEBOOKS = sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+REPOSITORY = yaml.safe_load((BOOK.parent / "_config.yml").read_text())["repository"]["url"]
 MAX_LINES = 15
 CHECKED = re.compile(r"^\s*# *NBVAL_CHECK_OUTPUT\b", re.MULTILINE)
 # What draws, among the functions of soo_lib.plots and matplotlib. A figure this misses is still
@@ -83,3 +85,14 @@ def test_a_figure_says_what_it_shows(path):
         if DRAWS.search(cell.source) and not {"remove-output", "remove-cell"} & tags(cell):
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
             assert len(alt) >= 15, f"cell {number} draws a figure and has no alternative text"
+
+
+@each_notebook
+def test_on_colab_the_first_cell_fetches_the_library(path):
+    first = code_cells(path)[0][1]
+    if first.id == "colab":
+        assert f"git clone --quiet --depth 1 {REPOSITORY} " in first.source
+        assert first.source.splitlines()[1] == 'if "google.colab" in str(get_ipython()):'
+        assert "remove-cell" in tags(first)
+    else:
+        assert "google.colab" not in path.read_text()

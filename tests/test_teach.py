@@ -47,7 +47,7 @@ def test_the_students_folder_has_no_solution(students):
         assert [c.id for c in notebook.cells] == [k for k in cells if k not in ("solution", "why")]
         assert not any(c.get("outputs") for c in notebook.cells)
         locked = {c.id for c in notebook.cells if c.metadata.get("editable") is False}
-        assert locked == {"setup", "check", "mark"}
+        assert locked == {"colab", "setup", "check", "mark"}
 
 
 def test_a_students_notebook_runs_on_what_came_with_it(students):
