@@ -22,11 +22,11 @@ PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
 .PHONY: help serve test book lab data benchmark records students grade slides pdf strip clean lint unit html \
-  check-book check-browser check-notebooks
+  check-book check-browser check-notebooks check-binder
 
 help:  ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
-	  || sed -nE 's/^([a-z]+):.*## (.*)/make \1   \2/p' $(MAKEFILE_LIST)
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
+	  || sed -nE 's/^([a-z-]+):.*## (.*)/make \1   \2/p' $(MAKEFILE_LIST)
 
 serve: html  ## build the book and serve it on this machine: the reader's command
 	@echo; echo "The book is at http://localhost:$(PORT)/ (stop with Ctrl-C)"; echo
@@ -68,6 +68,9 @@ pdf: $(READY)  ## the built book, every page of it: _build/book.pdf
 strip: $(READY)  ## take the outputs out of the notebooks before a commit
 	find book -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 -r $(BIN)/nbstripout \
 	  --keep-count --keep-id --extra-keys metadata.language_info.version
+
+check-binder:  ## do what Binder would, without Docker: twenty minutes
+	tools/check_binder.sh
 
 clean:  ## remove everything that was built, the environment included
 	rm -rf _build $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
