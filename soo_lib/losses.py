@@ -231,7 +231,7 @@ def as_number(value, name, minimum=-np.inf, above=False):
     """``value`` as a finite float, at least (``above``: greater than) ``minimum``."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = np.nan
     if not np.isfinite(number) or number < minimum or (above and number == minimum):
         bound = "" if minimum == -np.inf else f" {'>' if above else '>='} {minimum:g}"
@@ -258,7 +258,7 @@ def as_vector(x, n_params, name="x"):
         if np.iscomplexobj(x):
             raise ValueError("complex numbers")
         x = x.astype(float, copy=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must be a vector of real numbers; {error}; got {x!r}") from error
     if x.shape != (n_params,):
         raise ValueError(f"{name} must have shape ({n_params},); got {x.shape}")
@@ -272,7 +272,7 @@ def as_table(X, n=None, dtype=None):
             raise ValueError("complex numbers")
         with np.errstate(over="ignore"):  # too large for float32 is infinite, and refused below
             X = np.ascontiguousarray(X, dtype=dtype or float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"X must be an array of real numbers; {error}") from error
     if X.ndim != 2 or X.size == 0 or n not in (None, X.shape[1]):
         raise ValueError(f"X must have shape (m, {n or 'n'}) with m, n >= 1; got {X.shape}")
@@ -292,9 +292,13 @@ def as_data(X, y, n=None, dtype=None):
 
 def take(X, y, rows):
     """Some rows of the data."""
-    if not len(X[rows]):
-        raise ValueError("rows must choose at least one row; got none")
-    return X[rows], y[rows]
+    try:
+        chosen = X[rows], y[rows]
+    except IndexError as error:
+        raise ValueError(f"rows must index the {len(X)} samples; {error}; got {rows!r}") from error
+    if chosen[0].ndim != 2 or not len(chosen[0]):
+        raise ValueError(f"rows must choose at least one row, as a list does; got {rows!r}")
+    return chosen
 
 
 def _some(values):
