@@ -26,7 +26,7 @@ def load_record(name, folder="results"):
         :func:`soo_lib.plots.convergence`.
     """
     path = Path(folder, f"{name}.json")
-    if not path.exists():
+    if path.name not in [known.name for known in Path(folder).glob("*.json")]:
         raise ValueError(
             f"name must be a record in {Path(folder).resolve()}; got {name!r}. "
             f"To make it: python -m experiments {name}"
