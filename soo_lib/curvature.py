@@ -215,7 +215,10 @@ def smallest_eigenvalue(loss, x, seed=0):
     start = np.random.default_rng(seed).normal(size=n)
     # Shifted away from 0, so that eigsh's tolerance is a share of the Hessian's size: at a flat
     # point many eigenvalues lie close together near 0, and a share of those is never reached.
-    shift = 2 * np.linalg.norm(loss.hessp(x, start)) / np.linalg.norm(start) or 1.0
+    product = loss.hessp(x, start)
+    if not np.isfinite(product).all():
+        raise ValueError("x must be where the Hessian is finite; its product with a vector is not")
+    shift = 2 * np.linalg.norm(product) / np.linalg.norm(start) or 1.0
 
     def shifted(p):
         return loss.hessp(x, p.ravel()) - shift * p.ravel()
