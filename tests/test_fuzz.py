@@ -1,0 +1,248 @@
+"""Whatever is handed to a public function: an answer, or an error that says what is wrong.
+
+No other exception, no warning, no hang. Some seconds here; for ten minutes and other examples:
+
+    pytest tests/test_fuzz.py --hypothesis-profile=long
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from soo_lib import (
+    curvature,
+    datasets,
+    directions,
+    gradient_test,
+    hints,
+    line_search,
+    losses,
+    network,
+    records,
+    sampling,
+    solvers,
+)  # fmt: skip
+from soo_lib.losses import Logistic, Loss, Rosenbrock
+from soo_lib.network import Network
+
+MODULES = [curvature, datasets, gradient_test, line_search, losses, network, records, sampling,
+           solvers]  # fmt: skip
+
+# ---- what comes in: now and then what is asked for, else anything at all
+
+numbers = st.one_of(
+    st.floats(), st.integers(-3, 30), st.sampled_from([0.0, 1e-320, 1e308, 10**400, -(10**30)])
+)
+odd = st.one_of(
+    st.none(), st.booleans(), st.text(max_size=3), st.complex_numbers(), numbers, st.just(object()),
+    st.lists(numbers, max_size=4), st.just([[1, 2], [3]]), st.dictionaries(st.text(), numbers),
+    arrays(st.sampled_from([float, int, bool, complex, "U1", object, np.float32]),
+           st.sampled_from([(), (0,), (2,), (3,), (5, 2), (2, 2, 2)])),
+)  # fmt: skip
+wild = st.floats(width=64)  # NaN and infinities among them
+mild = st.floats(-5, 5)
+
+
+def mostly(good):
+    return st.one_of(good, good, good, odd)
+
+
+def vectors(shape):
+    return mostly(st.one_of(*(arrays(float, shape, elements=e) for e in (mild, wild))))
+
+
+def tables(m, n):
+    return vectors((m, n))
+
+
+counts = mostly(st.integers(1, 40))
+labels = mostly(arrays(int, 5, elements=st.integers(0, 1)))
+shares = mostly(st.floats(0.01, 0.99))
+
+X = np.array([[1, 0.3, -2], [1, 2, 0.5], [1, -1, 1], [1, 0.2, 3], [1, -2, -0.7]])
+Y = np.array([0, 1, 1, 0, 1])
+NET = Network([3, 2, 2])
+LOSSES = {
+    "rosenbrock": Rosenbrock(),
+    "l2": losses.L2(3, 0.1),
+    "logistic": Logistic(X, Y, l2=0.1),
+    "separable": Logistic(X[:3], Y[:3]),
+    "network": NET.loss(X, Y, l2=0.01),
+    "relu": Network([3, 2, 2], activation="relu").loss(X, Y),
+    "float32": NET.loss(X, Y, dtype=np.float32),
+    "batched": sampling.Batched(Logistic(X, Y), [[0, 1, 2], [3, 4]], weights="rows"),
+    "reshuffled": sampling.Reshuffled(Logistic(X, Y), 2, 2),
+}
+
+
+class Broken(Loss):
+    """A loss that returns whatever it is told to."""
+
+    def __init__(self, value, gradient):
+        self.value, self.gradient, self.n_params = value, gradient, 2
+
+    def fun(self, x):
+        return self.value
+
+    def jac(self, x):
+        return self.gradient
+
+
+class Drawn:
+    """What hypothesis draws, and whether a number among it is not finite or beyond 1e12."""
+
+    def __init__(self, data):
+        self.data, self.extreme = data, False
+
+    def draw(self, strategy, label=None):
+        value = self.data.draw(strategy, label)
+        try:
+            self.extreme |= not (np.abs(np.asarray(value, dtype=complex)) < 1e12).all()
+        except (ValueError, TypeError, OverflowError):
+            pass
+        return value
+
+
+def survives(call, data, *allowed):
+    """The call returns, or refuses in words; in time, and without a warning."""
+    drawn = Drawn(data)
+    try:
+        with hints.time_limit():
+            call(drawn)
+    except (ValueError, TypeError, *allowed) as error:
+        assert str(error).strip()
+    except RuntimeWarning as warning:
+        # numpy's word for a loss beyond the floating-point numbers is the caller's to hear
+        assert drawn.extreme and "encountered in" in str(warning), warning
+
+
+kinds = mostly(st.sampled_from(curvature.CURVATURES))
+batches = mostly(st.lists(mostly(arrays(int, 2, elements=st.integers(-1, 5))), max_size=3))
+seeds = mostly(st.integers(0, 9))
+choices = st.sampled_from
+
+
+def draws(d, **strategies):
+    return {name: d.draw(strategy, label=name) for name, strategy in strategies.items()}
+
+
+def at_x(function, names=tuple(LOSSES), vectors_=1, **more):
+    """Call with a loss and vectors of its length."""
+
+    def call(d):
+        loss = LOSSES[d.draw(choices(list(names)), label="loss")]
+        xs = [d.draw(vectors(loss.n_params)) for _ in range(vectors_)]
+        return function(loss, *xs, **draws(d, **more))
+
+    return call
+
+
+def on_net(function, vectors_=1, **more):
+    return at_x(function, ["network", "relu", "float32"], vectors_, **more)
+
+
+def broken(d):
+    return Broken(d.draw(st.floats()), d.draw(vectors(2)))
+
+
+LOGISTIC = LOSSES["logistic"]
+RAY = line_search.Ray(LOSSES["l2"], np.ones(3), 0.15, np.full(3, 0.1), -np.ones(3))
+SOLVE = {
+    "method": mostly(choices([*directions.DIRECTIONS, *solvers.SCIPY])),
+    "line_search": st.one_of(st.none(), choices(list(line_search.LINE_SEARCHES)), odd),
+    "maxiter": mostly(st.integers(0, 6)), "gtol": mostly(shares), "ftol": mostly(shares),
+    "step": mostly(st.floats(1e-3, 1e3)), "callback": st.one_of(st.none(), odd),
+}  # fmt: skip
+# Each public function and class by its name, and how to call it with what is drawn.
+CALLS = {
+    "Rosenbrock": lambda d: Rosenbrock(**draws(d, a=odd, b=odd)),
+    "L2": lambda d: losses.L2(**draws(d, n_params=counts, l2=odd, mask=vectors(3))),
+    "Logistic": lambda d: Logistic(**draws(d, X=tables(5, 3), y=labels, l2=mostly(shares))),
+    "Loss": at_x(lambda loss, x: loss.fun_and_jac(x)),
+    "Loss.fun": at_x(lambda loss, x: loss.fun(x)),
+    "Loss.jac": at_x(lambda loss, x: loss.jac(x)),
+    "Loss.hess": at_x(lambda loss, x: loss.hess(x)),
+    "Loss.hessp": at_x(lambda loss, x, p: loss.hessp(x, p), vectors_=2),
+    "Logistic.subset": lambda d: LOGISTIC.subset(d.draw(batches)),
+    "Logistic.predict": lambda d: LOGISTIC.predict(d.draw(vectors(3)), d.draw(tables(5, 3))),
+    "as_loss": lambda d: losses.as_loss(d.draw(odd), np.ones(2)),
+    "as_number": lambda d: losses.as_number(d.draw(odd), "value", minimum=0),
+    "as_count": lambda d: losses.as_count(d.draw(odd), "value"),
+    "as_vector": lambda d: losses.as_vector(d.draw(odd), 2),
+    "as_table": lambda d: losses.as_table(d.draw(odd)),
+    "as_data": lambda d: losses.as_data(d.draw(tables(5, 3)), d.draw(labels)),
+    "take": lambda d: losses.take(X, Y, d.draw(batches)),
+    "Network": lambda d: Network(
+        d.draw(mostly(st.lists(st.integers(1, 4), min_size=2, max_size=4))),
+        d.draw(mostly(choices(list(network.ACTIVATIONS)))),
+    ).init(**draws(d, seed=seeds, scale=mostly(st.just("unit")))),
+    "NetworkLoss": lambda d: NET.loss(
+        **draws(d, X=tables(5, 3), y=labels, l2=mostly(shares), penalize_bias=odd,
+                dtype=mostly(st.just("float32")))
+    ).fun_and_jac(np.zeros(NET.n_params)),
+    "Network.unpack": lambda d: NET.unpack(d.draw(vectors(14))),
+    "Network.pack": lambda d: NET.pack(d.draw(mostly(st.just(NET.unpack(np.ones(14)))))),
+    "Network.predict": lambda d: NET.predict(d.draw(vectors(14)), d.draw(tables(5, 3))),
+    "Activation": lambda d: network.ACTIVATIONS["tanh"].second(np.array(d.draw(mild))),
+    "cross_entropy": lambda d: network.cross_entropy(np.full((5, 2), d.draw(mild)), Y),
+    "check_memory": lambda d: network.check_memory(d.draw(st.integers(0, 10**9)), "it"),
+    "layer_hessians": on_net(curvature.layer_hessians, curvature=kinds),
+    "hessian_diagonal": on_net(curvature.hessian_diagonal, curvature=kinds),
+    "backward_hessians": on_net(lambda *a, **k: list(curvature.backward_hessians(*a, **k)),
+                                curvature=kinds),
+    "ggn_product": on_net(curvature.ggn_product, vectors_=2),
+    "kronecker_factors": on_net(curvature.kronecker_factors),
+    "layer_signs": on_net(curvature.layer_signs),
+    "LayerSigns": lambda d: curvature.LayerSigns([], [], 0.0, 0.0),
+    "smallest_eigenvalue": at_x(curvature.smallest_eigenvalue, seed=seeds),
+    "gradient_test": at_x(gradient_test.gradient_test, seed=seeds),
+    "GradientTest": lambda d: repr(gradient_test.gradient_test(broken(d), d.draw(vectors(2)))),
+    "partition": lambda d: sampling.partition(**draws(d, m=counts, batch_size=counts, seed=seeds)),
+    "draw": lambda d: sampling.draw(
+        **draws(d, m=counts, batch_size=counts, n_batches=counts, seed=seeds)),
+    "Batched": lambda d: sampling.Batched(
+        LOGISTIC, **draws(d, batches=batches, weights=mostly(st.just("rows")))),
+    "Reshuffled": lambda d: sampling.Reshuffled(
+        LOGISTIC, **draws(d, batch_size=counts, n_batches=counts, seed=seeds)),
+    "fixed": lambda d: line_search.fixed()(RAY, d.draw(mild)),
+    "backtracking": lambda d: line_search.backtracking(
+        **draws(d, c1=shares, shrink=shares, max_trials=counts))(RAY, d.draw(shares)),
+    "wolfe": lambda d: line_search.wolfe(
+        **draws(d, c1=shares, c2=shares, max_trials=counts))(RAY, d.draw(st.floats(0.01, 99))),
+    "Ray": lambda d: RAY.at(d.draw(mild)),
+    "Step": lambda d: RAY.step(d.draw(mild)),
+    "minimize": at_x(solvers.minimize, **SOLVE),
+    "minimize of a broken loss": lambda d: solvers.minimize(
+        broken(d), d.draw(vectors(2)), **draws(d, **SOLVE)),
+    "make_two_class": lambda d: datasets.make_two_class(
+        **draws(d, seed=odd, n_train=mostly(st.integers(6, 40)), n_val=mostly(st.integers(6, 9)))),
+    "load_digits": lambda d: datasets.load_digits(
+        **draws(d, n_train=mostly(st.integers(1, 1796)), seed=odd, standardize=odd)),
+    "load_fashion_mnist": lambda d: datasets.load_fashion_mnist(
+        **draws(d, n_train=st.one_of(st.none(), odd), n_dev=odd, seed=st.just(-1))),
+    "load_record": lambda d: records.load_record(d.draw(mostly(st.just("fig1"))), "book/results"),
+    "table": lambda d: records.table(["a"], [[d.draw(odd)]]),
+}  # fmt: skip
+MEMORY = {"check_memory"}  # documented: a matrix over the budget
+hints.SECONDS = 30  # for one example, drawing included, on a machine that does other things too
+EXAMPLES = settings.default.max_examples if settings.default.max_examples > 100 else 15
+
+
+@pytest.mark.parametrize("name", CALLS)
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_anything_goes_in_and_a_reason_comes_out(name, data):
+    survives(CALLS[name], data, *([MemoryError] if name in MEMORY else []))
+
+
+def test_every_public_function_is_here():
+    public = {
+        name for module in MODULES for name, thing in vars(module).items()
+        if not name.startswith("_") and (inspect.isfunction(thing) or inspect.isclass(thing))
+        and thing.__module__ == module.__name__
+    }  # fmt: skip
+    assert public <= set(CALLS), public - set(CALLS)
