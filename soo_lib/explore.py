@@ -140,13 +140,14 @@ class Explorer(anywidget.AnyWidget):
             self.first[key] not in values for key, values in controls.items()
         ):
             raise ValueError(f"initial must name choices among the controls; got {initial!r}")
-        product = [dict(zip(controls, values)) for values in itertools.product(*controls.values())]
-        states = precompute(compute, product if grid is None else grid, name)
+        if grid is None:
+            grid = [dict(zip(controls, values)) for values in itertools.product(*controls.values())]
+        states = precompute(compute, grid, name)
         # What many states have in common, such as contours, travels once.
         strings = [text for state in states for text in state.values() if isinstance(text, str)]
         shared = [t for t in dict.fromkeys(strings) if len(t) > 200 and strings.count(t) > 1]
         place = {text: f"@{i}" for i, text in enumerate(shared)}
-        keys = [_key(choice, controls) for choice in (product if grid is None else grid)]
+        keys = [_key(choice, controls) for choice in grid]
         shown = ", ".join(f"{key.replace('_', ' ')} {self.first[key]}" for key in controls)
         self.caption, self.panels = f"{caption} Shown first, and on paper: {shown}.", panels
         super().__init__(
@@ -193,7 +194,7 @@ def _key(choice, controls):
 
 
 def _deltas(curves, xlim, ylim):
-    """Polylines in whole steps from point to point, one string: a tenth of their coordinates."""
+    """Polylines in whole steps from point to point: a fraction of the coordinates' digits."""
     low, size = np.array([xlim[0], ylim[0]]), np.ptp([xlim, ylim], axis=1)
     places = (np.rint(plots.GRID * (curve - low) / size).astype(int) for curve in curves)
     return pack([np.diff(place, axis=0, prepend=0) for place in places])

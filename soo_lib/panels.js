@@ -9,8 +9,7 @@ function h(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
+    else node.setAttribute(name, value === true ? "" : value);
   }
   node.append(...children);
   return node;
@@ -34,33 +33,29 @@ const words = (name) => name.replaceAll("_", " ");
 function show(v) {
   if (!Number.isFinite(v)) return "–";
   if (Number.isInteger(v) && Math.abs(v) < 1e6) return String(v).replace("-", "−");
-  const [digits, power] = v.toExponential(2).split("e");
-  const plain = power >= -3 && power < 6;
-  const text = plain ? String(Number(v.toPrecision(3))) : `${Number(digits)}·10${raised(Number(power))}`;
-  return text.replace("-", "−");
+  const [digits, power] = v.toExponential(2).split("e").map(Number);
+  return (power >= -3 && power < 6 ? String(Number(v.toPrecision(3))) : `${digits}·10${raised(power)}`).replace("-", "−");
 }
 
 function unpack(state, shared) {
-  const text = (name) => (state[name]?.[0] === "@" ? shared[state[name].slice(1)] : state[name]);
-  const flags = ["label", "color"];
-  return {
-    ...state,
-    runs: state.runs.map((run) => Object.fromEntries(
-      Object.entries(run).map(([k, v]) => [k, flags.includes(k) ? v : numbers(v)]))),
-    contours: rows(text("contours")),
-    trials: text("trials")?.split("|").map((row) => row.split("/").map(numbers)),
-    ellipses: rows(text("ellipses")),
-    points: rows(text("points")),
-    answers: rows(text("answers")),
-    image: state.image && { shape: state.image.shape, frames: state.image.data.map((d) => entries(d, state.image)) },
-  };
+  const texts = Object.fromEntries(Object.entries(state).map(([k, v]) => [k, v?.[0] === "@" ? shared[v.slice(1)] : v]));
+  const runs = state.runs.map((run) => Object.fromEntries(
+    Object.entries(run).map(([k, v]) => [k, k === "label" || k === "color" ? v : numbers(v)])));
+  const now = { ...texts, runs, at: (i) => (state.per_frame ? [runs[i]] : runs) };
+  for (const name of ["contours", "ellipses", "points", "answers"]) now[name] = rows(texts[name]);
+  now.trials = texts.trials?.split("|").map((row) => row.split("/").map(numbers));
+  now.image = state.image && { ...state.image, frames: state.image.data.map((d) => entries(d, state.image)) };
+  now.count = state.frames?.length ?? Math.max(...runs.map((run) => run[columns(run)[0]].length));
+  return now;
 }
+
+const columns = (run) => Object.keys(run).filter((name) => name !== "label" && name !== "color");
 
 function entries(text, { shape: [, n], symmetric }) {
   const given = text.includes(" ") ? numbers(text) : [...text].map(Number);
   if (!symmetric) return given; // else the lower triangle, row by row
   const at = (r, c) => given[(r * (r + 1)) / 2 + c];
-  return [...Array(n * n).keys()].map((i) => at(Math.max(Math.floor(i / n), i % n), Math.min(Math.floor(i / n), i % n)));
+  return [...Array(n * n).keys()].map((i) => [Math.floor(i / n), i % n]).map(([r, c]) => at(Math.max(r, c), Math.min(r, c)));
 }
 
 // ---- scales: a position for a number, and the numbers to write beside the axis
@@ -92,35 +87,24 @@ function symlog(low, high, inner) {
 }
 
 function frame(svg, x, y, xlabel, ylabel, inset = 0) {
-  const X = (v) => BOX.left + inset + x.at(v) * (BOX.right - BOX.left - 2 * inset);
-  const Y = (v) => BOX.bottom - inset - y.at(v) * (BOX.bottom - BOX.top - 2 * inset);
-  const mid = [(BOX.left + BOX.right) / 2, (BOX.top + BOX.bottom) / 2];
-  for (const [v, text] of x.ticks) {
-    svg.append(s("line", { class: "grid", x1: X(v), x2: X(v), y1: BOX.top, y2: BOX.bottom }));
-    svg.append(s("text", { x: X(v), y: BOX.bottom + 16, "text-anchor": "middle" }, text));
-  }
-  for (const [v, text] of y.ticks) {
-    svg.append(s("line", { class: "grid", x1: BOX.left, x2: BOX.right, y1: Y(v), y2: Y(v) }));
-    svg.append(s("text", { x: BOX.left - 6, y: Y(v) + 4, "text-anchor": "end" }, text));
-  }
-  svg.append(s("path", { class: "axis", d: `M${BOX.left} ${BOX.top}V${BOX.bottom}H${BOX.right}` }));
-  svg.append(s("text", { x: mid[0], y: H - 6, "text-anchor": "middle" }, xlabel));
-  svg.append(s("text", { x: -mid[1], y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, ylabel));
-  const inside = s("svg", { x: BOX.left, y: BOX.top, width: BOX.right - BOX.left, height: BOX.bottom - BOX.top,
-    viewBox: `${BOX.left} ${BOX.top} ${BOX.right - BOX.left} ${BOX.bottom - BOX.top}` });
-  svg.append(inside);
+  const { left, right, top, bottom } = BOX, width = right - left, height = bottom - top;
+  const X = (v) => left + inset + x.at(v) * (width - 2 * inset), Y = (v) => bottom - inset - y.at(v) * (height - 2 * inset);
+  for (const [v, text] of x.ticks)
+    svg.append(s("line", { class: "grid", x1: X(v), x2: X(v), y1: top, y2: bottom }),
+      s("text", { x: X(v), y: bottom + 16, "text-anchor": "middle" }, text));
+  for (const [v, text] of y.ticks)
+    svg.append(s("line", { class: "grid", x1: left, x2: right, y1: Y(v), y2: Y(v) }),
+      s("text", { x: left - 6, y: Y(v) + 4, "text-anchor": "end" }, text));
+  const inside = s("svg", { x: left, y: top, width, height, viewBox: `${left} ${top} ${width} ${height}` });
+  svg.append(s("path", { class: "axis", d: `M${left} ${top}V${bottom}H${right}` }), inside,
+    s("text", { x: left + width / 2, y: H - 6, "text-anchor": "middle" }, xlabel),
+    s("text", { x: -top - height / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, ylabel));
   return { X, Y, inside };
 }
 
-const trail = (xs, ys, X, Y) => {
-  let d = "", pen = "M";
-  for (let i = 0; i < xs.length; i++) {
-    const [u, v] = [X(xs[i]), Y(ys[i])];
-    if (Number.isFinite(u) && Number.isFinite(v)) (d += `${pen}${u.toFixed(1)} ${v.toFixed(1)}`), (pen = "L");
-    else pen = "M";
-  }
-  return d;
-};
+const trail = (points, X, Y) => points.map(([u, v]) => [X(u), Y(v)]).map(([u, v], i, all) =>
+  (Number.isFinite(u + v) ? `${i && Number.isFinite(all[i - 1][0] + all[i - 1][1]) ? "L" : "M"}${u.toFixed(1)} ${v.toFixed(1)}` : "")).join("");
+const pairs = (us, vs) => us.map((u, i) => [u, vs[i]]);
 const dot = (x, y, r, attributes) => s("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r, ...attributes });
 // disc, triangle, cross: the classes of points
 const MARKS = ["m-2.6 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0 -5.2 0", "m0 -3.4l3.2 5.6h-6.4z", "m-6 0h12m-6 -6v12"];
@@ -150,7 +134,7 @@ function drawLines(svg, panel, now, kept, k, axis) {
     for (const run of group) {
       const many = group.filter((r) => r.label === run.label).length > 1;
       const g = s("g", { class: `${name}${many ? " many" : ""} dash${kinds.indexOf(run.label) % 4}`, style: ink(run.color) });
-      if (!panel.dots) g.append(s("path", { d: trail(run[column], run[panel.y], X, Y) }));
+      if (!panel.dots) g.append(s("path", { d: trail(pairs(run[column], run[panel.y]), X, Y) }));
       if (panel.dots || run[column].length <= 40)
         run[column].forEach((u, i) => {
           const v = Y(run[panel.y][i]);
@@ -167,17 +151,12 @@ function drawLines(svg, panel, now, kept, k, axis) {
 function drawPlane(svg, panel, now, kept, k) {
   const [[x0, x1], [y0, y1]] = [panel.xlim, panel.ylim];
   const { X, Y, inside } = frame(svg, linear(x0, x1), linear(y0, y1), panel.xlabel, panel.ylabel);
-  if (now.contours) {
-    now.drawn ??= now.contours.map((steps) => {
-      let [u, v, d] = [0, 0, ""];
-      for (let i = 0; i < steps.length; i += 2) {
-        (u += steps[i]), (v += steps[i + 1]);
-        d += `${i ? "L" : "M"}${X(x0 + ((x1 - x0) * u) / GRID).toFixed(1)} ${Y(y0 + ((y1 - y0) * v) / GRID).toFixed(1)}`;
-      }
-      return d;
-    }).join("");
-    inside.append(s("path", { class: "contour", d: now.drawn }));
-  }
+  now.drawn ??= now.contours?.map((steps) => { // each point a step from the one before
+    let [u, v] = [0, 0];
+    const curve = steps.flatMap((_, i) => (i % 2 ? [] : [[(u += steps[i]), (v += steps[i + 1])]]));
+    return trail(curve, (w) => X(x0 + ((x1 - x0) * w) / GRID), (w) => Y(y0 + ((y1 - y0) * w) / GRID));
+  }).join("");
+  if (now.drawn) inside.append(s("path", { class: "contour", d: now.drawn }));
   const points = (now.points?.[0] ?? []).map((_, i) => now.points.map((row) => row[i]));
   const marks = points.map(([u, v, kind]) => s("path", { class: `point kind${kind}`, d: `M${X(u)} ${Y(v)}${MARKS[kind]}` }));
   inside.append(...marks);
@@ -187,29 +166,24 @@ function drawPlane(svg, panel, now, kept, k) {
       const g = s("g", { class: `${name}${j ? " many" : ""}`, style: ink(run.color) });
       inside.append(g);
       if (panel.boundary) {
-        const [b, u, v] = panel.boundary.map((n) => run[n][Math.min(name === "run" ? k : kept.k, run[n].length - 1)]);
-        const ends = Math.abs(v) > Math.abs(u) * 1e-9
-          ? [[x0, -(b + u * x0) / v], [x1, -(b + u * x1) / v]] : [[-b / u, y0], [-b / u, y1]];
-        if (u || v) g.append(s("path", { d: trail(ends.map((e) => e[0]), ends.map((e) => e[1]), X, Y) }));
-        const middle = v ? clamp(Y(-(b + (u * (x0 + x1)) / 2) / v), BOX.top, BOX.bottom) : (BOX.top + BOX.bottom) / 2;
+        const at = Math.min(name === "run" ? k : kept.k, run[panel.boundary[0]].length - 1);
+        const [b, u, v] = panel.boundary.map((n) => run[n][at]), height = (x) => -(b + u * x) / v;
+        const ends = Math.abs(v) > 1e-9 * Math.abs(u) ? [[x0, height(x0)], [x1, height(x1)]] : [[-b / u, y0], [-b / u, y1]];
+        g.append(s("path", { d: trail(ends, X, Y) }));
         if (name === "run" && !j) places.push(run[panel.boundary[0]].map((_, i) => ({
-          x: (BOX.left + BOX.right) / 2, y: middle, i, j: 0,
+          x: (BOX.left + BOX.right) / 2, y: clamp(Y(height((x0 + x1) / 2)) || BOX.bottom, BOX.top, BOX.bottom), i, j,
           text: `iteration ${i}: ${panel.boundary.map((n) => `${n} = ${show(run[n][i])}`).join(", ")}`,
         })));
       }
       if (!names) continue;
-      const [us, vs] = names.map((n) => run[n]);
-      if (panel.path) {
-        g.append(s("path", { class: "ahead", d: trail(us.slice(k), vs.slice(k), X, Y) }));
-        g.append(s("path", { d: trail(us.slice(0, name === "run" ? k + 1 : undefined), vs, X, Y) }));
-      }
-      us.forEach((_, i) => {
-        if (Number.isFinite(X(us[i])) && Number.isFinite(Y(vs[i])))
-          g.append(dot(X(us[i]), Y(vs[i]), panel.cloud ? 2.6 : 1.8, { class: panel.path && i > k && name === "run" ? "ahead" : "" }));
-      });
-      if (name === "run" && !j) places.push(us.map((u, i) => ({
-        x: clamp(X(u), BOX.left, BOX.right), y: clamp(Y(vs[i]), BOX.top, BOX.bottom), i, j: 0,
-        text: `${panel.path ? "iteration" : "draw"} ${i}: ${words(names[0])} = ${show(u)}, ${words(names[1])} = ${show(vs[i])}`,
+      const at = pairs(...names.map((n) => run[n])), past = name === "run" ? k : at.length;
+      if (panel.path)
+        g.append(s("path", { class: "ahead", d: trail(at.slice(past), X, Y) }), s("path", { d: trail(at.slice(0, past + 1), X, Y) }));
+      at.forEach(([u, v], i) => Number.isFinite(X(u) + Y(v))
+        && g.append(dot(X(u), Y(v), panel.cloud ? 2.6 : 1.8, { class: panel.path && i > past ? "ahead" : "" })));
+      if (name === "run" && !j) places.push(at.map(([u, v], i) => ({
+        x: clamp(X(u), BOX.left, BOX.right), y: clamp(Y(v), BOX.top, BOX.bottom), i, j,
+        text: `${panel.path ? "iteration" : "draw"} ${i}: ${words(names[0])} = ${show(u)}, ${words(names[1])} = ${show(v)}`,
       })));
     }
   inside.append(...marks.filter((_, i) => points[i][2] === 2)); // a cross lies on top
@@ -219,9 +193,9 @@ function drawPlane(svg, panel, now, kept, k) {
     if (cx !== undefined) {
       const round = [...Array(73)].map((_, i) => (i * Math.PI) / 36);
       for (const share of [1, 0.5]) {
-        const us = round.map((t) => cx + share * (axes[0] * Math.cos(t) + axes[2] * Math.sin(t)));
-        const vs = round.map((t) => cy + share * (axes[1] * Math.cos(t) + axes[3] * Math.sin(t)));
-        inside.append(s("path", { class: "model", d: trail(us, vs, X, Y) }));
+        const along = (c, p, q) => (t) => c + share * (p * Math.cos(t) + q * Math.sin(t));
+        const [u, v] = [along(cx, axes[0], axes[2]), along(cy, axes[1], axes[3])];
+        inside.append(s("path", { class: "model", d: trail(round.map((t) => [u(t), v(t)]), X, Y) }));
       }
       inside.append(s("path", { class: "model target", d: `M${X(cx) - 4} ${Y(cy)}h8m-4 -4v8` }));
     }
@@ -243,10 +217,13 @@ function drawImage(svg, panel, now, kept, k) {
   svg.setAttribute("viewBox", `0 0 ${W} ${Math.ceil(top + m * cell + (panel.rows ? 22 : 4))}`);
   const limit = Math.max(...values.map(Math.abs)) || 1, inner = panel.scale === "linear" ? null : panel.scale * limit;
   const bend = (v) => (inner ? Math.log10(1 + v / inner) / Math.log10(1 + limit / inner) : v / limit);
-  values.forEach((v, i) => svg.append(s("rect", {
-    class: v < 0 ? "cell below" : "cell above", x: (left + (i % n) * cell).toFixed(2),
-    y: (top + Math.floor(i / n) * cell).toFixed(2), width: cell.toFixed(2), height: cell.toFixed(2),
-    style: `--share: ${Math.round(100 * bend(Math.abs(v)))}%` })));
+  const shades = new Map(); // one path a shade is drawn sooner than one square a value
+  values.forEach((v, i) => {
+    const shade = `${v < 0 ? "below" : "above"} ${bend(Math.abs(v)).toFixed(2)}`, side = cell.toFixed(2);
+    const corner = `${(left + (i % n) * cell).toFixed(2)} ${(top + Math.floor(i / n) * cell).toFixed(2)}`;
+    shades.set(shade, `${shades.get(shade) ?? ""}M${corner}h${side}v${side}h-${side}z`);
+  });
+  for (const [shade, d] of shades) svg.append(s("path", { class: `cell ${shade.split(" ")[0]}`, "fill-opacity": shade.split(" ")[1], d }));
   svg.append(s("rect", { class: "border", x: left, y: top, width: n * cell, height: m * cell }));
   if (panel.rows) {
     svg.append(s("text", { x: W / 2, y: top + m * cell + 16, "text-anchor": "middle" }, panel.columns));
@@ -272,7 +249,7 @@ function drawPictures(list, panel, now, k) {
 
 function table(now, panels, k) {
   const named = now.runs.some((run) => run.label) && now.runs.length > 1;
-  const names = Object.keys(now.runs[0]).filter((n) => n !== "label" && n !== "color");
+  const names = columns(now.runs[0]);
   const head = [...(named ? ["run"] : []), ...names.map(words)];
   const body = now.at(k).flatMap((run) => run[names[0]].map((_, i) =>
     [...(named ? [run.label] : []), ...names.map((n) => show(run[n][i]))]));

@@ -59,7 +59,8 @@ def pack(value):
 def _pack_matrices(value):
     """Matrices of one shape; of symmetric ones the lower triangles."""
     shape, between = list(value.shape[1:]), " "
-    if symmetric := shape[0] == shape[1] and np.allclose(value, value.transpose(0, 2, 1)):
+    slack = 1e-9 * np.abs(value).max()  # of rounding
+    if symmetric := shape[0] == shape[1] and np.allclose(value, np.swapaxes(value, 1, 2), 0, slack):
         value = [part[np.tril_indices(shape[0])] for part in value]
     if np.asarray(value).dtype.kind == "i" and 0 <= np.min(value) <= np.max(value) <= 9:
         between = ""
@@ -85,16 +86,21 @@ def _digest(compute, grid):
     return joblib.hash([_meaning(compute, compute), grid, library, versions])
 
 
-def _meaning(value, compute):
-    """What a value is, to the cache: a function of the reader's by its source and what it names."""
+def _meaning(value, compute, within=()):
+    """What a value is, to the cache: a function of the reader's by its source and what it names.
+
+    Modules, classes and the functions of other modules count by their names alone.
+    """
     if not inspect.isfunction(value) or value.__module__ != compute.__module__:
         named = inspect.ismodule(value) or inspect.isroutine(value) or inspect.isclass(value)
         return value.__name__ if named else joblib.hash(value)
+    if value in within:  # it calls itself
+        return value.__name__
     codes = [value.__code__]
     for code in codes:  # a comprehension or an inner function has a code of its own
         codes += [part for part in code.co_consts if inspect.iscode(part)]
     outside = value.__globals__ | inspect.getclosurevars(value).nonlocals
     names = sorted({name for code in codes for name in (*code.co_names, *code.co_freevars)})
-    used = {name: _meaning(outside[name], compute)
-            for name in names if name in outside and outside[name] is not value}  # fmt: skip
+    used = {name: _meaning(outside[name], compute, (*within, value))
+            for name in names if name in outside}  # fmt: skip
     return [inspect.getsource(value), used]

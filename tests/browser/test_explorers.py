@@ -1,5 +1,6 @@
 """Every explorer on the built pages: what it shows is what Python computes."""
 
+import gzip
 import json
 import re
 import statistics
@@ -110,8 +111,9 @@ PICTURE = """(view) => {
         x: texts.filter((t) => at(t, 'y') === 264).map((t) => [t.textContent, at(t, 'x')]),
         y: left.map((t) => [t.textContent, at(t, 'y') - 4]),
         dots: all('.run:not(.ghost) circle').map((d) => [at(d, 'cx'), at(d, 'cy')]),
-        shares: all('.cell').map((c) => [c.classList.contains('below') ? -1 : 1,
-            parseInt(c.style.getPropertyValue('--share'))]),
+        shades: all('.cell').map((c) => [c.classList.contains('below') ? -1 : 1,
+            at(c, 'fill-opacity'), c.getAttribute('d')]),
+        border: all('.border').map((b) => ['x', 'y', 'width'].map((name) => at(b, name)))[0],
     };
 }"""
 
@@ -137,9 +139,14 @@ def check_picture(page, panel, state, axis):
         share = np.abs(M) / limit
         if inner != "linear":
             share = np.log10(1 + share / inner) / np.log10(1 + 1 / inner)
-        signs, shares = np.transpose(drawn["shares"])
-        np.testing.assert_allclose(shares, 100 * share.ravel(), atol=1.1)
-        assert (signs[shares > 1] == np.sign(M.ravel())[shares > 1]).all()
+        left, top, width = drawn["border"]
+        painted = np.full(M.shape, np.nan)
+        for sign, opacity, path in drawn["shades"]:
+            for corner in re.findall(r"M([\d.]+) ([\d.]+)", path):
+                places = (np.array(corner, float) - [left, top]) * M.shape[1] / width
+                column, row = np.rint(places)
+                painted[int(row), int(column)] = sign * opacity
+        np.testing.assert_allclose(painted, np.sign(M) * share, atol=0.011)
         return
     if panel["kind"] == "lines":
         u, v = (axis if len(panel["x"]) > 1 else panel["x"][0]), panel["y"]
@@ -310,26 +317,29 @@ def test_with_scripts_the_explorer_alone_stands_there_from_a_file_too(visit, nam
 
 
 def test_a_change_redraws_within_50_ms(visit, capsys):
+    """Every option of every control; the best of five, as other work may share the machine."""
     for name in NEEDS:
         page = visit(f"book/{name}.html")
-        times = page.locator(f"{EXPLORER} select").evaluate_all("""all => all.flatMap(
-            (select) => [...select.options].map((_, i) => {
+        times = page.locator(f"{EXPLORER} select").evaluate_all("""all => all.flatMap((select) => {
+            const redraw = (i) => {
                 const start = performance.now();
                 select.selectedIndex = i;
                 select.dispatchEvent(new Event('change'));
                 select.closest('.soo-explorer').getBoundingClientRect();  // lays the page out
                 return performance.now() - start;
-            }))""")
+            };
+            const options = [...select.options].map((_, i) => i);
+            const passes = [1, 2, 3, 4, 5].map(() => options.map(redraw));
+            return options.map((i) => Math.min(...passes.map((pass) => pass[i])));
+        })""")
         with capsys.disabled():
             print(f"\n{name}: redraw median {statistics.median(times):.1f} ms, "
                   f"longest {max(times):.1f} ms", end="")  # fmt: skip
-        assert statistics.median(times) < 50
+        assert max(times) < 50
 
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_the_page_stays_small(name):
-    import gzip
-
     text = (HTML / "book" / f"{name}.html").read_text("utf-8")
     without = re.sub(r'(widget-state\+json">).*?(</script>)', r"\1\2", text, flags=re.DOTALL)
     raw, packed = (len(f(text.encode())) - len(f(without.encode())) for f in (bytes, gzip.compress))
