@@ -12,7 +12,7 @@ from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from .losses import as_vector
-from .network import ACTIVATIONS, check_memory, cross_entropy
+from .network import ACTIVATIONS, check_memory, output
 
 CURVATURES = ("exact", "ggn", "clipped")
 CHUNK = 1e6  # numbers in the largest temporary array
@@ -102,7 +102,7 @@ def backward_hessians(loss, x, curvature="exact", width=1):
     for i in range(0, loss.n_samples, rows):
         with np.errstate(over="ignore"):
             A = net.forward(layers, loss.X[i : i + rows].astype(float))
-        D, P = _output(A[-1], loss.y[i : i + rows])
+        D, P = output(A[-1], loss.y[i : i + rows])
         H = P[:, :, None] * (np.eye(P.shape[1]) - P[:, None, :])  # eq. 83
         bend = np.zeros_like(D)
         for layer in reversed(range(len(layers))):
@@ -125,18 +125,7 @@ def ggn_product(loss, x, p):
     The network is replaced by its tangent, whose curvature is the softmax's alone: positive
     semi-definite, and equal to the Hessian where no σ'' term is left.
     """
-    net, layers, tangents = loss.net, loss.layers(x), loss.layers(p, "p")
-    first = ACTIVATIONS[net.activation].first
-
-    def kernel(X, y, product):
-        A, R = net.forward(layers, X), 0.0
-        for layer, ((W, _), (V, c)) in enumerate(zip(layers, tangents, strict=True)):
-            R = A[layer] @ V + c + (first(A[layer]) * R @ W if layer else 0)
-        _, P = _output(A[-1], y)
-        net.backward(layers, A, P * (R - (P * R).sum(axis=1, keepdims=True)), net.unpack(product))
-        return 0.0
-
-    return loss.average(kernel, loss.n_params)[1] + loss.penalty.hessp(x, p)
+    return loss.ggnp(x, p)
 
 
 def kronecker_factors(loss, x):
@@ -165,7 +154,7 @@ def kronecker_factors(loss, x):
 
     def kernel(X, y, total):
         A, sums = net.forward(layers, X), split(total)
-        _, P = _output(A[-1], y)
+        _, P = output(A[-1], y)
         root = np.sqrt(P)
         B = np.eye(P.shape[1], dtype=P.dtype)[:, None] * root - root.T[:, :, None] * P
         for layer in reversed(range(len(layers))):
@@ -180,6 +169,29 @@ def kronecker_factors(loss, x):
 
     means = split(loss.average(kernel, int(ends[-1]))[1])
     return list(zip(means[::2], means[1::2], strict=True))
+
+
+def squared_gradients(loss, x):
+    """Mean over the samples of each one's squared gradient, (n_params,), the penalty left out.
+
+    A sample's gradient in a layer's weights is the outer product of its input and its ∂L/∂Z
+    (eq. 24), so the sum of squares is (X²)ᵀD²: no sample's gradient is formed.
+    """
+    net, layers = loss.net, loss.layers(x)
+    first = ACTIVATIONS[net.activation].first
+
+    def kernel(X, y, total):
+        A = net.forward(layers, X)
+        D, _ = output(A[-1], y)
+        for layer in reversed(range(len(layers))):
+            W2, b2 = net.unpack(total)[layer]
+            W2 += (A[layer] ** 2).T @ D**2
+            b2 += np.sum(D**2, axis=0)
+            if layer:
+                D = D @ layers[layer][0].T * first(A[layer])  # eqs 26 and 27
+        return 0.0
+
+    return loss.average(kernel, loss.n_params)[1]
 
 
 class LayerSigns(NamedTuple):
@@ -228,14 +240,6 @@ def smallest_eigenvalue(loss, x, seed=0):
         operator, k=1, which="SA", v0=start, ncv=min(n, 100), tol=1e-8, maxiter=20 * n
     )
     return float(values[0] + shift), vectors[:, 0]
-
-
-def _output(Z, y):
-    """softmax(Z) - Y and softmax(Z) of the last layer."""
-    _, D = cross_entropy(Z.copy(), y)
-    P = D.copy()
-    P[np.arange(len(y)), y] += 1
-    return D, P
 
 
 def _mirror(n):

@@ -17,6 +17,8 @@ class Gradient:
     """Steepest descent: p = -g."""
 
     scaled = False  # is a step of length 1 the natural first trial?
+    search, settings = "wolfe", {}  # the step rule unless told, and settings that come with it
+    restarted = "restarted from steepest descent"
     fresh, note = True, ""
 
     def __call__(self, loss, x, g):

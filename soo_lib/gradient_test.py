@@ -60,9 +60,7 @@ def gradient_test(loss, x, seed=0):
     GradientTest
     """
     loss = as_loss(loss, x)
-    x = as_vector(x, loss.n_params)
-    if not np.isfinite(x).all():
-        raise ValueError("x must be finite; got NaN or infinite values")
+    x = as_vector(x, loss.n_params, finite=True)
     d = np.random.default_rng(seed).normal(size=x.shape)
     d *= max(1.0, np.linalg.norm(x)) / np.linalg.norm(d)
     f, g = loss.fun(x), as_vector(loss.jac(x), len(x), "loss.jac(x)")

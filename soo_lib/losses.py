@@ -32,6 +32,14 @@ class Loss:
     def hessp(self, x, p):
         return self.hess(x) @ as_vector(p, self.n_params, "p")
 
+    def ggnp(self, x, p):
+        """The Gauss-Newton matrix times p; the Hessian, where a loss knows no such matrix."""
+        return self.hessp(x, p)
+
+    def gnorm(self, g):
+        """The largest entry of a gradient, which a change of variables undoes before it looks."""
+        return float(np.abs(g).max())
+
     def why_no_minimum(self, x):
         """A reason in words why the loss has no minimum for a solver to find, or ``""``.
 
@@ -49,7 +57,8 @@ def as_loss(loss, x):
         raise ValueError(f"loss must have {' and '.join(missing)}; got {loss!r}")
     whole = Loss()
     whole.n_params = getattr(loss, "n_params", np.size(x))
-    for name in ("fun", "jac", "fun_and_jac", "hess", "hessp", "dtype", "why_no_minimum"):
+    names = "fun jac fun_and_jac hess hessp ggnp dtype gnorm why_no_minimum"
+    for name in names.split():
         if hasattr(loss, name):
             setattr(whole, name, getattr(loss, name))
     return whole
@@ -251,7 +260,7 @@ def as_count(value, name, minimum=1, maximum=None):
     return count
 
 
-def as_vector(x, n_params, name="x"):
+def as_vector(x, n_params, name="x", finite=False):
     """``x`` as a float64 vector of the right length."""
     try:
         x = np.asarray(x)
@@ -262,6 +271,10 @@ def as_vector(x, n_params, name="x"):
         raise ValueError(f"{name} must be a vector of real numbers; {error}; got {x!r}") from error
     if x.shape != (n_params,):
         raise ValueError(f"{name} must have shape ({n_params},); got {x.shape}")
+    if finite and not np.isfinite(x).all():
+        raise ValueError(
+            f"{name} must be finite; got {np.sum(~np.isfinite(x))} NaN or infinite values"
+        )
     return x
 
 
@@ -284,10 +297,7 @@ def as_table(X, n=None, dtype=None):
 def as_data(X, y, n=None, dtype=None):
     """Samples ``X`` (m, n) and labels ``y`` (m,), checked."""
     X = as_table(X, n, dtype)
-    y = as_vector(y, len(X), "y")
-    if not np.isfinite(y).all():
-        raise ValueError(f"y must be finite; got {np.sum(~np.isfinite(y))} NaN or infinite labels")
-    return X, y
+    return X, as_vector(y, len(X), "y", finite=True)
 
 
 def take(X, y, rows):

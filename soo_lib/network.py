@@ -169,9 +169,7 @@ class Network:
                 R += RA[layer] @ W
             RZ.append(R)
             RA.append(first(A[layer + 1]) * R if layer + 1 < len(layers) else None)
-        _, D = cross_entropy(A[-1], y)
-        P = D.copy()
-        P[np.arange(len(y)), y] += 1
+        D, P = output(A[-1], y)
         RD = P * (RZ[-1] - (P * RZ[-1]).sum(axis=1, keepdims=True))  # eq. 83 times R(Z)
         for layer in reversed(range(len(layers))):
             (W, _), (V, _), (dW, db) = layers[layer], tangents[layer], product[layer]
@@ -253,6 +251,22 @@ class NetworkLoss(Loss):
 
         return self.average(kernel, self.n_params)[1] + self.penalty.hessp(x, p)
 
+    def ggnp(self, x, p):
+        """The generalised Gauss-Newton matrix times ``p``: see ``soo_lib.curvature``."""
+        net, layers, tangents = self.net, self.layers(x), self.layers(p, "p")
+        first = ACTIVATIONS[net.activation].first
+
+        def kernel(X, y, product):
+            A, R = net.forward(layers, X), 0.0
+            for layer, ((W, _), (V, c)) in enumerate(zip(layers, tangents, strict=True)):
+                R = A[layer] @ V + c + (first(A[layer]) * R @ W if layer else 0)
+            _, P = output(A[-1], y)
+            D = P * (R - (P * R).sum(axis=1, keepdims=True))  # eq. 83 times R(Z)
+            net.backward(layers, A, D, net.unpack(product))
+            return 0.0
+
+        return self.average(kernel, self.n_params)[1] + self.penalty.hessp(x, p)
+
     def hess(self, x):
         """All second derivatives, between layers too: n products, for small networks."""
         check_memory(self.n_params, "the Hessian")
@@ -304,6 +318,14 @@ def cross_entropy(Z, y):
     Z /= total
     Z[rows, y] -= 1
     return float((np.log(total[:, 0]) - chosen).sum(dtype=float)), Z
+
+
+def output(Z, y):
+    """softmax(Z) - Y (eq. 35) and softmax(Z) of the last layer."""
+    _, D = cross_entropy(Z.copy(), y)
+    P = D.copy()
+    P[np.arange(len(y)), y] += 1
+    return D, P
 
 
 def check_memory(n, what, advice="loss.hessp multiplies with it without forming it"):

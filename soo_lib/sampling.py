@@ -90,6 +90,9 @@ class Batched(Loss):
     def hessp(self, x, p):
         return self._mean(part.hessp(x, p) for part in self.parts)
 
+    def ggnp(self, x, p):
+        return self._mean(part.ggnp(x, p) for part in self.parts)
+
     def why_no_minimum(self, x):
         return self.loss.why_no_minimum(x)
 

@@ -8,11 +8,14 @@ from scipy import optimize
 from threadpoolctl import ThreadpoolController
 
 from .directions import DIRECTIONS
+from .krylov import Cubic, HessianFree
 from .line_search import LINE_SEARCHES, Ray
 from .losses import as_count, as_loss, as_number, as_vector
 from .trace import Recorder
 
 _blas = ThreadpoolController()
+
+OWN = {**DIRECTIONS, "hessian-free": HessianFree, "arc": Cubic}
 
 # scipy's methods, and which second derivatives each asks for
 SCIPY = {
@@ -29,6 +32,7 @@ NO_DECREASE = (
     "line search found no decrease along a descent direction; is the gradient right? is the loss "
     "re-sampled?"
 )
+OUT_OF_ITERATIONS = "stopped at maxiter = {} before it converged"
 
 
 def minimize(
@@ -52,12 +56,13 @@ def minimize(
     x0 : (n,) array
         Start.
     method : str
-        Direction rule: "gradient", "newton", "nlcg", "bfgs", "lbfgs". Or a solver of
-        ``scipy.optimize.minimize`` under its own name: "CG", "BFGS", "L-BFGS-B", "Newton-CG",
-        "trust-ncg", "trust-krylov", "trust-exact".
+        Direction rule: "gradient", "newton", "nlcg", "bfgs", "lbfgs", "hessian-free", "arc". Or a
+        solver of ``scipy.optimize.minimize`` under its own name: "CG", "BFGS", "L-BFGS-B",
+        "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact".
     line_search : {"fixed", "backtracking", "wolfe"}, optional
-        Step rule of our own methods; the strong Wolfe conditions unless told. scipy's bring
-        their own, so naming one for them is an error.
+        Step rule of our own methods. Unless told, the strong Wolfe conditions; backtracking for
+        "hessian-free"; for "arc" one trial, to accept or refuse. scipy's bring their own, so
+        naming one for them is an error.
     step : float
         The fixed step, or a search's first trial.
     maxiter : int
@@ -70,8 +75,8 @@ def minimize(
         As in scipy: called after each iteration with the iterate, or with an ``OptimizeResult``
         if its argument is named ``intermediate_result``; raising ``StopIteration`` stops.
     **settings
-        Of the direction (``memory``), of the search (``c1``, ``c2``, ``shrink``,
-        ``max_trials``), or options of scipy's solver.
+        Of the direction (``memory``; ``damping``, ``sigma``, ``products``), of the search
+        (``c1``, ``c2``, ``shrink``, ``max_trials``), or options of scipy's solver.
 
     Returns
     -------
@@ -86,16 +91,15 @@ def minimize(
         For an argument out of its range, or a method, search or setting that is not known.
     """
     loss = as_loss(loss, x0)
-    x = as_vector(x0, loss.n_params, "x0").copy()
-    if not np.isfinite(x).all():
-        raise ValueError(f"x0 must be finite; got {np.sum(~np.isfinite(x))} NaN or infinite values")
+    x = as_vector(x0, loss.n_params, "x0", finite=True).copy()
     step = as_number(step, "step", minimum=0, above=True)
     maxiter = as_count(maxiter, "maxiter", minimum=0)
     gtol, ftol = as_number(gtol, "gtol", minimum=0), as_number(ftol, "ftol", minimum=0)
     if callback is not None and not callable(callback):
         raise ValueError(f"callback must be callable; got {callback!r}")
-    if method in list(DIRECTIONS):  # a list: what is asked for may not be hashable
-        line_search = "wolfe" if line_search is None else line_search
+    if method in list(OWN):  # a list: what is asked for may not be hashable
+        if line_search is None:
+            line_search, settings = OWN[method].search, {**OWN[method].settings, **settings}
         direction, search = _rules(method, line_search, settings)
     elif method in list(SCIPY):
         if line_search is not None:
@@ -105,7 +109,7 @@ def minimize(
             )
     else:
         raise ValueError(
-            f"method must be one of {', '.join([*DIRECTIONS, *SCIPY])}; got {method!r}"
+            f"method must be one of {', '.join([*OWN, *SCIPY])}; got {method!r}"
         )
 
     recorder = Recorder(loss, gtol, ftol, callback)
@@ -119,7 +123,7 @@ def minimize(
             # N&W eq. 3.60: a direction with no scale of its own starts from the last success
             rescale = line_search == "wolfe" and not direction.scaled
             failure = _descend(recorder, x, direction, search, step, rescale, maxiter)
-        return _result(recorder, failure or f"stopped at maxiter = {maxiter} before it converged")
+        return _result(recorder, failure or OUT_OF_ITERATIONS.format(maxiter))
 
 
 def _descend(loss, x, direction, search, step, rescale, maxiter):
@@ -137,7 +141,7 @@ def _descend(loss, x, direction, search, step, rescale, maxiter):
             if direction.fresh:
                 return _no_decrease(loss, f, g)
             direction.restart()
-            restart = "restarted from steepest descent"
+            restart = direction.restarted
             continue
         direction.update(found.x - x, g, found.jac)
         x, f, g = found.x, found.fun, found.jac  # eq. 1
@@ -186,7 +190,7 @@ def _scipy(loss, x, method, maxiter, options):
 
 
 def _no_decrease(loss, f, g):
-    if np.abs(g).max() < np.sqrt(np.finfo(loss.dtype).eps) * max(1.0, abs(f)):
+    if loss.loss.gnorm(g) < np.sqrt(np.finfo(loss.dtype).eps) * max(1.0, abs(f)):
         return "no further decrease: the differences of the loss are lost in rounding"
     return NO_DECREASE
 
@@ -221,7 +225,7 @@ def _rules(method, line_search, settings):
         raise ValueError(
             f"line_search must be one of {', '.join(LINE_SEARCHES)}; got {line_search!r}"
         )
-    rule, search = DIRECTIONS[method], LINE_SEARCHES[line_search]
+    rule, search = OWN[method], LINE_SEARCHES[line_search]
     known = [list(inspect.signature(part).parameters) for part in (rule, search)]
     unknown = set(settings) - {name for names in known for name in names}
     if unknown:

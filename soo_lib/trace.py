@@ -125,6 +125,10 @@ class Recorder(Loss):
         self.nhessp += 1
         return self.loss.hessp(x, p)
 
+    def ggnp(self, x, p):
+        self.nhessp += 1
+        return self.loss.ggnp(x, p)
+
     @contextmanager
     def idle(self):
         """What happens in here is not the solver's time."""
@@ -141,7 +145,7 @@ class Recorder(Loss):
         with self.idle():
             moved = not self.trace.rows or not np.array_equal(x, self.last[0])
             self.last = x, f, g
-            self.trace.rows.append(Row(f, float(np.abs(g).max()), step, *counts, seconds, note))
+            self.trace.rows.append(Row(f, self.loss.gnorm(g), step, *counts, seconds, note))
             if self.n_params <= KEEP_X:
                 self.trace.x.append(np.array(x))
                 seen = self._seen[min(self.nit, 1) :]  # the iterate before this one leads the list

@@ -8,14 +8,15 @@ from helpers import Barrier, Quadratic, Watched, WrongSign, complains, overlappi
 from scipy import optimize
 from threadpoolctl import threadpool_limits
 
-from soo_lib.directions import BFGS, DIRECTIONS, LBFGS, Newton, NonlinearCG
+from soo_lib import solvers
+from soo_lib.directions import BFGS, LBFGS, Newton, NonlinearCG
 from soo_lib.line_search import LINE_SEARCHES
 from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.sampling import Reshuffled
 from soo_lib.solvers import SCIPY, minimize
 
-OWN = ["gradient", "newton", "nlcg", "bfgs", "lbfgs"]
+OWN = ["gradient", "newton", "nlcg", "bfgs", "lbfgs", "hessian-free", "arc"]
 SCIPYS = ["CG", "BFGS", "L-BFGS-B", "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact"]
 FIRST_ORDER = ["CG", "BFGS", "L-BFGS-B", "Newton-CG"]  # the others restrict the step, not search
 every_method = pytest.mark.parametrize("method", OWN + SCIPYS)
@@ -54,7 +55,7 @@ def check_success(found, loss, gtol):
 
 
 def test_the_lists_are_complete():
-    assert list(DIRECTIONS) == OWN and list(SCIPY) == SCIPYS
+    assert list(solvers.OWN) == OWN and list(SCIPY) == SCIPYS
     assert list(LINE_SEARCHES) == ["fixed", "backtracking", "wolfe"]
 
 
@@ -529,7 +530,7 @@ def test_bad_arguments_are_named(arguments, name, got):
 @pytest.mark.parametrize("method", OWN)
 def test_settings_that_neither_rule_knows(method):
     with pytest.raises(ValueError) as caught:
-        minimize(LOSS, [0, 0], method, momentum=0.9)
+        minimize(LOSS, [0, 0], method, "wolfe", momentum=0.9)
     for part in ("momentum", method, "wolfe", "c1", "c2"):
         assert part in str(caught.value)
     with pytest.raises(ValueError, match="shrink"):  # known, but to another search

@@ -1,0 +1,196 @@
+"""The change of variables p = P x as a loss (paper, section 2.1, eqs 7-13), and kinds of P.
+
+With H ≈ PᵀP the loss has nearly the Hessian I in p, and steepest descent there is Newton's method
+here. Every solver is preconditioned by wrapping its loss, scipy's included.
+"""
+
+import copy
+
+import numpy as np
+from scipy.linalg import LinAlgError, cholesky, eigvalsh, lapack, lu_solve
+
+from .curvature import hessian_diagonal, kronecker_factors, layer_hessians, squared_gradients
+from .losses import Loss, as_loss, as_number, as_vector
+
+
+class Preconditioned(Loss):
+    """The same loss in p = P x (eq. 8): L̂(p) = L(P⁻¹p).
+
+    Parameters
+    ----------
+    loss : loss
+    P : array or list
+        (n,): the diagonal of P, > 0. (n, n): P itself, invertible. A list: P's diagonal blocks in
+        ``x``'s order, as for the layers of a network, each of these or a pair (A, G) for
+        ``np.kron(A, G)``, which is never formed.
+
+    Attributes
+    ----------
+    n_params, n_samples, dtype
+        The loss's own.
+
+    Notes
+    -----
+    Eq. 9: ∇L̂ = P⁻ᵀ∇L. Eq. 10: ∇²L̂ = P⁻ᵀ∇²L P⁻¹. The size of a gradient, in a trace and against
+    ``gtol``, is that of ∇L = Pᵀ∇L̂ in ``x``, so that it means the same whatever P.
+    """
+
+    def __init__(self, loss, P):
+        blocks = [(f"P[{i}]", block) for i, block in enumerate(P)]
+        self.blocks = [
+            [_Factor(part, f"{name}[{i}]") for i, part in enumerate(block)]
+            if isinstance(block, tuple)
+            else [_Factor(block, name)]
+            for name, block in (blocks if isinstance(P, list) else [("P", P)])
+        ]
+        sizes = [int(np.prod([factor.n for factor in block])) for block in self.blocks]
+        self.n_params, self.ends = sum(sizes), np.cumsum(sizes)[:-1]
+        self.loss = as_loss(loss, np.empty(self.n_params))
+        if self.loss.n_params != self.n_params:
+            raise ValueError(f"P must have {self.loss.n_params} rows; got {self.n_params}")
+        self.dtype = getattr(loss, "dtype", float)
+        if hasattr(loss, "n_samples"):
+            self.n_samples = loss.n_samples
+
+    def to_p(self, x):
+        """p = P x."""
+        return self._times(x)
+
+    def to_x(self, p):
+        """x = P⁻¹p."""
+        return self._times(p, inverse=True)
+
+    def subset(self, rows):
+        """The same loss on some rows, in the same variables."""
+        part = copy.copy(self)
+        part.loss = self.loss.subset(rows)
+        part.n_samples = part.loss.n_samples
+        return part
+
+    def fun(self, p):
+        return self.loss.fun(self.to_x(p))
+
+    def jac(self, p):
+        return self._pull(self.loss.jac(self.to_x(p)))
+
+    def fun_and_jac(self, p):
+        f, g = self.loss.fun_and_jac(self.to_x(p))
+        return f, self._pull(g)  # eq. 9
+
+    def hess(self, p):
+        half = np.apply_along_axis(self._pull, 0, self.loss.hess(self.to_x(p)))
+        return np.apply_along_axis(self._pull, 0, half.T)  # eq. 10
+
+    def hessp(self, p, v):
+        return self._pull(self.loss.hessp(self.to_x(p), self._times(v, "p", inverse=True)))
+
+    def ggnp(self, p, v):
+        return self._pull(self.loss.ggnp(self.to_x(p), self._times(v, "p", inverse=True)))
+
+    def push(self, g):
+        """∇L = Pᵀ∇L̂ (eq. 9)."""
+        return self._times(g, "g", transposed=True)
+
+    def gnorm(self, g):
+        return self.loss.gnorm(self.push(g))
+
+    def why_no_minimum(self, p):
+        return self.loss.why_no_minimum(self.to_x(p))
+
+    def _pull(self, g):
+        return self._times(g, "g", inverse=True, transposed=True)
+
+    def _times(self, x, name="x", **which):
+        """P, P⁻¹, Pᵀ or P⁻ᵀ times x; (A ⊗ G) x is A X Gᵀ with x's rows as X."""
+        parts = np.split(as_vector(x, self.n_params, name), self.ends)
+        done = []
+        for part, (first, *second) in zip(parts, self.blocks, strict=True):
+            Y = first.times(part.reshape(first.n, -1), **which)
+            for factor in second:
+                Y = factor.times(Y.T, **which).T
+            done.append(Y.ravel())
+        return np.concatenate(done)
+
+
+class _Factor:
+    """A diagonal or a matrix, ready to be multiplied with and to be solved with."""
+
+    def __init__(self, P, name):
+        try:
+            self.P = np.asarray(P, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be an array of real numbers; {error}") from error
+        self.n, self.diagonal = len(np.atleast_1d(self.P)), self.P.ndim == 1
+        if self.P.shape not in ((self.n,), (self.n, self.n)) or not self.n:
+            raise ValueError(f"{name} must be a vector or a square matrix; got {self.P.shape}")
+        if not np.isfinite(self.P).all():
+            raise ValueError(f"{name} must be finite; got NaN or infinite values")
+        if self.diagonal and self.P.min() <= 0:
+            raise ValueError(f"{name} must be > 0; got {self.P.min():g} on the diagonal")
+        if not self.diagonal:
+            *self.lu, zero = lapack.dgetrf(self.P)
+            if zero:
+                raise ValueError(f"{name} must be invertible; got a singular matrix")
+
+    def times(self, X, inverse=False, transposed=False):
+        if self.diagonal:
+            return X / self.P[:, None] if inverse else X * self.P[:, None]
+        if inverse:
+            return lu_solve(self.lu, X, trans=int(transposed))
+        return (self.P.T if transposed else self.P) @ X
+
+
+# Kinds of P for a network, from its loss, or its loss on some of the rows, at a point. PᵀP is near
+# the Hessian there, for the first two up to a factor; a damping > 0 keeps P invertible.
+
+
+def adagrad(loss, x, damping=1e-8):
+    """The diagonal of eq. 14, which is AdaGrad's: PᵀP = (mean g² + damping)^½ over the samples."""
+    return (squared_gradients(loss, x) + _damping(damping)) ** 0.25
+
+
+def martens(loss, x, damping=1e-4):
+    """Martens' diagonal, PᵀP = (mean g² + damping)^¾, which he uses inside CG."""
+    return (squared_gradients(loss, x) + _damping(damping)) ** 0.375
+
+
+def exact_diagonal(loss, x, damping=1e-4):
+    """PᵀP = |diag H| + damping: Jacobi's preconditioner, with the absolute value at saddles."""
+    return np.sqrt(np.abs(hessian_diagonal(loss, x)) + _damping(damping))
+
+
+def layer_cholesky(loss, x, damping=1e-4, curvature="ggn"):
+    """PᵀP = H + damping I in each layer: for layers small enough to factor their Hessian."""
+    blocks = enumerate(layer_hessians(loss, x, curvature), 1)
+    return [_upper(H, _damping(damping), f"the Hessian of layer {layer}") for layer, H in blocks]
+
+
+def kronecker(loss, x, damping=1e-3):
+    """PᵀP = (A + πγI) ⊗ (G + γ/π I) in each layer, γ² = damping + λ (appendix B, factored).
+
+    π² is the ratio of the mean eigenvalues of A and G, so that the two are damped alike: factored
+    Tikhonov damping (Martens and Grosse 2015, section 6.3). λ is the loss's own penalty.
+    """
+    gamma = np.sqrt(_damping(damping) + loss.penalty.l2)
+    P = []
+    for layer, (A, G) in enumerate(kronecker_factors(loss, x), 1):
+        sizes = [max(np.trace(M) / len(M), np.finfo(float).tiny) for M in (A, G)]
+        pi = np.sqrt(sizes[0] / sizes[1])
+        P.append((_upper(A, pi * gamma, f"A of layer {layer}"),
+                  _upper(G, gamma / pi, f"G of layer {layer}")))
+    return P
+
+
+def _upper(H, shift, name):
+    """P with PᵀP = H + shift I: the upper Cholesky factor."""
+    H = H + shift * np.eye(len(H))
+    try:
+        return cholesky(H)
+    except LinAlgError:
+        low = eigvalsh(H, subset_by_index=(0, 0))[0]
+        what = f"{name} must be positive definite: raise the damping"
+        raise ValueError(f"{what}; got the eigenvalue {low:.2g}, damping included") from None
+
+
+def _damping(damping):
+    return as_number(damping, "damping", minimum=0, above=True)
