@@ -36,12 +36,14 @@ class Preconditioned(Loss):
     """
 
     def __init__(self, loss, P):
-        blocks = [(f"P[{i}]", block) for i, block in enumerate(P)]
+        named = [("P", P)]
+        if isinstance(P, list):
+            named = [(f"P[{i}]", block) for i, block in enumerate(P)]
         self.blocks = [
             [_Factor(part, f"{name}[{i}]") for i, part in enumerate(block)]
             if isinstance(block, tuple)
             else [_Factor(block, name)]
-            for name, block in (blocks if isinstance(P, list) else [("P", P)])
+            for name, block in named
         ]
         sizes = [int(np.prod([factor.n for factor in block])) for block in self.blocks]
         self.n_params, self.ends = sum(sizes), np.cumsum(sizes)[:-1]
