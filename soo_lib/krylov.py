@@ -124,7 +124,8 @@ class Cubic(Modelled):
                     break
             Hq = loss.hessp(x, Q[-1])  # Lanczos, every vector against all before it, twice
             if not np.isfinite(Hq).all():
-                self.note, self.p, self.pHp = "product not finite: steepest descent", -g, 0.0
+                self.note = "product not finite: steepest descent"  # the model without H
+                self.p, self.pHp = -g / np.sqrt(self.sigma * size), 0.0
                 return self.p
             a.append(Q[-1] @ Hq)
             for q in 2 * Q:
@@ -145,17 +146,19 @@ class Cubic(Modelled):
         """
         values, V = eigh_tridiagonal(a, b)
         self.low, c = values[0], -size * V[0]
-        low = max(0.0, -values[0] * (1 + 1e-12))
+        reach = np.sqrt(self.sigma * size)  # λ exceeds its lower bound by no more than this
+        shift = low = max(0.0, -values[0]) + 1e-14 * (np.abs(values).max() + reach)
 
         def excess(shift):
             return self.sigma * np.linalg.norm(c / (values + shift)) - shift
 
-        shift, high = low, low + 2 * np.sqrt(self.sigma * size)
-        if low == 0 or excess(low) > 0:
-            shift = brentq(excess, low, high, xtol=1e-14 * high)
+        if excess(low) > 0:
+            shift = brentq(excess, low, low + 2 * reach, xtol=1e-14 * (low + reach))
         y = c / (values + shift)
-        # The hard case: g has next to nothing along the lowest eigenvector, so add what is missing.
-        y[0] += np.sqrt(max(0.0, (shift / self.sigma) ** 2 - y @ y)) * (1 if y[0] >= 0 else -1)
+        if shift == low and values[0] < 0:
+            # The hard case: g has next to nothing along the lowest eigenvector. Add it.
+            missing = np.sqrt(max(0.0, (shift / self.sigma) ** 2 - y @ y))
+            y[0] += missing if y[0] >= 0 else -missing
         return V @ y, float(values @ y**2)
 
     def update(self, s, g_old, g):

@@ -145,7 +145,7 @@ def _descend(loss, x, direction, search, step, rescale, maxiter):
             continue
         direction.update(found.x - x, g, found.jac)
         x, f, g = found.x, found.fun, found.jac  # eq. 1
-        loss.row(x, f, g, found.alpha, restart or direction.note)
+        loss.row(x, f, g, found.alpha, "; ".join(filter(None, (restart, direction.note))))
         last, slope, restart = found, ray.slope0, ""
     return None
 
