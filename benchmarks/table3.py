@@ -68,48 +68,59 @@ def show(name, seconds, evaluations, value):
     print(f"{name:24}{seconds:9.1f}{evaluations:13}{seconds / evaluations:16.3f}{value:12.4f}")
 
 
-def scikit_learn(net, x0, X, y, evaluations):
-    """Its penalty leaves the biases out and divides by the rows, so alpha = λ m."""
-    peer = MLPClassifier(net.sizes[1:-1], "logistic", solver="lbfgs", alpha=L2 * len(X),
-                         max_iter=evaluations, max_fun=evaluations, tol=0, warm_start=True)
+def scikit_learn(net, x0, X, y, evaluations, l2=L2, seen=None):
+    """Appends the time and the loss of each evaluation to ``seen``."""
+    peer = laid_out(net, x0, X, solver="lbfgs", alpha=l2 * len(X), max_iter=evaluations,
+                    max_fun=evaluations, tol=0, warm_start=True)
+    calls, evaluate = [] if seen is None else seen, peer._loss_grad_lbfgs
+
+    def watched(*args):
+        found = evaluate(*args)
+        calls.append((time.perf_counter(), found[0]))
+        return found
+
+    peer._loss_grad_lbfgs = watched
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        peer.set_params(max_fun=1).fit(X[:100], np.arange(100) % 10)  # lays out its parameters
-        layers = net.unpack(x0)
-        peer.coefs_ = [W.astype(X.dtype) for W, _ in layers]
-        peer.intercepts_ = [b.astype(X.dtype) for _, b in layers]
-        peer.set_params(max_fun=evaluations)
-        calls, evaluate = [], peer._loss_grad_lbfgs
-        peer._loss_grad_lbfgs = lambda *args: (calls.append(1), evaluate(*args))[1]
         seconds, _ = timed(peer.fit, X, y)
     return seconds, len(calls), peer.loss_
 
 
-def torch_lbfgs(net, x0, X, y, evaluations):
+def laid_out(net, x0, X, **how):
+    """An MLPClassifier that will start from x0.
+
+    Its penalty leaves the biases out and divides by the rows: alpha = λ m.
+    """
+    peer = MLPClassifier(net.sizes[1:-1], "logistic", solver=how["solver"], max_iter=1, max_fun=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        peer.fit(X[:100], np.arange(100) % 10)
+    layers = net.unpack(x0)
+    peer.coefs_ = [W.astype(X.dtype) for W, _ in layers]
+    peer.intercepts_ = [b.astype(X.dtype) for _, b in layers]
+    return peer.set_params(**how)
+
+
+def torch_lbfgs(net, x0, X, y, evaluations, l2=L2, penalize_bias=True, seen=None):
     """In batches of 1,000 rows, its faster variant (see evaluate.py)."""
     import torch
 
     torch.set_num_threads(THREADS)
-    X, y = torch.from_numpy(X), torch.from_numpy(y)
-    parameters = [torch.tensor(part.astype(np.float32)).requires_grad_()
-                  for W, b in net.unpack(x0) for part in (W.T.copy(), b)]
-    calls = []
+    X, y, parameters = torch.from_numpy(X), torch.from_numpy(y), torch_parameters(net, x0)
+    calls = [] if seen is None else seen
 
     def closure():
-        calls.append(1)
         optimiser.zero_grad()
         total = 0.0
         for i in range(0, len(X), BLOCK):
-            A = X[i : i + BLOCK]
-            for W, b in zip(parameters[::2], parameters[1::2], strict=True):
-                Z = torch.nn.functional.linear(A, W, b)
-                A = torch.sigmoid(Z)
-            cost = torch.nn.functional.cross_entropy(Z, y[i : i + BLOCK], reduction="sum")
+            cost = torch_cost(parameters, X[i : i + BLOCK], y[i : i + BLOCK])
             (cost / len(X)).backward()
             total += cost.item() / len(X)
-        penalty = 0.5 * L2 * sum((part * part).sum() for part in parameters)
+        penalised = parameters if penalize_bias else parameters[::2]
+        penalty = 0.5 * l2 * sum((part * part).sum() for part in penalised)
         penalty.backward()
-        return total + penalty.item()
+        calls.append((time.perf_counter(), total + penalty.item()))
+        return calls[-1][1]
 
     optimiser = torch.optim.LBFGS(parameters, max_iter=evaluations, max_eval=evaluations,
                                   history_size=10, line_search_fn="strong_wolfe",
@@ -117,6 +128,24 @@ def torch_lbfgs(net, x0, X, y, evaluations):
     seconds, _ = timed(optimiser.step, closure)
     evaluations = len(calls)
     return seconds, evaluations, closure()
+
+
+def torch_parameters(net, x0):
+    """x0 as PyTorch keeps it: each layer's weights transposed, then its biases."""
+    import torch
+
+    return [torch.tensor(part.astype(np.float32)).requires_grad_()
+            for W, b in net.unpack(x0) for part in (W.T.copy(), b)]
+
+
+def torch_cost(parameters, A, y):
+    """Summed cross-entropy."""
+    from torch.nn.functional import cross_entropy, linear
+
+    for W, b in zip(parameters[::2], parameters[1::2], strict=True):
+        Z = linear(A, W, b)
+        A = Z.sigmoid()
+    return cross_entropy(Z, y, reduction="sum")
 
 
 if __name__ == "__main__":

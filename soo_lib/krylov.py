@@ -46,7 +46,7 @@ class HessianFree(Modelled):
         Most products with B in one iteration.
     """
 
-    def __init__(self, damping=1.0, products=250):
+    def __init__(self, damping=0.01, products=250):
         super().__init__(products)
         self.damping = as_number(damping, "damping", minimum=0, above=True)
 

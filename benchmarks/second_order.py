@@ -1,0 +1,136 @@
+"""Seconds and evaluations to the same loss: second-order solvers, ours and others', and Adam.
+
+    python benchmarks/second_order.py [--rows 60000] [--evaluations 150] [--epochs 10] [--repeats 1]
+
+One run, in turn, from the same start on the same problem: 784-300-10 on pixels/255, sigmoid, mean
+cross-entropy, λ = 1e-4 on the weights, float32 inside. Ours: L-BFGS plain, and L-BFGS and NLCG with
+the Kronecker pair. Peers: scipy's L-BFGS-B on our loss, scikit-learn's MLPClassifier (lbfgs, adam),
+PyTorch's LBFGS and Adam. The time in which Adam's loss on all rows is measured is not counted; an
+epoch counts as one evaluation.
+"""
+
+import argparse
+import time
+from functools import partial
+
+import numpy as np
+from table3 import laid_out, scikit_learn, torch_cost, torch_lbfgs, torch_parameters
+
+from soo_lib.datasets import load_fashion_mnist
+from soo_lib.network import THREADS, Network
+from soo_lib.precondition import kronecker
+from soo_lib.refresh import minimize_refreshed
+from soo_lib.solvers import minimize
+
+L2 = 1e-4
+BATCH, STEP = 128, 3e-3  # of Adam: the best of a small grid
+TARGETS = 0.6, 0.5, 0.4, 0.35, 0.3
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=60_000)
+    parser.add_argument("--evaluations", type=int, default=150)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=1)
+    args = parser.parse_args()
+    data = load_fashion_mnist(n_dev=0, standardize=False)
+    X, y = data.X_train[: args.rows], data.y_train[: args.rows]
+    net = Network([784, 300, 10])
+    loss = net.loss(X, y, l2=L2, dtype=X.dtype)
+    print(f"{len(X):,} rows, float32, {THREADS} threads: seconds (evaluations) to a loss of")
+    print(f"{'':32}" + "".join(f"{target:>14}" for target in TARGETS) + f"{'lowest':>9}")
+    for repeat in range(args.repeats):
+        x0 = net.init(repeat)
+        loss.fun_and_jac(x0)  # the first visit fetches the rows into memory
+        for name, contestant in contestants(net, loss, args).items():
+            show(name, *contestant(x0))
+
+
+def contestants(net, loss, args):
+    """Name to a function of the start that returns seconds, evaluations and losses."""
+    X, y, most = loss.X, loss.y, args.evaluations
+    pair = partial(minimize_refreshed, loss, kind=partial(kronecker, damping=1e-4), every=5,
+                   rows=min(3000, len(X)), maxiter=most)
+    return {
+        "soo_lib L-BFGS": lambda x0: ours(minimize(loss, x0, "lbfgs", maxiter=most)),
+        "soo_lib L-BFGS, Kronecker": lambda x0: ours(pair(x0=x0, method="lbfgs")),
+        "soo_lib NLCG, Kronecker": lambda x0: ours(pair(x0=x0, method="nlcg")),
+        "scipy CG, Kronecker": lambda x0: ours(pair(x0=x0, method="CG")),
+        "scipy L-BFGS-B": lambda x0: ours(minimize(loss, x0, "L-BFGS-B", maxiter=most)),
+        "scikit-learn lbfgs": lambda x0: watched(scikit_learn, net, x0, X, y, most, l2=L2),
+        "PyTorch LBFGS": lambda x0: watched(torch_lbfgs, net, x0, X, y, most, l2=L2,
+                                            penalize_bias=False),
+        "scikit-learn Adam": lambda x0: epochs(sklearn_adam(net, x0, X, y), loss, args.epochs),
+        "PyTorch Adam": lambda x0: epochs(torch_adam(net, x0, X, y), loss, args.epochs),
+    }
+
+
+def ours(found):
+    trace = found.trace
+    return trace.seconds, trace.evaluations, trace.fun
+
+
+def watched(peer, *args, **named):
+    """A peer that notes the time and the loss of each of its evaluations."""
+    seen = []
+    seconds, evaluations, _ = peer(*args, **named, seen=seen)
+    clock, values = np.array(seen[:evaluations]).T
+    return clock - clock[-1] + seconds, np.arange(1, evaluations + 1), values
+
+
+def epochs(train, loss, count):
+    """``train()`` runs one epoch and returns the parameters it ends with."""
+    seconds, values = [0.0], []
+    for _ in range(count):
+        start = time.perf_counter()
+        x = train()
+        seconds.append(seconds[-1] + time.perf_counter() - start)
+        values.append(loss.fun(x))
+    return np.array(seconds[1:]), np.arange(1, count + 1), np.array(values)
+
+
+def sklearn_adam(net, x0, X, y):
+    peer = laid_out(net, x0, X, solver="adam", alpha=L2 * BATCH, batch_size=BATCH,
+                    learning_rate_init=STEP, random_state=0)
+    del peer._optimizer  # of the ten rows that laid it out
+
+    def train():
+        peer.partial_fit(X, y)
+        return net.pack(list(zip(peer.coefs_, peer.intercepts_)))
+
+    return train
+
+
+def torch_adam(net, x0, X, y):
+    import torch
+
+    torch.set_num_threads(THREADS)
+    X, y, parameters = torch.from_numpy(X), torch.from_numpy(y), torch_parameters(net, x0)
+    optimiser = torch.optim.Adam([{"params": parameters[::2], "weight_decay": L2},
+                                  {"params": parameters[1::2]}], lr=STEP)
+    shuffle = torch.Generator().manual_seed(0)
+
+    def train():
+        for rows in torch.randperm(len(X), generator=shuffle).split(BATCH):
+            optimiser.zero_grad()
+            (torch_cost(parameters, X[rows], y[rows]) / len(rows)).backward()
+            optimiser.step()
+        parts = [part.detach().numpy().astype(float) for part in parameters]
+        return net.pack([(W.T, b) for W, b in zip(parts[::2], parts[1::2])])
+
+    return train
+
+
+def show(name, seconds, evaluations, values):
+    lowest = np.minimum.accumulate(values)
+    cells = []
+    for target in TARGETS:
+        first = int(np.argmax(lowest <= target))
+        reached = lowest[first] <= target
+        cells.append(f"{seconds[first]:.1f} ({evaluations[first]})" if reached else "-")
+    print(f"{name:32}" + "".join(f"{cell:>14}" for cell in cells) + f"{lowest[-1]:9.4f}")
+
+
+if __name__ == "__main__":
+    main()
