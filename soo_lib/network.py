@@ -295,7 +295,8 @@ class NetworkLoss(Loss):
         rows = max(BLOCK // 4, min(BLOCK, -(-self.n_samples // 4)))  # at least 4 blocks to share
         blocks = range(0, self.n_samples, rows)
         strips = [strip for strip in np.array_split(blocks, STRIPS) if len(strip)]
-        worth_it = self.n_samples * self.n_params > 1e7  # a thread costs some 0.1 ms
+        # A thread costs some 0.1 ms.
+        worth_it = len(strips) > 1 and self.n_samples * self.n_params > 1e7
         loss, mean = 0.0, np.zeros(size)
         with _blas.limit(limits=1), ThreadPoolExecutor(THREADS) as pool:
             for f, total in (pool.map if worth_it and THREADS > 1 else map)(run, strips):

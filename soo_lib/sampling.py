@@ -49,6 +49,38 @@ def draw(m, batch_size, n_batches, seed=0):
     return [rng.choice(m, size, replace=False) for _ in range(count)]
 
 
+class Batch(Loss):
+    """The loss on some rows, which counts its ``visits``.
+
+    With an ``anchor``, a point and the gradient of all rows there, the linear term
+    (∇L(anchor) - ∇L_B(anchor))ᵀ(x - anchor) is added. At the anchor every batch then has the
+    gradient of all rows, and near it nearly; the mean over batches is right anywhere, and
+    curvature is untouched (SVRG, Johnson and Zhang).
+    """
+
+    def __init__(self, loss, rows, anchor=None):
+        self.loss = loss if len(rows) == loss.n_samples else loss.subset(rows)
+        self.n_params, self.visits, self.tilt = loss.n_params, 0, None
+        if anchor is not None:
+            x, g = anchor
+            self.tilt = x, g - self.jac(x)
+
+    def fun_and_jac(self, x):
+        self.visits += 1
+        f, g = self.loss.fun_and_jac(x)
+        if self.tilt is None:
+            return f, g
+        anchor, t = self.tilt
+        return f + float(t @ (x - anchor)), g + t
+
+    def jac(self, x):
+        return self.fun_and_jac(x)[1]
+
+    def hessp(self, x, p):
+        self.visits += 1
+        return self.loss.hessp(x, p)
+
+
 class Batched(Loss):
     """The mean of a loss over fixed batches, eq. 28.
 

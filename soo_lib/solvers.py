@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from scipy import optimize
@@ -95,8 +96,6 @@ def minimize(
     step = as_number(step, "step", minimum=0, above=True)
     maxiter = as_count(maxiter, "maxiter", minimum=0)
     gtol, ftol = as_number(gtol, "gtol", minimum=0), as_number(ftol, "ftol", minimum=0)
-    if callback is not None and not callable(callback):
-        raise ValueError(f"callback must be callable; got {callback!r}")
     if method in list(OWN):  # a list: what is asked for may not be hashable
         if line_search is None:
             line_search, settings = OWN[method].search, {**OWN[method].settings, **settings}
@@ -113,17 +112,24 @@ def minimize(
         )
 
     recorder = Recorder(loss, gtol, ftol, callback)
-    # A step that is far too long overflows: the outcome says so, in place of warnings.
-    # The threads of a solver's own dot products would only spin in the way of the loss's.
-    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with quiet, _blas.limit(limits=1):
+    with calm():
         if method in SCIPY:
             failure = _scipy(recorder, x, method, maxiter, settings)
         else:
             # N&W eq. 3.60: a direction with no scale of its own starts from the last success
             rescale = line_search == "wolfe" and not direction.scaled
             failure = _descend(recorder, x, direction, search, step, rescale, maxiter)
-        return _result(recorder, failure or OUT_OF_ITERATIONS.format(maxiter))
+        return as_result(recorder, failure or OUT_OF_ITERATIONS.format(maxiter))
+
+
+@contextmanager
+def calm():
+    """No warnings and no threads of a solver's own."""
+    # A step that is far too long overflows: the outcome says so, in place of warnings.
+    # The threads of a solver's own dot products would only spin in the way of the loss's.
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with quiet, _blas.limit(limits=1):
+        yield
 
 
 def _descend(loss, x, direction, search, step, rescale, maxiter):
@@ -195,7 +201,8 @@ def _no_decrease(loss, f, g):
     return NO_DECREASE
 
 
-def _result(recorder, failure):
+def as_result(recorder, failure):
+    """scipy's result of a recorded run; ``failure`` is why it ended, if the recorder knows none."""
     trace, (x, f, g) = recorder.trace, recorder.last
     success, message = recorder.outcome or (False, failure)
     best = recorder.best

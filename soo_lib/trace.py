@@ -88,6 +88,8 @@ class Recorder(Loss):
     """
 
     def __init__(self, loss, gtol=0.0, ftol=0.0, callback=None):
+        if callback is not None and not callable(callback):
+            raise ValueError(f"callback must be callable; got {callback!r}")
         self.loss, self.n_params = loss, loss.n_params
         self.dtype = getattr(loss, "dtype", float)  # how finely values of the loss can be told
         self.gtol, self.ftol, self.callback = gtol, ftol, callback
@@ -151,6 +153,8 @@ class Recorder(Loss):
                 seen = self._seen[min(self.nit, 1) :]  # the iterate before this one leads the list
                 self.trace.trials.append([point for point, _, _ in seen])
             self._seen = [self.last]
+            if f < self.best[0]:  # a run whose looks at the loss are not all recorded
+                self.best = f, np.array(x)
             self.outcome = self._converged(moved)
             if self.callback is not None and self.nit > 0:
                 try:
