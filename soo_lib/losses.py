@@ -125,6 +125,10 @@ class L2(Loss):
     def jac(self, x):
         return self.weights * as_vector(x, self.n_params)
 
+    def fun_and_jac(self, x):
+        g = self.jac(x)
+        return 0.5 * float(np.dot(g, x)) if self.l2 else 0.0, g
+
     def hess(self, x):
         as_vector(x, self.n_params)
         return np.diag(self.weights)

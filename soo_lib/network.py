@@ -240,7 +240,9 @@ class NetworkLoss(Loss):
             return loss
 
         f, g = self.average(kernel, self.n_params)
-        return f + self.penalty.fun(x), g + self.penalty.jac(x)
+        f_penalty, g_penalty = self.penalty.fun_and_jac(x)
+        g += g_penalty
+        return f + f_penalty, g
 
     def hessp(self, x, p):
         layers, tangents = self.layers(x), self.layers(p, "p")
@@ -302,7 +304,8 @@ class NetworkLoss(Loss):
             for f, total in (pool.map if worth_it and THREADS > 1 else map)(run, strips):
                 loss += f
                 mean += total
-        return loss / self.n_samples, mean / self.n_samples
+        mean /= self.n_samples
+        return loss / self.n_samples, mean
 
 
 def cross_entropy(Z, y):

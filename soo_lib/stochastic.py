@@ -185,10 +185,10 @@ def minimize_stochastic(
     rng = np.random.default_rng(as_count(seed, "seed", 0))
     recorder, anchor = Recorder(loss, callback=callback), None
 
-    def look():
+    def look(*step):
         with recorder.idle():
             f, g = loss.fun_and_jac(x)
-        recorder.row(x, f, g, step)
+        recorder.row(x, f, g, *step)
 
     with calm(), tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
         look()
@@ -205,7 +205,7 @@ def minimize_stochastic(
                 if not finite:
                     break  # nor is the mean over all rows, and the recorder will say so
             recorder.nfev = recorder.njev
-            look()
+            look(step)
             bar.update()
         if not recorder.outcome and recorder.last[1] <= recorder.trace.fun[0]:
             recorder.outcome = True, f"ran {epochs} epochs"
