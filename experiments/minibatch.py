@@ -1,0 +1,61 @@
+"""Mini-batches: nine rules over batch sizes and step lengths, three epochs of 10,000 rows."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from soo_lib.datasets import load_fashion_mnist
+from soo_lib.network import Network
+from soo_lib.stochastic import minimize_stochastic
+
+SLICE = {"epochs": 1}
+BATCH_SIZES = 32, 128, 1000, 10_000
+# Steps half a decade apart, about the best of each rule.
+STEPS = {
+    "sgd": (0.03, 0.1, 0.3, 1, 3, 10),
+    "aprox": (0.03, 0.1, 0.3, 1, 3, 10),
+    "adagrad": (0.003, 0.01, 0.03, 0.1, 0.3),
+    "rmsprop": (1e-4, 3e-4, 1e-3, 3e-3, 0.01),
+    "adam": (3e-4, 1e-3, 3e-3, 0.01, 0.03),
+    "lbfgs": (0.01, 0.03, 0.1, 0.3, 1),
+    "cg": (0.01, 0.03, 0.1, 0.3, 1),
+    "kronecker": (0.003, 0.01, 0.03, 0.1, 0.3),
+    "momentum": (0.003, 0.01, 0.03, 0.1, 0.3),
+}
+# A step of L-BFGS costs as much as twenty gradients of 32 rows.
+LEFT_OUT = ("lbfgs", 32)
+
+load = lru_cache(maxsize=1)(load_fashion_mnist)
+
+
+def settings(rule, batch_size, step, seed, rows=60_000, epochs=10, **other):
+    return {"rule": rule, "batch_size": batch_size, "step": step, "seed": seed, "rows": rows,
+            "epochs": epochs, "other": other}
+
+
+def grid(quick=False):
+    seeds, small = (1, {"rows": 2000, "epochs": 1}) if quick else (5, {"rows": 10_000, "epochs": 3})
+    points = [(rule, size, step, {}) for size in BATCH_SIZES for rule in STEPS
+              for step in STEPS[rule] if (rule, size) != LEFT_OUT and size <= small["rows"]]
+    # Where batches are small: factors averaged over them.
+    averaged = [("kronecker", size, step, {"decay": 0.9}) for size in (32, 128)
+                for step in (0.01, 0.03, 0.1)]
+    points[6:6] = averaged
+    return [settings(rule, size, step, seed, **small, **other)
+            for seed in range(seeds) for rule, size, step, other in points]
+
+
+def run(rule, batch_size, step, seed, rows, epochs, other):
+    """Train 784-300-10 on the first rows; ``seed`` draws the start and the batches."""
+    data = load(n_dev=0, standardize=False)
+    net = Network([784, 300, 10])
+    loss = net.loss(data.X_train[:rows], data.y_train[:rows], l2=1e-4, dtype="float32")
+    found = minimize_stochastic(
+        loss, net.init(seed), rule, batch_size, epochs, step, seed=seed, **other
+    )
+    trace = found.trace
+    return {
+        "success": found.success, "message": found.message,
+        "test": np.mean(net.predict(found.x, data.X_test) == data.y_test),
+        "fun": trace.fun, "evaluations": trace.evaluations, "seconds": trace.seconds,
+    }
