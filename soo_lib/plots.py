@@ -17,6 +17,9 @@ COLORS = {
     "l-bfgs": GREEN,
     "l-bfgs-b": GREEN,
     "bfgs": PINK,
+    "momentum": GREY,
+    "adam": ORANGE,
+    "kronecker": BLUE,
 }
 AXES = ("iterations", "evaluations", "seconds")
 GRID = 500  # an explorer's contours are rounded to this fraction of their box

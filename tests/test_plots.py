@@ -90,7 +90,7 @@ def test_solvers_keep_their_colours(ax, runs):
         ("bfgs: dense", plots.PINK),
         ("BFGS", plots.PINK),
         ("L-BFGS-B 2L", plots.GREEN),
-        ("Adam", None),
+        ("Adagrad", None),
         ("", None),
     ],
 )
