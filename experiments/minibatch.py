@@ -17,10 +17,10 @@ STEPS = {
     "adagrad": (0.003, 0.01, 0.03, 0.1, 0.3),
     "rmsprop": (1e-4, 3e-4, 1e-3, 3e-3, 0.01),
     "adam": (3e-4, 1e-3, 3e-3, 0.01, 0.03),
-    "lbfgs": (0.01, 0.03, 0.1, 0.3, 1),
+    "lbfgs": (0.01, 0.03, 0.1, 0.3, 1, 3),
     "cg": (0.01, 0.03, 0.1, 0.3, 1),
     "kronecker": (0.003, 0.01, 0.03, 0.1, 0.3),
-    "momentum": (0.003, 0.01, 0.03, 0.1, 0.3),
+    "momentum": (0.01, 0.03, 0.1, 0.3, 1),
 }
 # A step of L-BFGS costs as much as twenty gradients of 32 rows.
 LEFT_OUT = ("lbfgs", 32)
