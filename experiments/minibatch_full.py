@@ -8,7 +8,7 @@ SLICE = {"epochs": 1}
 # Where there are two steps, the better is the tuned one.
 POINTS = [
     ("kronecker", 1000, (0.05, 0.1)),
-    ("kronecker", 128, (0.03,)),
+    ("kronecker", 128, (0.01, 0.03)),
     ("adam", 32, (3e-4, 1e-3)),
     ("adam", 128, (1e-3, 3e-3)),
     ("momentum", 128, (0.03, 0.1)),
@@ -17,6 +17,6 @@ POINTS = [
 
 
 def grid(quick=False):
-    seeds, small = (1, {"rows": 2000, "epochs": 1}) if quick else (3, {})
+    seeds, small = (1, {"rows": 2000, "epochs": 1}) if quick else (1, {})
     return [settings(rule, size, step, seed, **small)
             for seed in range(seeds) for rule, size, steps in POINTS for step in steps]
