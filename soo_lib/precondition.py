@@ -164,28 +164,35 @@ def exact_diagonal(loss, x, damping=1e-4):
 def layer_cholesky(loss, x, damping=1e-4, curvature="ggn"):
     """PᵀP = H + damping I in each layer: for layers small enough to factor their Hessian."""
     blocks = enumerate(layer_hessians(loss, x, curvature), 1)
-    return [_upper(H, _damping(damping), f"the Hessian of layer {layer}") for layer, H in blocks]
+    shift = _damping(damping)
+    return [_upper(H + shift * np.eye(len(H)), f"the Hessian of layer {i}") for i, H in blocks]
 
 
 def kronecker(loss, x, damping=1e-3):
-    """PᵀP = (A + πγI) ⊗ (G + γ/π I) in each layer, γ² = damping + λ (appendix B, factored).
+    """PᵀP = A ⊗ G in each layer, both :func:`damped` by damping + λ (appendix B, factored).
 
-    π² is the ratio of the mean eigenvalues of A and G, so that the two are damped alike: factored
-    Tikhonov damping (Martens and Grosse 2015, section 6.3). λ is the loss's own penalty.
+    λ is the loss's own penalty.
     """
-    gamma = np.sqrt(_damping(damping) + loss.penalty.l2)
-    P = []
-    for layer, (A, G) in enumerate(kronecker_factors(loss, x), 1):
-        sizes = [max(np.trace(M) / len(M), np.finfo(float).tiny) for M in (A, G)]
-        pi = np.sqrt(sizes[0] / sizes[1])
-        P.append((_upper(A, pi * gamma, f"A of layer {layer}"),
-                  _upper(G, gamma / pi, f"G of layer {layer}")))
+    total, P = _damping(damping) + loss.penalty.l2, []
+    for layer, pair in enumerate(kronecker_factors(loss, x), 1):
+        names = f"A of layer {layer}", f"G of layer {layer}"
+        P.append(tuple(map(_upper, damped(*pair, total), names)))
     return P
 
 
-def _upper(H, shift, name):
-    """P with PᵀP = H + shift I: the upper Cholesky factor."""
-    H = H + shift * np.eye(len(H))
+def damped(A, G, damping):
+    """(A + πγI, G + γ/π I) with γ² = damping: A ⊗ G gains damping I, and two cross terms.
+
+    π² is the ratio of the mean eigenvalues of A and G, so that the two are damped alike: factored
+    Tikhonov damping (Martens and Grosse 2015, section 6.3).
+    """
+    sizes = [max(np.trace(M) / len(M), np.finfo(float).tiny) for M in (A, G)]  # G = 0: dead units
+    gamma, pi = np.sqrt(damping), np.sqrt(sizes[0] / sizes[1])
+    return A + pi * gamma * np.eye(len(A)), G + gamma / pi * np.eye(len(G))
+
+
+def _upper(H, name):
+    """P with PᵀP = H: the upper Cholesky factor."""
     try:
         return cholesky(H)
     except LinAlgError:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from .curvature import kronecker_factors
 from .directions import LBFGS
 from .losses import Loss, as_count, as_number, as_vector
+from .precondition import damped
 from .sampling import Batch, partition
 from .solvers import as_result, calm
 from .trace import Recorder
@@ -90,17 +91,6 @@ def kronecker(batch, x, f, g, step, state, damping=1e-2, momentum=0.9, refresh=1
         p[part] = (A @ g[part].reshape(len(A), len(G)).astype(A.dtype) @ G).ravel()
     state.v = momentum * state.v + p
     return -step * state.v
-
-
-def damped(A, G, damping):
-    """A and G with multiples of I added, so that A ⊗ G gains ``damping`` I and two cross terms.
-
-    Factored Tikhonov: the factor with the larger eigenvalues gets the larger share (Martens and
-    Grosse, section 6.3).
-    """
-    root, eps = np.sqrt(damping), np.finfo(float).eps  # eps: a dead layer has G = 0
-    ratio = np.sqrt((np.trace(A) / len(A) + eps) / (np.trace(G) / len(G) + eps))
-    return A + root * ratio * np.eye(len(A)), G + root / ratio * np.eye(len(G))
 
 
 def lbfgs(batch, x, f, g, step, state, memory=10):
