@@ -16,21 +16,24 @@ from hypothesis.extra.numpy import arrays
 from soo_lib import (
     curvature,
     datasets,
-    directions,
     gradient_test,
     hints,
     line_search,
     losses,
     network,
+    precondition,
     records,
+    refresh,
     sampling,
     solvers,
+    stochastic,
 )  # fmt: skip
 from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
+from soo_lib.trace import Recorder
 
-MODULES = [curvature, datasets, gradient_test, line_search, losses, network, records, sampling,
-           solvers]  # fmt: skip
+MODULES = [curvature, datasets, gradient_test, line_search, losses, network, precondition, records,
+           refresh, sampling, solvers, stochastic]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
@@ -152,11 +155,31 @@ def broken(d):
 LOGISTIC = LOSSES["logistic"]
 RAY = line_search.Ray(LOSSES["l2"], np.ones(3), 0.15, np.full(3, 0.1), -np.ones(3))
 SOLVE = {
-    "method": mostly(choices([*directions.DIRECTIONS, *solvers.SCIPY])),
+    "method": mostly(choices([*solvers.OWN, *solvers.SCIPY])),
     "line_search": st.one_of(st.none(), choices(list(line_search.LINE_SEARCHES)), odd),
     "maxiter": mostly(st.integers(0, 6)), "gtol": mostly(shares), "ftol": mostly(shares),
     "step": mostly(st.floats(1e-3, 1e3)), "callback": st.one_of(st.none(), odd),
 }  # fmt: skip
+KINDS = "adagrad", "martens", "exact_diagonal", "layer_cholesky", "kronecker"
+
+
+def kind(name):
+    return on_net(getattr(precondition, name), damping=mostly(shares))
+
+
+def stochastically(rule):
+    """A rule by way of the one loop that calls it."""
+    return at_x(stochastic.minimize_stochastic, ["logistic", "network", "float32"],
+                rule=st.just(rule), batch_size=counts, epochs=mostly(st.integers(0, 2)), seed=seeds,
+                step=mostly(shares), variance_reduction=odd)  # fmt: skip
+
+
+def recorded():
+    recorder = Recorder(LOGISTIC)
+    recorder.row(np.zeros(3), *LOGISTIC.fun_and_jac(np.zeros(3)))
+    return recorder
+
+
 # Each public function and class by its name, and how to call it with what is drawn.
 CALLS = {
     "Rosenbrock": lambda d: Rosenbrock(**draws(d, a=odd, b=odd)),
@@ -218,6 +241,20 @@ CALLS = {
     "minimize": at_x(solvers.minimize, **SOLVE),
     "minimize of a broken loss": lambda d: solvers.minimize(
         broken(d), d.draw(vectors(2)), **draws(d, **SOLVE)),
+    "calm": lambda d: solvers.calm(),
+    "as_result": lambda d: solvers.as_result(recorded(), d.draw(st.text())),
+    "squared_gradients": on_net(curvature.squared_gradients),
+    "output": lambda d: network.output(np.full((5, 2), d.draw(mild)), Y),
+    "Batch": lambda d: sampling.Batch(LOGISTIC, np.arange(3)).fun_and_jac(d.draw(vectors(3))),
+    "Preconditioned": lambda d: precondition.Preconditioned(
+        LOGISTIC, d.draw(st.one_of(vectors(3), tables(3, 3)))).fun_and_jac(d.draw(vectors(3))),
+    **{name: kind(name) for name in KINDS},
+    "damped": lambda d: precondition.damped(np.eye(2), np.eye(3), d.draw(shares)),
+    "minimize_refreshed": on_net(
+        refresh.minimize_refreshed, kind=st.just(precondition.exact_diagonal), every=counts,
+        rows=st.one_of(st.none(), counts), seed=seeds, maxiter=mostly(st.integers(0, 6))),
+    "minimize_stochastic": stochastically("nesterov"),
+    **{f"{name}, by batches": stochastically(name) for name in stochastic.RULES},
     "make_two_class": lambda d: datasets.make_two_class(
         **draws(d, seed=odd, n_train=mostly(st.integers(6, 40)), n_val=mostly(st.integers(6, 9)))),
     "load_digits": lambda d: datasets.load_digits(
@@ -240,9 +277,11 @@ def test_anything_goes_in_and_a_reason_comes_out(name, data):
 
 
 def test_every_public_function_is_here():
+    rules = {f"{name}, by batches": name for name in stochastic.RULES}
     public = {
         name for module in MODULES for name, thing in vars(module).items()
         if not name.startswith("_") and (inspect.isfunction(thing) or inspect.isclass(thing))
         and thing.__module__ == module.__name__
     }  # fmt: skip
-    assert public <= set(CALLS), public - set(CALLS)
+    called = {rules.get(name, name) for name in CALLS}
+    assert public <= called, public - called
