@@ -2,7 +2,7 @@
 // shows was computed by Python: looked up in the page, or asked of a kernel where there is one.
 
 function render({ model, el }) {
-  const { name, controls, panels, initial, at } = model.get("spec"), names = Object.keys(controls);
+  const { name, order, controls, panels, initial, at } = model.get("spec"), names = order; // a stored page sorts its keys
   const shared = model.get("shared"), packed = { ...model.get("states") }, unpacked = {};
   const axes = panels.find((panel) => panel.x?.length > 1)?.x;
   let choice, axis, k, kept; // what the reader has set

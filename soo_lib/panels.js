@@ -45,11 +45,9 @@ function unpack(state, shared) {
   for (const name of ["contours", "ellipses", "points", "answers"]) now[name] = rows(texts[name]);
   now.trials = texts.trials?.split("|").map((row) => row.split("/").map(numbers));
   now.image = state.image && { ...state.image, frames: state.image.data.map((d) => entries(d, state.image)) };
-  now.count = state.frames?.length ?? Math.max(...runs.map((run) => run[columns(run)[0]].length));
+  now.count = state.frames?.length ?? Math.max(...runs.map((run) => run[state.columns[0]].length));
   return now;
 }
-
-const columns = (run) => Object.keys(run).filter((name) => name !== "label" && name !== "color");
 
 function entries(text, { shape: [, n], symmetric }) {
   const given = text.includes(" ") ? numbers(text) : [...text].map(Number);
@@ -102,10 +100,11 @@ function frame(svg, x, y, xlabel, ylabel, inset = 0) {
   return { X, Y, inside };
 }
 
-const trail = (points, X, Y) => points.map(([u, v]) => [X(u), Y(v)]).map(([u, v], i, all) =>
+const near = (v) => clamp(v, -1e5, 1e5); // a run may diverge; a path's numbers may not
+const trail = (points, X, Y) => points.map(([u, v]) => [near(X(u)), near(Y(v))]).map(([u, v], i, all) =>
   (Number.isFinite(u + v) ? `${i && Number.isFinite(all[i - 1][0] + all[i - 1][1]) ? "L" : "M"}${u.toFixed(1)} ${v.toFixed(1)}` : "")).join("");
 const pairs = (us, vs) => us.map((u, i) => [u, vs[i]]);
-const dot = (x, y, r, attributes) => s("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r, ...attributes });
+const dot = (x, y, r, attributes) => s("circle", { cx: near(x).toFixed(1), cy: near(y).toFixed(1), r, ...attributes });
 // disc, triangle, cross: the classes of points
 const MARKS = ["m-2.6 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0 -5.2 0", "m0 -3.4l3.2 5.6h-6.4z", "m-6 0h12m-6 -6v12"];
 const ink = (color) => `--c: ${color}`;
@@ -202,7 +201,7 @@ function drawPlane(svg, panel, now, kept, k) {
     for (const [du, dv, ...shares] of now.trials?.[k + 1] ?? [])
       for (const share of du === undefined ? [] : [1, ...shares]) {
         const [u, v] = [X(at[0] + share * du), Y(at[1] + share * dv)];
-        inside.append(s("line", { class: "ray", x1: X(at[0]), y1: Y(at[1]), x2: u, y2: v }), dot(u, v, 4, { class: "trial" }));
+        inside.append(s("line", { class: "ray", x1: near(X(at[0])), y1: near(Y(at[1])), x2: near(u), y2: near(v) }), dot(u, v, 4, { class: "trial" }));
       }
     if (Number.isFinite(X(at[0]))) inside.append(dot(X(at[0]), Y(at[1]), 4.5, { class: "here" }));
   }
@@ -249,7 +248,7 @@ function drawPictures(list, panel, now, k) {
 
 function table(now, panels, k) {
   const named = now.runs.some((run) => run.label) && now.runs.length > 1;
-  const names = columns(now.runs[0]);
+  const names = now.columns;
   const head = [...(named ? ["run"] : []), ...names.map(words)];
   const body = now.at(k).flatMap((run) => run[names[0]].map((_, i) =>
     [...(named ? [run.label] : []), ...names.map((n) => show(run[n][i]))]));
