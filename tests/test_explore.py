@@ -221,6 +221,14 @@ def test_a_kernel_says_what_is_wrong_with_a_choice():
     assert said[0]["tell"] == "error"
 
 
+def test_a_stored_page_may_sort_its_keys():
+    widget = make()
+    stored = json.loads(json.dumps(widget.get_state(["spec", "states"]), sort_keys=True))
+    assert stored["spec"]["order"] == list(CONTROLS)
+    for state in stored["states"].values():
+        assert state["columns"] == ["iterations", "evaluations", "seconds", "loss", "x", "y"]
+
+
 def test_what_is_shared_travels_once():
     widget = make()
     assert widget.shared  # the contours do not depend on the solver
