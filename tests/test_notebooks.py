@@ -90,9 +90,6 @@ def test_a_figure_says_what_it_shows(path):
 @each_notebook
 def test_on_colab_the_first_cell_fetches_the_library(path):
     first = code_cells(path)[0][1]
-    if first.id == "colab":
-        assert f"git clone --quiet --depth 1 {REPOSITORY} " in first.source
-        assert first.source.splitlines()[1] == 'if "google.colab" in str(get_ipython()):'
-        assert "remove-cell" in tags(first)
-    else:
-        assert "google.colab" not in path.read_text()
+    assert f"git clone --quiet --depth 1 {REPOSITORY} " in first.source
+    assert first.source.splitlines()[1] == 'if "google.colab" in str(get_ipython()):'
+    assert "remove-cell" in tags(first)
