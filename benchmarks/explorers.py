@@ -1,38 +1,71 @@
-"""What the explorers cost: their part of each built page, and the time their grids took.
+"""What the explorers cost: their part of each built page, a redraw, and the time of their grids.
 
-    python benchmarks/explorers.py        after make book; the redraw times are in make test
+    python benchmarks/explorers.py        after make book
 
-A grid is computed once and then kept; the seconds are those of the machine that computed it.
+A grid is computed once and then kept; its seconds are those of the machine that computed it. A
+redraw is a change of a control, in Chromium, until the page is laid out again: the best of five, as
+other work may share the machine.
 """
 
 import gzip
 import json
 import re
+import shutil
+import statistics
 from pathlib import Path
+
+from playwright.sync_api import sync_playwright
 
 from soo_lib.precompute import cache_folder
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html" / "book"
 STATE = re.compile(r'(?<=widget-state\+json">).*?(?=</script>)', re.DOTALL)
+REDRAW = """all => all.flatMap((select) => {
+    const redraw = (i) => {
+        const start = performance.now();
+        select.selectedIndex = i;
+        select.dispatchEvent(new Event('change'));
+        select.closest('.soo-explorer').getBoundingClientRect();
+        return performance.now() - start;
+    };
+    const options = [...select.options].map((_, i) => i);
+    const passes = [1, 2, 3, 4, 5].map(() => options.map(redraw));
+    return options.map((i) => Math.min(...passes.map((pass) => pass[i])));
+})"""
 
 
 def main():
     kept = sorted(cache_folder().glob("*.json"), key=lambda path: path.stat().st_mtime)
     grids = {grid["name"]: grid for grid in (json.loads(path.read_text()) for path in kept)}
     total = 0.0
-    print("explorer        choices   seconds   of the page   gzipped")
-    for page in sorted(HTML.glob("*.html")):
-        text = page.read_text("utf-8")
-        for found in STATE.findall(text):
-            (spec,) = [model["state"]["spec"] for model in json.loads(found)["state"].values()
-                       if "spec" in model["state"]]  # fmt: skip
-            grid, without = grids[spec["name"]], STATE.sub("", text)
-            raw, packed = (len(size(text.encode())) - len(size(without.encode()))
-                           for size in (bytes, gzip.compress))  # fmt: skip
-            print(f"{spec['name']:14} {len(grid['states']):8} {grid['seconds']:9.1f} "
-                  f"{raw / 1e3:10.0f} KB {packed / 1e3:6.0f} KB")  # fmt: skip
-            total += grid["seconds"]
+    print("explorer        choices   seconds   of the page   gzipped   redraw, ms: median, longest")
+    with sync_playwright() as playwright:
+        path = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        for page in sorted(HTML.glob("*.html")):
+            text = page.read_text("utf-8")
+            for found in STATE.findall(text):
+                (spec,) = [model["state"]["spec"] for model in json.loads(found)["state"].values()
+                           if "spec" in model["state"]]  # fmt: skip
+                grid, without = grids[spec["name"]], STATE.sub("", text)
+                raw, packed = (len(size(text.encode())) - len(size(without.encode()))
+                               for size in (bytes, gzip.compress))  # fmt: skip
+                times = redraws(browser, page)
+                print(f"{spec['name']:14} {len(grid['states']):8} {grid['seconds']:9.1f} "
+                      f"{raw / 1e3:10.0f} KB {packed / 1e3:6.0f} KB "
+                      f"{statistics.median(times):18.1f} {max(times):8.1f}")  # fmt: skip
+                total += grid["seconds"]
     print(f"all grids: {total:.0f} s")
+
+
+def redraws(browser, path):
+    """Milliseconds for every option of every control."""
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector(".soo-explorer svg text")
+    times = page.locator(".soo-explorer select").evaluate_all(REDRAW)
+    page.close()
+    return times
 
 
 if __name__ == "__main__":
