@@ -142,7 +142,7 @@ class Explorer(anywidget.AnyWidget):
             raise ValueError(f"initial must name choices among the controls; got {initial!r}")
         if grid is None:
             grid = [dict(zip(controls, values)) for values in itertools.product(*controls.values())]
-        states = [_ordered(state) for state in precompute(compute, grid, name)]
+        states = precompute(compute, grid, name)
         # What many states have in common, such as contours, travels once.
         strings = [text for state in states for text in state.values() if isinstance(text, str)]
         shared = [t for t in dict.fromkeys(strings) if len(t) > 200 and strings.count(t) > 1]
@@ -152,7 +152,8 @@ class Explorer(anywidget.AnyWidget):
         self.caption, self.panels = f"{caption} Shown first, and on paper: {shown}.", panels
         super().__init__(
             spec={"name": name, "panels": panels, "initial": self.first, "controls": controls,
-                  "order": list(controls), "at": at},
+                  "at": at, "order": list(controls),  # a stored page sorts what it holds by name
+                  "columns": [c for c in states[0]["runs"][0] if c not in ("label", "color")]},
             states={key: {k: place.get(v, v) if isinstance(v, str) else v for k, v in s.items()}
                     for key, s in zip(keys, states)},
             shared=shared,
@@ -164,7 +165,7 @@ class Explorer(anywidget.AnyWidget):
         if message["ask"] == "hello":
             return self.send({"tell": "live"})
         try:
-            state = _ordered(pack(self.compute(**message["choice"])))
+            state = pack(self.compute(**message["choice"]))
             self.send({"tell": "state", "key": message["key"], "state": state})
         except Exception as error:
             self.send({"tell": "error", "key": message["key"], "error": str(error)})
@@ -187,11 +188,6 @@ class Explorer(anywidget.AnyWidget):
         for ax, panel in zip(axes.flat, drawn):
             plots.panel(panel, state, ax)
         return figure
-
-
-def _ordered(state):
-    """With the order of its columns: a stored page sorts what it holds by name."""
-    return {**state, "columns": [c for c in state["runs"][0] if c not in ("label", "color")]}
 
 
 def _key(choice, controls):

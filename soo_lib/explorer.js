@@ -2,7 +2,7 @@
 // shows was computed by Python: looked up in the page, or asked of a kernel where there is one.
 
 function render({ model, el }) {
-  const { name, order, controls, panels, initial, at } = model.get("spec"), names = order; // a stored page sorts its keys
+  const { name, order, columns, controls, panels, initial, at } = model.get("spec"), names = order; // a stored page sorts its keys
   const shared = model.get("shared"), packed = { ...model.get("states") }, unpacked = {};
   const axes = panels.find((panel) => panel.x?.length > 1)?.x;
   let choice, axis, k, kept; // what the reader has set
@@ -100,7 +100,7 @@ function render({ model, el }) {
       status.textContent = `Computing ${say(choice)} …`;
       return model.send({ ask: "state", key, choice });
     }
-    now = unpacked[key] ??= unpack(packed[key], shared);
+    now = unpacked[key] ??= unpack(packed[key], shared, columns);
     drawn = { ...choice };
     const last = now.count - 1, i = step();
     range.max = last;

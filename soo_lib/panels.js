@@ -37,15 +37,15 @@ function show(v) {
   return (power >= -3 && power < 6 ? String(Number(v.toPrecision(3))) : `${digits}·10${raised(power)}`).replace("-", "−");
 }
 
-function unpack(state, shared) {
+function unpack(state, shared, columns) {
   const texts = Object.fromEntries(Object.entries(state).map(([k, v]) => [k, v?.[0] === "@" ? shared[v.slice(1)] : v]));
   const runs = state.runs.map((run) => Object.fromEntries(
     Object.entries(run).map(([k, v]) => [k, k === "label" || k === "color" ? v : numbers(v)])));
-  const now = { ...texts, runs, at: (i) => (state.per_frame ? [runs[i]] : runs) };
+  const now = { ...texts, runs, columns, at: (i) => (state.per_frame ? [runs[i]] : runs) };
   for (const name of ["contours", "ellipses", "points", "answers"]) now[name] = rows(texts[name]);
   now.trials = texts.trials?.split("|").map((row) => row.split("/").map(numbers));
   now.image = state.image && { ...state.image, frames: state.image.data.map((d) => entries(d, state.image)) };
-  now.count = state.frames?.length ?? Math.max(...runs.map((run) => run[state.columns[0]].length));
+  now.count = state.frames?.length ?? Math.max(...runs.map((run) => run[columns[0]].length));
   return now;
 }
 
