@@ -119,6 +119,8 @@ class _Factor:
 
     def __init__(self, P, name):
         try:
+            if np.iscomplexobj(P):
+                raise ValueError("complex numbers")
             self.P = np.asarray(P, dtype=float)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be an array of real numbers; {error}") from error
