@@ -108,7 +108,7 @@ check-book: html
 check-browser: html
 	@mkdir -p _build/logs
 	@tools/get_chromium.sh
-	$(PYTEST) $(PARALLEL) tests/browser | tee _build/logs/browser.txt
+	$(PYTEST) -n 2 tests/browser | tee _build/logs/browser.txt
 
 check-notebooks: $(READY) data
 	@mkdir -p _build/logs
