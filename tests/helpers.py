@@ -45,6 +45,21 @@ class Barrier(Loss):
         return np.diag(1 / x**2)
 
 
+class Saddle(Loss):
+    """x² - y² + y⁴: a saddle at 0, minima of -1/4 at (0, ±1/√2)."""
+
+    n_params = 2
+
+    def fun(self, v):
+        return float(v[0] ** 2 - v[1] ** 2 + v[1] ** 4)
+
+    def jac(self, v):
+        return np.array([2 * v[0], -2 * v[1] + 4 * v[1] ** 3])
+
+    def hess(self, v):
+        return np.diag([2.0, -2 + 12 * v[1] ** 2])
+
+
 class Watched(Loss):
     """Counts the calls to a loss, and keeps every value that it gave, without the recorder."""
 

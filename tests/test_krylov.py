@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from helpers import Quadratic, Watched, complains, overlapping
+from helpers import Quadratic, Saddle, Watched, complains, overlapping
 from scipy.optimize import minimize as scipy_minimize
 from sklearn.datasets import load_digits
 
@@ -151,21 +151,6 @@ def test_rosenbrock(method, b):
     assert found.success
     np.testing.assert_allclose(found.x, 1, atol=1e-5)
     assert (np.diff(found.trace.fun) <= 0).all()
-
-
-class Saddle(Loss):
-    """x² - y² + y⁴: a saddle at 0, minima of -1/4 at (0, ±1/√2)."""
-
-    n_params = 2
-
-    def fun(self, v):
-        return float(v[0] ** 2 - v[1] ** 2 + v[1] ** 4)
-
-    def jac(self, v):
-        return np.array([2 * v[0], -2 * v[1] + 4 * v[1] ** 3])
-
-    def hess(self, v):
-        return np.diag([2.0, -2 + 12 * v[1] ** 2])
 
 
 @every_method

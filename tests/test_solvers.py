@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from helpers import Barrier, Quadratic, Watched, WrongSign, complains, overlapping
+from helpers import Barrier, Quadratic, Saddle, Watched, WrongSign, complains, overlapping
 from scipy import optimize
 from threadpoolctl import threadpool_limits
 
@@ -235,21 +235,6 @@ def test_a_pair_without_curvature_is_left_out(rule):
     assert rule.fresh and "no positive curvature" in rule.note
     rule.update(s, g, g + s)
     assert not rule.fresh and rule.note == ""
-
-
-class Saddle(Loss):
-    """x² - y² + y⁴: a saddle at 0, minima of -1/4 at (0, ±1/√2)."""
-
-    n_params = 2
-
-    def fun(self, v):
-        return float(v[0] ** 2 - v[1] ** 2 + v[1] ** 4)
-
-    def jac(self, v):
-        return np.array([2 * v[0], -2 * v[1] + 4 * v[1] ** 3])
-
-    def hess(self, v):
-        return np.diag([2.0, -2 + 12 * v[1] ** 2])
 
 
 @pytest.mark.parametrize("y", [1e-6, -1e-4, 0.1])
