@@ -12,6 +12,11 @@ STUDENTS ?= _build/students
 RESULTS ?= _build/results.csv
 SEED ?= 1
 
+# The pictures know the fonts that come with matplotlib and no others, listed once, here: the same
+# figure on every machine, whatever list a home folder keeps.
+export MPLCONFIGDIR := $(abspath $(VENV))/matplotlib
+export MPL_IGNORE_SYSTEM_FONTS := 1
+
 BIN := $(VENV)/bin
 HTML := _build/html
 # A stamp for each Python: asking for another one makes the environment anew.
@@ -21,8 +26,8 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help serve test book lab data benchmark records students grade slides pdf strip clean lint unit html \
-  check-book check-browser check-notebooks check-binder
+.PHONY: help serve test book lab data benchmark records students grade slides pdf strip clean \
+  fonts lint unit html check-book check-browser check-notebooks check-binder
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -38,7 +43,7 @@ test: lint unit html check-book check-browser check-notebooks  ## build the book
 
 book: html  ## build the book into _build/html; any warning is an error
 
-lab: data  ## open the notebooks in JupyterLab
+lab: data fonts  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/book
 
 data: $(READY)  ## fetch the full Fashion-MNIST, from whichever source answers
@@ -82,6 +87,9 @@ clean:  ## remove everything that was built, the environment included
 $(READY): requirements.txt constraints.txt pyproject.toml tools/make_venv.sh
 	@tools/make_venv.sh "$(PYTHON)" "$(VENV)" "$@"
 
+fonts: $(READY)
+	@$(BIN)/python tools/list_fonts.py
+
 lint: $(READY)
 	$(BIN)/ruff check .
 
@@ -93,7 +101,7 @@ unit: $(READY) data
 # The execution cache knows a notebook's cells but not the library and the numbers they read, so
 # it goes whenever one of those changes. --all: without it, a second strict build passes over a
 # page that failed in the first.
-html: $(READY) data
+html: $(READY) data fonts
 	@mkdir -p _build
 	@key=$$({ find soo_lib book/results -type f -not -path '*/__pycache__/*' 2>/dev/null || true; \
 	  echo constraints.txt; } | LC_ALL=C sort | xargs sha256sum | cat - _build/.data | sha256sum); \
@@ -110,6 +118,6 @@ check-browser: html
 	@tools/get_chromium.sh
 	$(PYTEST) -n 2 tests/browser | tee _build/logs/browser.txt
 
-check-notebooks: $(READY) data
+check-notebooks: $(READY) data fonts
 	@mkdir -p _build/logs
 	$(PYTEST) $(PARALLEL) --nbval-lax --nbval-current-env book | tee _build/logs/notebooks.txt

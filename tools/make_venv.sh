@@ -40,6 +40,4 @@ say "Installing what requirements.txt names into $venv (a few minutes the first 
 # --no-compile: Python compiles what is imported, when it is; most of what is installed never is.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
   -r requirements.txt -e '.[test,teach]'
-# matplotlib lists the fonts on its first use, and says so in whatever notebook comes first.
-"$venv/bin/python" -c 'import matplotlib.font_manager' 2>/dev/null
 touch "$stamp"
