@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from .losses import as_vector
+from .checks import as_vector
 from .network import ACTIVATIONS, check_memory, output
 
 CURVATURES = ("exact", "ggn", "clipped")

@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import http.client
 import lzma
-import numbers
 import os
 import socket
 import tempfile
@@ -20,6 +19,8 @@ import numpy as np
 import sklearn.datasets
 from sklearn.utils import Bunch
 from tqdm import tqdm
+
+from .checks import as_count
 
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
            "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
@@ -79,10 +80,10 @@ def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True):
         A bad argument; a file that is truncated or altered (by its SHA-256). Such a file is
         deleted from the cache, so that the next call looks further.
     """
-    _check_whole("n_dev", n_dev, 0, N_ROWS - 1)
+    as_count(n_dev, "n_dev", 0, N_ROWS - 1)
     if n_train is not None:
-        _check_whole("n_train", n_train, 1, N_ROWS - int(n_dev))
-    _check_whole("seed", seed, 0)
+        as_count(n_train, "n_train", 1, N_ROWS - int(n_dev))
+    as_count(seed, "seed", 0)
 
     X, y, X_test, y_test, source = _pixels(_cache_folder())
     if source == "sample":
@@ -134,9 +135,9 @@ def make_two_class(seed=0, n_train=800, n_val=100):
     ValueError
         A bad argument.
     """
-    _check_whole("n_train", n_train, 6)
-    _check_whole("n_val", n_val, 6)
-    _check_whole("seed", seed, 0)
+    as_count(n_train, "n_train", 6)
+    as_count(n_val, "n_val", 6)
+    as_count(seed, "seed", 0)
     rng = np.random.default_rng(seed)
     X_train, y_train = _two_class_rows(n_train, rng)
     X_val, y_val = _two_class_rows(n_val, rng)
@@ -167,21 +168,14 @@ def load_digits(n_train=1400, seed=0, standardize=True):
         A bad argument.
     """
     X, y = sklearn.datasets.load_digits(return_X_y=True)
-    _check_whole("n_train", n_train, 1, len(X) - 1)
-    _check_whole("seed", seed, 0)
+    as_count(n_train, "n_train", 1, len(X) - 1)
+    as_count(seed, "seed", 0)
     order = np.random.default_rng(seed).permutation(len(X))
     train, test = order[:n_train], order[n_train:]
     mean, std = _mean_std(X[train], 16, standardize)
     X, y = (X - mean) / std, y.astype(np.int64)
     return Bunch(X_train=X[train], y_train=y[train], X_test=X[test], y_test=y[test],
                  mean=mean, std=std)
-
-
-def _check_whole(name, value, low, high=None):
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):
-        need = f"at least {low:,}" if high is None else f"from {low:,} to {high:,}"
-        raise ValueError(f"{name}: got {value!r}, need a whole number {need}")
 
 
 def _mean_std(pixels, largest, standardize):

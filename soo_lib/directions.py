@@ -8,7 +8,7 @@ to forget, and leaves a ``note`` for the trace when it had to bend.
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
-from .losses import as_count
+from .checks import as_count
 
 EPS = np.finfo(float).eps
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .losses import as_loss, as_vector
+from .checks import as_vector
+from .losses import as_loss
 
 
 @dataclass

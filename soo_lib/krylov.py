@@ -9,8 +9,8 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 
+from .checks import as_count, as_number
 from .directions import Gradient
-from .losses import as_count, as_number
 
 
 class Modelled(Gradient):

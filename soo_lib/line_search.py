@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .losses import as_count, as_number
+from .checks import as_count, as_number
 
 
 class Step(NamedTuple):

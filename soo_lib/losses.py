@@ -9,12 +9,12 @@ A loss over data also has ``n_samples`` and ``subset(rows)``: the same loss on t
 Batches, penalties and recorders are losses around a loss, so each goes with every solver.
 """
 
-import operator
-
 import numpy as np
 from scipy.linalg import eigvalsh
 from scipy.optimize import linprog
 from scipy.special import expit
+
+from .checks import as_count, as_data, as_number, as_table, as_vector, take
 
 
 class Loss:
@@ -235,84 +235,6 @@ class Logistic(Loss):
     def _curvature(z):
         h = expit(z)
         return h * (1 - h)
-
-
-# What comes in from outside is checked in one way, with an error that says what to mend.
-
-
-def as_number(value, name, minimum=-np.inf, above=False):
-    """``value`` as a finite float, at least (``above``: greater than) ``minimum``."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = np.nan
-    if not np.isfinite(number) or number < minimum or (above and number == minimum):
-        bound = "" if minimum == -np.inf else f" {'>' if above else '>='} {minimum:g}"
-        raise ValueError(f"{name} must be a finite number{bound}; got {value!r}")
-    return number
-
-
-def as_count(value, name, minimum=1, maximum=None):
-    """``value`` as a whole number from ``minimum`` to ``maximum``."""
-    try:
-        count = None if isinstance(value, bool | np.bool_) else operator.index(value)
-    except TypeError:
-        count = None
-    if count is None or count < minimum or (maximum is not None and count > maximum):
-        upper = "" if maximum is None else f" and <= {maximum}"
-        raise ValueError(f"{name} must be a whole number >= {minimum}{upper}; got {value!r}")
-    return count
-
-
-def as_vector(x, n_params, name="x", finite=False):
-    """``x`` as a float64 vector of the right length."""
-    try:
-        x = np.asarray(x)
-        if np.iscomplexobj(x):
-            raise ValueError("complex numbers")
-        x = x.astype(float, copy=False)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name} must be a vector of real numbers; {error}; got {x!r}") from error
-    if x.shape != (n_params,):
-        raise ValueError(f"{name} must have shape ({n_params},); got {x.shape}")
-    if finite and not np.isfinite(x).all():
-        raise ValueError(
-            f"{name} must be finite; got {np.sum(~np.isfinite(x))} NaN or infinite values"
-        )
-    return x
-
-
-def as_table(X, n=None, dtype=None):
-    """``X`` as a contiguous, finite, real (m, n) array."""
-    try:
-        if np.iscomplexobj(X):
-            raise ValueError("complex numbers")
-        with np.errstate(over="ignore"):  # too large for float32 is infinite, and refused below
-            X = np.ascontiguousarray(X, dtype=dtype or float)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"X must be an array of real numbers; {error}") from error
-    if X.ndim != 2 or X.size == 0 or n not in (None, X.shape[1]):
-        raise ValueError(f"X must have shape (m, {n or 'n'}) with m, n >= 1; got {X.shape}")
-    if not np.isfinite(X).all():
-        raise ValueError(f"X must be finite; got {np.sum(~np.isfinite(X))} NaN or infinite values")
-    return X
-
-
-def as_data(X, y, n=None, dtype=None):
-    """Samples ``X`` (m, n) and labels ``y`` (m,), checked."""
-    X = as_table(X, n, dtype)
-    return X, as_vector(y, len(X), "y", finite=True)
-
-
-def take(X, y, rows):
-    """Some rows of the data."""
-    try:
-        chosen = X[rows], y[rows]
-    except IndexError as error:
-        raise ValueError(f"rows must index the {len(X)} samples; {error}; got {rows!r}") from error
-    if chosen[0].ndim != 2 or not len(chosen[0]):
-        raise ValueError(f"rows must choose at least one row, as a list does; got {rows!r}")
-    return chosen
 
 
 def _some(values):

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from .losses import L2, Loss, as_count, as_data, as_table, as_vector, take
+from .checks import as_count, as_data, as_table, as_vector, take
+from .losses import L2, Loss
 
 BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
 MAX_BYTES = 2e9  # no matrix of second derivatives may be larger

@@ -9,8 +9,9 @@ import copy
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, eigvalsh, lapack, lu_solve
 
+from .checks import as_number, as_vector
 from .curvature import hessian_diagonal, kronecker_factors, layer_hessians, squared_gradients
-from .losses import Loss, as_loss, as_number, as_vector
+from .losses import Loss, as_loss
 
 
 class Preconditioned(Loss):

@@ -4,7 +4,8 @@ import time
 
 import numpy as np
 
-from .losses import as_count, as_loss, as_vector
+from .checks import as_count, as_vector
+from .losses import as_loss
 from .precondition import Preconditioned
 from .solvers import NO_DECREASE, OUT_OF_ITERATIONS, minimize
 from .trace import Trace

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .losses import Loss, as_count
+from .checks import as_count
+from .losses import Loss
 
 
 def partition(m, batch_size, seed=None):

@@ -8,10 +8,11 @@ import numpy as np
 from scipy import optimize
 from threadpoolctl import ThreadpoolController
 
+from .checks import as_count, as_number, as_vector
 from .directions import DIRECTIONS
 from .krylov import Cubic, HessianFree
 from .line_search import LINE_SEARCHES, Ray
-from .losses import as_count, as_loss, as_number, as_vector
+from .losses import as_loss
 from .trace import Recorder
 
 _blas = ThreadpoolController()

@@ -13,9 +13,10 @@ from types import SimpleNamespace
 import numpy as np
 from tqdm import tqdm
 
+from .checks import as_count, as_number, as_vector
 from .curvature import kronecker_factors
 from .directions import LBFGS
-from .losses import Loss, as_count, as_number, as_vector
+from .losses import Loss
 from .precondition import damped
 from .sampling import Batch, partition
 from .solvers import as_result, calm

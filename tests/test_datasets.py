@@ -419,24 +419,24 @@ def test_damaged_sample(cache, sample, monkeypatch):
 # Bad arguments --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("load, name, value, need", [
-    *((load_fashion_mnist, "n_train", value, "from 1 to 50,000")
+    *((load_fashion_mnist, "n_train", value, ">= 1 and <= 50000")
       for value in (0, -1, 50_001, 1.0, True, "10", np.nan)),
-    *((load_fashion_mnist, "n_dev", value, "from 0 to 59,999")
+    *((load_fashion_mnist, "n_dev", value, ">= 0 and <= 59999")
       for value in (-1, 60_000, 2.0, False, None)),
-    *((load_digits, "n_train", value, "from 1 to 1,796") for value in (0, 1797, 1.5, True, None)),
-    *((make_two_class, name, value, "at least 6")
+    *((load_digits, "n_train", value, ">= 1 and <= 1796") for value in (0, 1797, 1.5, True, None)),
+    *((make_two_class, name, value, ">= 6")
       for name in ("n_train", "n_val") for value in (5, -1, 800.0, True, None)),
-    *((load, "seed", value, "at least 0")
+    *((load, "seed", value, ">= 0")
       for load in (load_fashion_mnist, load_digits, make_two_class)
       for value in (-1, 0.5, None, True, "0"))])
 def test_bad_arguments_are_named(sample, load, name, value, need):
     with pytest.raises(ValueError) as error:
         load(**{name: value})
-    assert str(error.value) == f"{name}: got {value!r}, need a whole number {need}"
+    assert str(error.value) == f"{name} must be a whole number {need}; got {value!r}"
 
 
 def test_n_train_and_n_dev_must_fit_together():
-    with pytest.raises(ValueError, match="n_train: got 101, need a whole number from 1 to 100"):
+    with pytest.raises(ValueError, match="n_train must be a whole number >= 1 and <= 100; got 101"):
         load_fashion_mnist(n_train=101, n_dev=59_900)
 
 

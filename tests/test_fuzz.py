@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from soo_lib import (
+    checks,
     curvature,
     datasets,
     gradient_test,
@@ -32,8 +33,8 @@ from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.trace import Recorder
 
-MODULES = [curvature, datasets, gradient_test, line_search, losses, network, precondition, records,
-           refresh, sampling, solvers, stochastic]  # fmt: skip
+MODULES = [checks, curvature, datasets, gradient_test, line_search, losses, network, precondition,
+           records, refresh, sampling, solvers, stochastic]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
@@ -193,12 +194,12 @@ CALLS = {
     "Logistic.subset": lambda d: LOGISTIC.subset(d.draw(batches)),
     "Logistic.predict": lambda d: LOGISTIC.predict(d.draw(vectors(3)), d.draw(tables(5, 3))),
     "as_loss": lambda d: losses.as_loss(d.draw(odd), np.ones(2)),
-    "as_number": lambda d: losses.as_number(d.draw(odd), "value", minimum=0),
-    "as_count": lambda d: losses.as_count(d.draw(odd), "value"),
-    "as_vector": lambda d: losses.as_vector(d.draw(odd), 2),
-    "as_table": lambda d: losses.as_table(d.draw(odd)),
-    "as_data": lambda d: losses.as_data(d.draw(tables(5, 3)), d.draw(labels)),
-    "take": lambda d: losses.take(X, Y, d.draw(batches)),
+    "as_number": lambda d: checks.as_number(d.draw(odd), "value", minimum=0),
+    "as_count": lambda d: checks.as_count(d.draw(odd), "value"),
+    "as_vector": lambda d: checks.as_vector(d.draw(odd), 2),
+    "as_table": lambda d: checks.as_table(d.draw(odd)),
+    "as_data": lambda d: checks.as_data(d.draw(tables(5, 3)), d.draw(labels)),
+    "take": lambda d: checks.take(X, Y, d.draw(batches)),
     "Network": lambda d: Network(
         d.draw(mostly(st.lists(st.integers(1, 4), min_size=2, max_size=4))),
         d.draw(mostly(choices(list(network.ACTIVATIONS)))),
