@@ -145,6 +145,7 @@ class Cubic(Modelled):
         There (T + λI) y = -size·e₁ with λ = σ‖y‖ and T + λI positive semi-definite.
         """
         values, V = eigh_tridiagonal(a, b)
+        values[np.abs(values) <= 1e-14 * np.abs(values).max()] = 0.0  # rounding, no curvature
         self.low, c = values[0], -size * V[0]
         reach = np.sqrt(self.sigma * size)  # λ exceeds its lower bound by no more than this
         shift = low = max(0.0, -values[0]) + 1e-14 * (np.abs(values).max() + reach)
