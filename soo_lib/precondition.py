@@ -171,13 +171,13 @@ def layer_cholesky(loss, x, damping=1e-4, curvature="ggn"):
     return [_upper(H + shift * np.eye(len(H)), f"the Hessian of layer {i}") for i, H in blocks]
 
 
-def kronecker(loss, x, damping=1e-3):
+def kronecker(loss, x, damping=1e-3, factors=kronecker_factors):
     """PᵀP = A ⊗ G in each layer, both :func:`damped` by damping + λ (appendix B, factored).
 
-    λ is the loss's own penalty.
+    λ is the loss's own penalty; ``factors(loss, x)`` returns a pair (A, G) for each layer.
     """
     total, P = _damping(damping) + loss.penalty.l2, []
-    for layer, pair in enumerate(kronecker_factors(loss, x), 1):
+    for layer, pair in enumerate(factors(loss, x), 1):
         names = f"A of layer {layer}", f"G of layer {layer}"
         P.append(tuple(map(_upper, damped(*pair, total), names)))
     return P

@@ -21,6 +21,7 @@ NEEDS = {
     "sampling": ["setup", "data", "explorer-draws"],
     "fashion-mnist": ["setup", "explorer-record"],
     "hessian": ["setup", "small-net", "explorer-blocks"],
+    "preconditioning": ["setup", "keep", "valley-run", "explorer-runs", "explorer-compute"],
 }
 EXPLORER = ".soo-explorer"
 
