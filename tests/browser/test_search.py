@@ -1,0 +1,25 @@
+"""The search, which needs no server of its own: what a page is about leads to the page."""
+
+import pytest
+
+PAGES = {
+    "strong Wolfe": "book/rosenbrock.html",
+    "Kronecker": "book/preconditioning.html",
+    "Armijo": "book/glossary.html",
+    "saddle": "book/saddles.html",
+}
+
+
+@pytest.mark.parametrize("words, page", PAGES.items())
+def test_what_a_page_is_about_leads_to_it(visit, words, page):
+    found = visit(f"search.html?q={words.replace(' ', '+')}", ready="ul.search li a")
+    found.wait_for_function("() => document.querySelector('#search-results p.search-summary')"
+                            "?.textContent.includes('found')")  # fmt: skip
+    links = found.eval_on_selector_all("ul.search li a", "links => links.map(a => a.href)")
+    assert any(page in link for link in links), links
+
+
+def test_nonsense_finds_nothing_and_says_so(visit):
+    found = visit("search.html?q=qwertyuiop", ready="#search-results p.search-summary")
+    found.wait_for_selector("text=did not match any documents")
+    assert found.locator("ul.search li").count() == 0
