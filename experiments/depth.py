@@ -22,7 +22,7 @@ SOLVERS = {  # and iterations: fewer for those that look at the loss many times 
     "ARC": ("arc", 20),
     "Trust region": ("trust-ncg", 20),
 }
-DEPTHS = 1, 2, 4, 6, 8
+DEPTHS = range(1, 9)
 ROWS = 700
 REMEDIES = {
     "none": {},
