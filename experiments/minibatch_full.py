@@ -17,6 +17,6 @@ POINTS = [
 
 
 def grid(quick=False):
-    seeds, small = (1, {"rows": 2000, "epochs": 1}) if quick else (1, {})
+    seeds, small = (1, {"rows": 2000, "epochs": 1}) if quick else (5, {})
     return [settings(rule, size, step, seed, **small)
             for seed in range(seeds) for rule, size, steps in POINTS for step in steps]
