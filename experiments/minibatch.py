@@ -34,7 +34,7 @@ def settings(rule, batch_size, step, seed, rows=60_000, epochs=10, **other):
 
 
 def grid(quick=False):
-    seeds, small = (1, {"rows": 2000, "epochs": 1}) if quick else (1, {"rows": 10_000, "epochs": 3})
+    seeds, small = (1, {"rows": 2000, "epochs": 1}) if quick else (5, {"rows": 10_000, "epochs": 3})
     points = [(rule, size, step, {}) for size in BATCH_SIZES for rule in STEPS
               for step in STEPS[rule] if (rule, size) != LEFT_OUT and size <= small["rows"]]
     # Where batches are small: factors averaged over them.

@@ -248,6 +248,24 @@ def test_an_exercise_folds_its_solution_and_says_when_to_move_on(page):
     assert "mark_" not in article.get_text()
 
 
+CHAPTERS = [page for page in NOTEBOOKS if re.fullmatch(r"book/(?!welcome|status)[\w-]+", page)]
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_chapter_has_its_parts(page):
+    article = soup(HTML / f"{page}.html").find("article")
+    assert re.search(r"Goal[.:].*Time[.:]", article.get_text(), re.DOTALL)
+    assert article.find(class_="admonition-title", string=re.compile("Predict"))
+    headings = " ".join(heading.get_text() for heading in article.find_all("h2"))
+    assert "Exercise" in headings and "Summary" in headings, headings
+    questions = article.select(".quick-check details")
+    assert 2 <= len(questions) <= 3, f"{page}: {len(questions)} questions in its quick check"
+    for question in questions:
+        asked = question.summary.get_text(strip=True)
+        assert asked.endswith("?"), asked
+        assert len(question.get_text(strip=True)) > len(asked) + 40, f"no reason given: {asked}"
+
+
 def test_each_page_can_be_edited_and_reported():
     """The buttons carry the page: its source on the edit button, its name in a new issue."""
     url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
