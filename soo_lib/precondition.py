@@ -123,7 +123,7 @@ class _Factor:
             if np.iscomplexobj(P):
                 raise ValueError("complex numbers")
             self.P = np.asarray(P, dtype=float)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{name} must be an array of real numbers; {error}") from error
         self.n, self.diagonal = len(np.atleast_1d(self.P)), self.P.ndim == 1
         if self.P.shape not in ((self.n,), (self.n, self.n)) or not self.n:
@@ -190,7 +190,7 @@ def damped(A, G, damping):
     Tikhonov damping (Martens and Grosse 2015, section 6.3).
     """
     sizes = [max(np.trace(M) / len(M), np.finfo(float).tiny) for M in (A, G)]  # G = 0: dead units
-    gamma, pi = np.sqrt(damping), np.sqrt(sizes[0] / sizes[1])
+    gamma, pi = np.sqrt(_damping(damping)), np.sqrt(sizes[0] / sizes[1])
     return A + pi * gamma * np.eye(len(A)), G + gamma / pi * np.eye(len(G))
 
 

@@ -4,5 +4,5 @@ from hypothesis import settings
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 # pytest tests/test_fuzz.py --hypothesis-profile=long: other examples every time, for ten minutes
-settings.register_profile("long", deadline=None, max_examples=600)
+settings.register_profile("long", deadline=None, max_examples=4000)
 settings.load_profile("repeatable")

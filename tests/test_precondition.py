@@ -15,6 +15,7 @@ from soo_lib.network import Network
 from soo_lib.precondition import (
     Preconditioned,
     adagrad,
+    damped,
     exact_diagonal,
     kronecker,
     layer_cholesky,
@@ -367,6 +368,7 @@ def test_a_wrong_gradient_ends_a_refreshed_run_too():
         (1.0, "P", ["()"]),
         ([], "P", [43, 0]),
         ("diagonal", "P", ["real numbers"]),
+        ([10**400], "P[0]", ["real numbers"]),
         ([np.ones(25), (np.eye(6), np.zeros((3, 3)))], "P[1][1]", ["singular"]),
         ([np.ones(25), (np.eye(6), -np.ones(3))], "P[1][1]", ["> 0"]),
     ],
@@ -381,6 +383,7 @@ def test_a_bad_p_is_named(P, name, got):
 def test_a_bad_damping_is_named(kind, damping):
     _, loss, x = small()
     complains(lambda: kind(loss, x, damping), "damping", "> 0", damping)
+    complains(lambda: damped(np.eye(2), np.eye(3), damping), "damping", "> 0", damping)
 
 
 def test_a_block_that_is_not_positive_definite_is_named():
