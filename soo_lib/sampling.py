@@ -36,7 +36,7 @@ def draw(m, batch_size, n_batches, seed=0):
     m, batch_size : int
         As in :func:`partition`.
     n_batches : int
-        R of eq. 28.
+        R of eq. 28; with at most 10⁸ rows in all batches together.
     seed : int or numpy Generator
 
     Returns
@@ -46,7 +46,8 @@ def draw(m, batch_size, n_batches, seed=0):
     m = as_count(m, "m")
     size = as_count(batch_size, "batch_size", maximum=m)
     rng = np.random.default_rng(seed)
-    count = as_count(n_batches, "n_batches")
+    # a thousand epochs of 100,000 rows; beyond, a slip would fill the memory for hours
+    count = as_count(n_batches, "n_batches", maximum=max(1, 10**8 // size))
     return [rng.choice(m, size, replace=False) for _ in range(count)]
 
 
