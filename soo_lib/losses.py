@@ -24,7 +24,7 @@ class Loss:
         return self.fun(x), self.jac(x)
 
     def hess(self, x):
-        raise NotImplementedError(
+        raise ValueError(
             "this loss has no second derivatives; use a method that needs only the "
             "gradient, such as 'lbfgs'"
         )

@@ -5,6 +5,8 @@ import numpy as np
 from .checks import as_count
 from .losses import Loss
 
+MOST = 10**8  # rows, in all batches together: beyond, a slip would fill the memory for hours
+
 
 def partition(m, batch_size, seed=None):
     """Disjoint batches that cover all rows; the last is ragged if the sizes do not divide.
@@ -22,7 +24,7 @@ def partition(m, batch_size, seed=None):
     -------
     list of integer arrays
     """
-    m = as_count(m, "m")
+    m = as_count(m, "m", maximum=MOST)
     size = as_count(batch_size, "batch_size", maximum=m)
     rows = np.arange(m) if seed is None else np.random.default_rng(seed).permutation(m)
     return [rows[i : i + size] for i in range(0, m, size)]
@@ -36,18 +38,17 @@ def draw(m, batch_size, n_batches, seed=0):
     m, batch_size : int
         As in :func:`partition`.
     n_batches : int
-        R of eq. 28; with at most 10⁸ rows in all batches together.
+        R of eq. 28; at most 10⁸ rows in all batches together.
     seed : int or numpy Generator
 
     Returns
     -------
     list of integer arrays
     """
-    m = as_count(m, "m")
+    m = as_count(m, "m", maximum=MOST)
     size = as_count(batch_size, "batch_size", maximum=m)
     rng = np.random.default_rng(seed)
-    # a thousand epochs of 100,000 rows; beyond, a slip would fill the memory for hours
-    count = as_count(n_batches, "n_batches", maximum=max(1, 10**8 // size))
+    count = as_count(n_batches, "n_batches", maximum=MOST // size)
     return [rng.choice(m, size, replace=False) for _ in range(count)]
 
 

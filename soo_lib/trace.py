@@ -110,13 +110,13 @@ class Recorder(Loss):
 
     def jac(self, x):
         self.njev += 1
-        return self.loss.jac(x)
+        return _real(self.loss.jac(x))
 
     def fun_and_jac(self, x):
         self.nfev += 1
         self.njev += 1
         f, g = self.loss.fun_and_jac(x)
-        self._see(x, f, g)
+        self._see(x, f, _real(g))
         return f, g
 
     def hess(self, x):
@@ -194,3 +194,9 @@ class Recorder(Loss):
             self._seen.append((x, f, g))
             if f < self.best[0]:
                 self.best = f, x
+
+
+def _real(g):
+    if np.iscomplexobj(g):
+        raise ValueError(f"the loss's gradient must be real; got {np.asarray(g).dtype} numbers")
+    return g

@@ -559,8 +559,15 @@ def test_any_object_with_fun_and_jac_is_a_loss(method):
 
 @pytest.mark.parametrize("method", ["newton", "Newton-CG", "trust-exact"])
 def test_missing_second_derivatives_are_named(method):
-    with pytest.raises(NotImplementedError, match="no second derivatives"):
+    with pytest.raises(ValueError, match="no second derivatives"):
         minimize(Bare(), np.zeros(3), method)
+
+
+@pytest.mark.parametrize("method", ["gradient", "lbfgs", "BFGS"])
+def test_a_complex_gradient_is_named(method):
+    loss = Bare()
+    loss.jac = lambda x: 2j * (x - 1)
+    complains(lambda: minimize(loss, np.zeros(3), method), "gradient", "real", "complex128")
 
 
 def test_what_is_no_loss_is_named():
