@@ -110,14 +110,24 @@ class Recorder(Loss):
 
     def jac(self, x):
         self.njev += 1
-        return _real(self.loss.jac(x))
+        return self._gradient(self.loss.jac(x))
 
     def fun_and_jac(self, x):
         self.nfev += 1
         self.njev += 1
         f, g = self.loss.fun_and_jac(x)
-        self._see(x, f, _real(g))
+        g = self._gradient(g)
+        self._see(x, f, g)
         return f, g
+
+    def _gradient(self, g):
+        g = np.asarray(g)
+        if g.shape != (self.n_params,) or g.dtype.kind not in "fiu":
+            raise ValueError(
+                f"the loss's gradient must be {self.n_params} real numbers; got an array of shape "
+                f"{g.shape} and type {g.dtype}"
+            )
+        return g
 
     def hess(self, x):
         self.nhev += 1
@@ -194,9 +204,3 @@ class Recorder(Loss):
             self._seen.append((x, f, g))
             if f < self.best[0]:
                 self.best = f, x
-
-
-def _real(g):
-    if np.iscomplexobj(g):
-        raise ValueError(f"the loss's gradient must be real; got {np.asarray(g).dtype} numbers")
-    return g

@@ -564,10 +564,15 @@ def test_missing_second_derivatives_are_named(method):
 
 
 @pytest.mark.parametrize("method", ["gradient", "lbfgs", "BFGS"])
-def test_a_complex_gradient_is_named(method):
+@pytest.mark.parametrize(
+    "g, got",
+    [(np.full(3, 2j), "complex128"), (np.array(0.0, dtype=object), "object"), (np.ones(2), "(2,)")],
+    ids=str,
+)
+def test_a_bad_gradient_is_named(method, g, got):
     loss = Bare()
-    loss.jac = lambda x: 2j * (x - 1)
-    complains(lambda: minimize(loss, np.zeros(3), method), "gradient", "real", "complex128")
+    loss.jac = lambda x: g
+    complains(lambda: minimize(loss, np.zeros(3), method), "gradient", "3 real numbers", got)
 
 
 def test_what_is_no_loss_is_named():
