@@ -12,7 +12,7 @@ from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from .checks import as_vector
-from .network import ACTIVATIONS, check_memory, output
+from .network import ACTIVATIONS, check_memory, flush, output
 
 CURVATURES = ("exact", "ggn", "clipped")
 CHUNK = 1e6  # numbers in the largest temporary array
@@ -164,7 +164,7 @@ def kronecker_factors(loss, x):
             sums[2 * layer + 1][:] += flat.T @ flat
             if layer:
                 W = layers[layer][0]
-                B = (flat @ W.T).reshape(len(B), len(X), len(W)) * first(A[layer])
+                B = flush((flat @ W.T).reshape(len(B), len(X), len(W)) * first(A[layer]))
         return 0.0
 
     means = split(loss.average(kernel, int(ends[-1]))[1])
@@ -188,7 +188,7 @@ def squared_gradients(loss, x):
             W2 += (A[layer] ** 2).T @ D**2
             b2 += np.sum(D**2, axis=0)
             if layer:
-                D = D @ layers[layer][0].T * first(A[layer])  # eqs 26 and 27
+                D = flush(D @ layers[layer][0].T * first(A[layer]))  # eqs 26 and 27
         return 0.0
 
     return loss.average(kernel, loss.n_params)[1]

@@ -31,12 +31,25 @@ class Activation(NamedTuple):
     second: object
 
 
+def flush(Z):
+    """``Z`` itself, with entries so small that they or their products are subnormal set to 0.
+
+    A processor may take a hundred times as long over a subnormal number, and saturated units make
+    many of them in float32. Next to ``c`` all that is below √tiny is rounded away, 1e-19 or 1e-154.
+    """
+    info = np.finfo(Z.dtype)
+    c = np.sqrt(info.tiny) / info.eps
+    Z += c
+    Z -= c
+    return Z
+
+
 def _sigmoid(Z):
     # 1 / (1 + exp(-z)); exp overflows to inf for z << 0, which gives the right 0
     np.negative(Z, out=Z)
     np.exp(Z, out=Z)
     Z += 1
-    np.reciprocal(Z, out=Z)
+    flush(np.reciprocal(Z, out=Z))
 
 
 ACTIVATIONS = {
@@ -154,6 +167,7 @@ class Network:
             if layer:
                 D = D @ layers[layer][0].T  # eq. 26
                 D *= slope(A[layer])  # eq. 27
+                flush(D)
 
     def backward_tangent(self, layers, tangents, X, y, product):
         """The derivative of :meth:`backward`'s gradient along ``tangents``: Pearlmutter's R.
@@ -171,7 +185,7 @@ class Network:
             RZ.append(R)
             RA.append(first(A[layer + 1]) * R if layer + 1 < len(layers) else None)
         D, P = output(A[-1], y)
-        RD = P * (RZ[-1] - (P * RZ[-1]).sum(axis=1, keepdims=True))  # eq. 83 times R(Z)
+        RD = flush(P * (RZ[-1] - (P * RZ[-1]).sum(axis=1, keepdims=True)))  # eq. 83 times R(Z)
         for layer in reversed(range(len(layers))):
             (W, _), (V, _), (dW, db) = layers[layer], tangents[layer], product[layer]
             dW += A[layer].T @ RD
@@ -179,8 +193,8 @@ class Network:
             if layer:
                 dW += RA[layer].T @ D
                 a, G = A[layer], D @ W.T
-                RD = first(a) * (RD @ W.T + D @ V.T) + second(a) * RZ[layer - 1] * G
-                D = first(a) * G
+                RD = flush(first(a) * (RD @ W.T + D @ V.T) + second(a) * RZ[layer - 1] * G)
+                D = flush(first(a) * G)
 
     def predict(self, x, X):
         """The most likely label of each row of ``X``, as (m,) integers."""
@@ -264,7 +278,7 @@ class NetworkLoss(Loss):
             for layer, ((W, _), (V, c)) in enumerate(zip(layers, tangents, strict=True)):
                 R = A[layer] @ V + c + (first(A[layer]) * R @ W if layer else 0)
             _, P = output(A[-1], y)
-            D = P * (R - (P * R).sum(axis=1, keepdims=True))  # eq. 83 times R(Z)
+            D = flush(P * (R - (P * R).sum(axis=1, keepdims=True)))  # eq. 83 times R(Z)
             net.backward(layers, A, D, net.unpack(product))
             return 0.0
 
@@ -322,7 +336,7 @@ def cross_entropy(Z, y):
     total = Z.sum(axis=1, keepdims=True)
     Z /= total
     Z[rows, y] -= 1
-    return float((np.log(total[:, 0]) - chosen).sum(dtype=float)), Z
+    return float((np.log(total[:, 0]) - chosen).sum(dtype=float)), flush(Z)
 
 
 def output(Z, y):

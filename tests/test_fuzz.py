@@ -215,6 +215,7 @@ CALLS = {
     "Network.predict": lambda d: NET.predict(d.draw(vectors(14)), d.draw(tables(5, 3))),
     "Activation": lambda d: network.ACTIVATIONS["tanh"].second(np.array(d.draw(mild))),
     "cross_entropy": lambda d: network.cross_entropy(np.full((5, 2), d.draw(mild)), Y),
+    "flush": lambda d: network.flush(np.array([d.draw(mild)])),
     "check_memory": lambda d: network.check_memory(d.draw(st.integers(0, 10**9)), "it"),
     "layer_hessians": on_net(curvature.layer_hessians, curvature=kinds),
     "hessian_diagonal": on_net(curvature.hessian_diagonal, curvature=kinds),

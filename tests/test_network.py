@@ -8,6 +8,8 @@ from helpers import complains, slope
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from soo_lib import curvature, network
+from soo_lib.curvature import kronecker_factors
 from soo_lib.gradient_test import gradient_test
 from soo_lib.network import BLOCK, STRIPS, Network
 
@@ -170,6 +172,61 @@ def test_float32_stays_close_to_float64(activation):
     assert f32 != f64  # it did work in float32 ...
     assert f32 == pytest.approx(f64, rel=1e-5)  # ... whose ε is 1.2e-7
     close(g32, g64, 1e-5)
+
+
+class Spy(np.ndarray):
+    """An array that, and whose descendants, remember what went into their matrix products."""
+
+    seen = []
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **settings):
+        inputs = [np.asarray(part) if isinstance(part, Spy) else part for part in inputs]
+        if ufunc is np.matmul:
+            Spy.seen += inputs
+        if out is not None:
+            getattr(ufunc, method)(*inputs, out=tuple(map(np.asarray, out)), **settings)
+            return out[0]
+        found = getattr(ufunc, method)(*inputs, **settings)
+        return found.view(Spy) if isinstance(found, np.ndarray) else found
+
+
+@pytest.mark.parametrize("hidden", [[300], [300, 100]])
+def test_saturated_units_make_no_subnormal_numbers(hidden, monkeypatch):
+    """In float32 they would: some processors then take many times as long over an evaluation."""
+    X, y = data(m=200)
+    net = Network([4, *hidden, 3])
+    x, p, smallest = 30 * net.init(0), net.init(1), {}
+    loss, double = net.loss(X, y, dtype=np.float32), net.loss(X, y)
+    calls = {
+        "jac": lambda loss: loss.jac(x),
+        "hessp": lambda loss: loss.hessp(x, p),
+        "ggnp": lambda loss: loss.ggnp(x, p),
+        "factors": lambda loss: kronecker_factors(loss, x)[0][1],
+    }
+    for call in calls.values():
+        close(call(loss), call(double), 1e-4)
+    loss.X = loss.X.view(Spy)
+    for kept in (True, False):
+        for name, call in calls.items():
+            Spy.seen.clear()
+            call(loss)
+            numbers = np.abs(np.concatenate([part.ravel() for part in Spy.seen]))
+            smallest[name, kept] = numbers[numbers > 0].min()
+        for module in (network, curvature):
+            monkeypatch.setattr(module, "flush", lambda Z: Z)
+    tiny = np.finfo(np.float32).tiny
+    assert min(smallest[name, True] for name in calls) > 1e-30
+    assert max(smallest[name, False] for name in calls) < tiny
+
+
+def test_flush_leaves_alone_what_is_seen():
+    for dtype, small in ((np.float32, 1e-19), (np.float64, 1e-154)):
+        Z = np.array([1, -1e-3, 2 * small, -2 * small, small / 9, -small / 9, 0, np.inf], dtype)
+        kept = Z.copy()
+        kept[4:6] = 0
+        assert network.flush(Z) is Z and Z.dtype == dtype
+        np.testing.assert_allclose(Z, kept, rtol=1e-6, atol=small)
+        np.testing.assert_array_equal(Z == 0, kept == 0)
 
 
 @every_activation
