@@ -12,7 +12,7 @@ from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from .checks import as_vector
-from .network import ACTIVATIONS, check_memory, flush, output
+from .network import ACTIVATIONS, Network, check_memory, flush, output
 
 CURVATURES = ("exact", "ggn", "clipped")
 CHUNK = 1e6  # numbers in the largest temporary array
@@ -44,7 +44,7 @@ def layer_hessians(loss, x, curvature="exact"):
     Paper, eqs 66-70, 78-83 and algorithm 3, with the corrections that the book proves. Both
     factors of (x xᵀ) ⊗ H_Z are symmetric: only their upper triangles are multiplied.
     """
-    net = loss.net
+    net = _network(loss)
     for layer, (n_in, n_out) in enumerate(net.shapes):
         check_memory(
             (n_in + 1) * n_out,
@@ -70,10 +70,10 @@ def layer_hessians(loss, x, curvature="exact"):
 
 def hessian_diagonal(loss, x, curvature="exact"):
     """The diagonal of the Hessian, (n_params,), without its blocks; see :func:`layer_hessians`."""
-    diagonal = np.zeros(loss.n_params)
+    net, diagonal = _network(loss), np.zeros(loss.n_params)
     for layer, inputs, H, _ in backward_hessians(loss, x, curvature):
         part = (inputs**2).T @ np.diagonal(H, axis1=1, axis2=2)
-        diagonal[loss.net.layer_slices[layer]] += part.ravel()
+        diagonal[net.layer_slices[layer]] += part.ravel()
     return diagonal / loss.n_samples + loss.penalty.weights
 
 
@@ -95,7 +95,7 @@ def backward_hessians(loss, x, curvature="exact", width=1):
     """
     if curvature not in CURVATURES:
         raise ValueError(f"curvature must be one of {', '.join(CURVATURES)}; got {curvature!r}")
-    net = loss.net
+    net = _network(loss)
     _, first, second = ACTIVATIONS[net.activation]
     layers = net.unpack(as_vector(x, loss.n_params))
     rows = int(max(1, CHUNK // max(width, net.sizes[0], max(net.sizes[1:]) ** 2)))
@@ -143,7 +143,7 @@ def kronecker_factors(loss, x):
     Eq. 67 without σ'' keeps H_Z = B Bᵀ with as many columns as classes: B = Diag(√p) - p √pᵀ in
     the last layer, then Diag(σ') W B. Only B is propagated, so G is exact and cheap.
     """
-    net, layers = loss.net, loss.layers(x)
+    net, layers = _network(loss), loss.layers(x)
     first = ACTIVATIONS[net.activation].first
     shapes = [n for n_in, n_out in net.shapes for n in (n_in + 1, n_out)]
     ends = np.cumsum([n * n for n in shapes])
@@ -177,7 +177,7 @@ def squared_gradients(loss, x):
     A sample's gradient in a layer's weights is the outer product of its input and its ∂L/∂Z
     (eq. 24), so the sum of squares is (X²)ᵀD²: no sample's gradient is formed.
     """
-    net, layers = loss.net, loss.layers(x)
+    net, layers = _network(loss), loss.layers(x)
     first = ACTIVATIONS[net.activation].first
 
     def kernel(X, y, total):
@@ -209,14 +209,14 @@ def layer_signs(loss, x):
     Positive semi-definite layer blocks do not make the Hessian so: the blocks between layers count
     too. Negative curvature is a saddle only where the gradient vanishes (appendix C, corrected).
     """
-    counts = np.zeros((len(loss.net.shapes), 2))
+    counts = np.zeros((len(_network(loss).shapes), 2))
     for layer, _, _, bend in backward_hessians(loss, x):
         counts[layer] += np.count_nonzero(bend < 0), bend.size
-    blocks = layer_hessians(loss, x)
+    blocks, full = layer_hessians(loss, x), smallest_eigenvalue(loss, x)[0]
     return LayerSigns(
         negative=(counts[:-1, 0] / counts[:-1, 1]).tolist(),
         smallest=[float(eigvalsh(H, subset_by_index=(0, 0))[0]) for H in blocks],
-        full=smallest_eigenvalue(loss, x)[0],
+        full=full,
         gnorm=float(np.abs(loss.jac(x)).max()),
     )
 
@@ -240,6 +240,16 @@ def smallest_eigenvalue(loss, x, seed=0):
         operator, k=1, which="SA", v0=start, ncv=min(n, 100), tol=1e-8, maxiter=20 * n
     )
     return float(values[0] + shift), vectors[:, 0]
+
+
+def _network(loss):
+    net = getattr(loss, "net", None)
+    if not isinstance(net, Network):
+        raise ValueError(
+            f"loss must be a network's, as Network.loss makes it; got {type(loss).__name__}, which "
+            "has no layers"
+        )
+    return net
 
 
 def _mirror(n):

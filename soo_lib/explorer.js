@@ -116,7 +116,7 @@ function render({ model, el }) {
     }
     const labels = new Map(now.at(i).map((run) => [run.label, run.color]));
     labels.delete("");
-    legend.replaceChildren(...[...labels].map(([label, color], j) => h("span", { class: `key dash${j}`, style: ink(color) }, label)),
+    legend.replaceChildren(...[...labels].map(([label, color], j) => h("span", { class: `key dash${j % 4}`, style: ink(color) }, label)),
       ...panels.flatMap((panel) => panel.classes ?? []).map((c, j) => (c ? h("span", { class: `key kind${j}` }, c) : "")),
       kept ? h("span", { class: "key ghost" }, `kept: ${kept.said}`) : "");
     keep.setAttribute("aria-pressed", String(!!kept));

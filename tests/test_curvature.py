@@ -33,9 +33,11 @@ from soo_lib.curvature import (
     layer_hessians,
     layer_signs,
     smallest_eigenvalue,
+    squared_gradients,
 )
 from soo_lib.losses import Logistic
 from soo_lib.network import BLOCK, Network
+from soo_lib.sampling import Batched
 
 SIGMA = {
     "sigmoid": lambda z: 1 / (1 + anp.exp(-z)),
@@ -690,6 +692,22 @@ def test_wrong_shapes(sizes, shape):
     for product in (loss.hessp, functools.partial(ggn_product, loss)):
         complains(lambda product=product: product(bad, x), "x", shape, need)
         complains(lambda product=product: product(x, bad), "p", shape, need)
+
+
+@pytest.mark.parametrize("call", [layer_signs, smallest_eigenvalue])
+def test_signs_where_nothing_is_finite(call):
+    loss, x = problem([4, 5, 3])
+    complains(lambda: call(loss, np.nan * x), "x", "finite")
+
+
+@pytest.mark.parametrize(
+    "call", [layer_hessians, hessian_diagonal, kronecker_factors, layer_signs, squared_gradients]
+)
+def test_a_loss_without_layers(call):
+    X, y = data(classes=2)
+    network_loss, x = problem([4, 3])
+    for loss in (Logistic(X, y), Batched(network_loss, [[0, 1], [2, 3]])):
+        complains(lambda loss=loss: call(loss, x), "loss", type(loss).__name__, "Network.loss")
 
 
 # ---- algorithm 3 as printed
