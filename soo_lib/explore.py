@@ -131,7 +131,7 @@ class Explorer(anywidget.AnyWidget):
     def __init__(self, name, compute, controls, panels, caption, initial=None, at=None,
                  grid=None):  # fmt: skip
         unknown = set(controls) ^ set(inspect.signature(compute).parameters)
-        if unknown or not all(map(len, controls.values())):
+        if unknown or not all(isinstance(v, list | tuple) and v for v in controls.values()):
             raise ValueError(f"controls must give choices for each argument of {compute.__name__}, "
                              f"and no others; got {controls!r}")  # fmt: skip
         self.compute = compute
@@ -143,6 +143,12 @@ class Explorer(anywidget.AnyWidget):
         if grid is None:
             grid = [dict(zip(controls, values)) for values in itertools.product(*controls.values())]
         states = precompute(compute, grid, name)
+        given = [c for c in states[0].get("runs", [{}])[0] if c not in ("label", "color")]
+        drawn = {c for panel in panels for key in ("y", "x", "path", "cloud", "boundary")
+                 for c in np.ravel(panel.get(key) or [])}  # fmt: skip
+        if missing := sorted(drawn.difference(given)):
+            raise ValueError(f"compute must return runs with every column that panels draw; among "
+                             f"{given} there is no {', '.join(missing)}")  # fmt: skip
         # What many states have in common, such as contours, travels once.
         strings = [text for state in states for text in state.values() if isinstance(text, str)]
         shared = [t for t in dict.fromkeys(strings) if len(t) > 200 and strings.count(t) > 1]
@@ -153,7 +159,7 @@ class Explorer(anywidget.AnyWidget):
         super().__init__(
             spec={"name": name, "panels": panels, "initial": self.first, "controls": controls,
                   "at": at, "order": list(controls),  # a stored page sorts what it holds by name
-                  "columns": [c for c in states[0]["runs"][0] if c not in ("label", "color")]},
+                  "columns": given},
             states={key: {k: place.get(v, v) if isinstance(v, str) else v for k, v in s.items()}
                     for key, s in zip(keys, states)},
             shared=shared,

@@ -20,6 +20,10 @@ from .checks import as_count, as_data, as_number, as_table, as_vector, take
 class Loss:
     """What follows from ``fun`` and ``jac``; a loss overrides whatever it can do faster."""
 
+    def __repr__(self):
+        samples = f", {self.n_samples} samples" if hasattr(self, "n_samples") else ""
+        return f"<{type(self).__name__}: {getattr(self, 'n_params', '?')} parameters{samples}>"
+
     def fun_and_jac(self, x):
         return self.fun(x), self.jac(x)
 
@@ -46,6 +50,13 @@ class Loss:
         Asked once, at the point ``x`` where a solver stops.
         """
         return ""
+
+
+def over_data(loss):
+    """``loss``, which must be one whose rows can be chosen."""
+    if not all(hasattr(loss, name) for name in ("fun_and_jac", "n_params", "n_samples", "subset")):
+        raise ValueError(f"loss must be over data, with n_samples and subset(rows); got {loss!r}")
+    return loss
 
 
 def as_loss(loss, x):

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from .checks import as_count, as_vector
-from .losses import as_loss
+from .losses import as_loss, over_data
 from .precondition import Preconditioned
 from .solvers import NO_DECREASE, OUT_OF_ITERATIONS, minimize
 from .trace import Trace
@@ -46,7 +46,7 @@ def minimize_refreshed(loss, x0, kind, every=10, rows=None, seed=0, method="lbfg
     every, maxiter = as_count(every, "every"), as_count(maxiter, "maxiter", minimum=0)
     loss = as_loss(loss, x0)
     if rows is not None:
-        rows = as_count(rows, "rows", maximum=loss.n_samples)
+        rows = as_count(rows, "rows", maximum=over_data(loss).n_samples)
     x = as_vector(x0, loss.n_params, "x0", finite=True)
     rng, trace = np.random.default_rng(seed), Trace()
     before = dict.fromkeys(COUNTED, 0)

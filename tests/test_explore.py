@@ -187,8 +187,17 @@ def test_bad_controls_are_refused():
               "controls")  # fmt: skip
     empty = {"solver": [], "step": [1]}
     complains(lambda: explore.Explorer("e", descend, empty, PANELS, ""), "controls")
+    complains(lambda: explore.Explorer("e", descend, {"solver": 1, "step": 1}, PANELS, ""),
+              "controls")  # fmt: skip
     complains(lambda: make(initial={"step": 5}), "initial", 5)
     complains(lambda: make(initial={"b": 5}), "initial", "b")
+
+
+def test_what_compute_does_not_return_is_named():
+    panels = [explore.lines("y", "y", x="time")]
+    for compute in (doubled, lambda x: {"points": [x]}):
+        complains(lambda c=compute: explore.Explorer("e", c, {"x": [1]}, panels, ""), "compute",
+                  "no time" if compute is doubled else "no time, y")  # fmt: skip
 
 
 def heard(widget, message):
@@ -214,7 +223,8 @@ def test_a_kernel_says_what_is_wrong_with_a_choice():
     question = {"ask": "state", "key": "k", "choice": {"solver": "newton", "step": -1}}
     (answer,) = heard(make(), question)
     assert answer["tell"] == "error" and "step must be" in answer["error"]
-    said, broken = [], explore.Explorer("e", doubled, {"x": [1]}, PANELS[1:], "")
+    panels = [explore.lines("y", "y", "y")]
+    said, broken = [], explore.Explorer("e", doubled, {"x": [1]}, panels, "")
     broken.send = said.append
     with pytest.raises(TypeError):  # not the reader's to mend: the notebook shows it too
         broken._answer(broken, {"ask": "state", "key": "k", "choice": {"x": None}}, [])

@@ -196,6 +196,7 @@ CALLS = {
     "Logistic.subset": lambda d: LOGISTIC.subset(d.draw(batches)),
     "Logistic.predict": lambda d: LOGISTIC.predict(d.draw(vectors(3)), d.draw(tables(5, 3))),
     "as_loss": lambda d: losses.as_loss(d.draw(odd), np.ones(2)),
+    "over_data": lambda d: losses.over_data(d.draw(odd)),
     "as_number": lambda d: checks.as_number(d.draw(odd), "value", minimum=0),
     "as_count": lambda d: checks.as_count(d.draw(odd), "value"),
     "as_vector": lambda d: checks.as_vector(d.draw(odd), 2),

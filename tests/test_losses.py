@@ -335,3 +335,9 @@ def test_predict_names_bad_arguments():
 
 def test_a_subset_without_rows():
     complains(lambda: Logistic(X, Y).subset(np.array([], int)), "rows")
+
+
+def test_a_loss_says_what_it_is():
+    data_loss = Logistic(np.ones((5, 3)), [0, 1, 0, 1, 0])
+    assert repr(data_loss) == "<Logistic: 3 parameters, 5 samples>"
+    assert repr(Rosenbrock()) == "<Rosenbrock: 2 parameters>" and "Loss" in repr(Loss())

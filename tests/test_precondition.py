@@ -406,6 +406,7 @@ def test_a_block_that_is_not_positive_definite_is_named():
         ({"every": 2.5}, "every", ["2.5"]),
         ({"rows": 0}, "rows", ["0"]),
         ({"rows": 41}, "rows", ["<= 40", "41"]),
+        ({"rows": 1, "loss": Rosenbrock(), "x0": np.zeros(2)}, "loss", ["Rosenbrock", "subset"]),
         ({"maxiter": -1}, "maxiter", ["-1"]),
         ({"x0": np.zeros(42)}, "x0", ["(43,)", "(42,)"]),
         ({"x0": np.full(43, np.nan)}, "x0", ["finite", "43"]),

@@ -6,6 +6,7 @@ from helpers import complains, overlapping
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soo_lib.losses import Rosenbrock
 from soo_lib.network import Network
 from soo_lib.sampling import Batched, Reshuffled, draw, partition
 from soo_lib.solvers import minimize
@@ -216,6 +217,12 @@ def test_bad_numbers_of_rows_are_named(m):
 
 def test_whole_numbers_of_numpys_types_will_do():
     assert len(partition(np.int64(10), np.int32(5))) == 2
+
+
+@pytest.mark.parametrize("loss", [Rosenbrock(), "logistic", None], ids=str)
+def test_a_loss_without_rows_is_named(loss):
+    for call in (lambda: Batched(loss, [[0, 1]]), lambda: Reshuffled(loss, 2, 3)):
+        complains(call, "loss", repr(loss), "subset")
 
 
 def test_bad_batches_and_weights_are_named():
