@@ -25,9 +25,10 @@ load = lru_cache(maxsize=1)(load_fashion_mnist)
 
 def grid(quick=False):
     seeds, small = (range(1), {"rows": 2000, "maxiter": 5}) if quick else (range(3), {})
+    pair = {**P, "factor_rows": 1000} if quick else P
     return [settings(solver, hidden, seed, **{**how, **small})
             for seed in seeds for hidden in ([300], [300, 100]) for solver in SOLVERS
-            for how in (PLAIN, P)]
+            for how in (PLAIN, pair)]
 
 
 def settings(solver, hidden, seed, rows=60_000, maxiter=100, **how):

@@ -72,6 +72,17 @@ def test_a_slice_of_each_experiment_repeats_its_record(name):
             )  # fmt: skip
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_quick_version_runs(name):
+    module = module_of(name)
+    known = runs_in(RESULTS / f"{name}.json")[0]["result"]
+    quick = as_json(module.grid(quick=True))
+    for settings in quick[0], quick[-1]:
+        if "rows" in settings and load_fashion_mnist(n_train=1).source == "sample":
+            pytest.skip("this machine has the sample of Fashion-MNIST alone")
+        assert module.run(**{**settings, **getattr(module, "SLICE", {})}).keys() == known.keys()
+
+
 def before_rounding(fun):
     """How many rows of a run do not hang on the last digits of the processor that made it."""
     return int(np.argmax(np.abs(np.array(fun) - fun[-1]) <= 1e-8)) + 1
