@@ -1,6 +1,8 @@
 """python -m experiments: list the experiments, or run some of them."""
 
 import argparse
+import shutil
+import tempfile
 from contextlib import contextmanager
 
 from .recorder import RESULTS, ROOT, module_of, names, record, runs_in
@@ -40,13 +42,18 @@ def main(args=None):
 
 @contextmanager
 def cluster(scheduler):
-    """joblib's settings for the Dask cluster at that address; None without one."""
+    """joblib's settings for the Dask cluster at that address; None without one.
+
+    Its machines have soo_lib and the data; this folder is sent to them.
+    """
     if not scheduler:
         yield None
         return
     from distributed import Client  # an extra: pip install -e '.[cluster]'
 
-    with Client(scheduler) as client:
+    with Client(scheduler) as client, tempfile.TemporaryDirectory() as folder:
+        client.upload_file(shutil.make_archive(f"{folder}/experiments", "zip", ROOT, "experiments"))
+        client.submit(names, pure=False).result()  # what a worker lacks is said here, not never
         yield {"backend": "dask", "client": client}
 
 

@@ -13,7 +13,7 @@ import pytest
 from helpers import complains
 
 from experiments import __main__ as command
-from experiments.recorder import RESULTS, ROOT, as_json, module_of, names, record, runs_in
+from experiments.recorder import RESULTS, as_json, module_of, names, record, runs_in
 from soo_lib.datasets import load_fashion_mnist
 from soo_lib.records import load_record
 
@@ -145,7 +145,7 @@ def test_a_dask_cluster_that_loses_a_worker_gives_the_same_record(tmp_path):
     here = record("fig4", quick=True, jobs=1, results=tmp_path, unfinished=tmp_path / "a")
 
     address_file, logs = tmp_path / "scheduler.json", open(tmp_path / "dask.log", "w")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
 
     def start(role, *options):
         return subprocess.Popen(
@@ -169,8 +169,9 @@ def test_a_dask_cluster_that_loses_a_worker_gives_the_same_record(tmp_path):
 
         killer = threading.Thread(target=kill_one_in_the_middle, daemon=True)
         killer.start()
-        there = record("fig4", quick=True, backend={"backend": "dask", "client": client},
-                       results=tmp_path / "there", unfinished=tmp_path / "b")  # fmt: skip
+        with command.cluster(client.scheduler.address) as backend:
+            there = record("fig4", quick=True, backend=backend, results=tmp_path / "there",
+                           unfinished=tmp_path / "b")  # fmt: skip
         killer.join(timeout=60)
         assert 0 < killed_at[0] < len(runs_in(there))
         assert processes[1].wait(timeout=60) == -signal.SIGKILL
