@@ -70,10 +70,10 @@ def layer_hessians(loss, x, curvature="exact"):
 
 def hessian_diagonal(loss, x, curvature="exact"):
     """The diagonal of the Hessian, (n_params,), without its blocks; see :func:`layer_hessians`."""
-    net, diagonal = _network(loss), np.zeros(loss.n_params)
+    diagonal = np.zeros(loss.n_params)
     for layer, inputs, H, _ in backward_hessians(loss, x, curvature):
         part = (inputs**2).T @ np.diagonal(H, axis1=1, axis2=2)
-        diagonal[net.layer_slices[layer]] += part.ravel()
+        diagonal[loss.net.layer_slices[layer]] += part.ravel()
     return diagonal / loss.n_samples + loss.penalty.weights
 
 
@@ -209,10 +209,10 @@ def layer_signs(loss, x):
     Positive semi-definite layer blocks do not make the Hessian so: the blocks between layers count
     too. Negative curvature is a saddle only where the gradient vanishes (appendix C, corrected).
     """
-    counts = np.zeros((len(_network(loss).shapes), 2))
+    blocks, full = layer_hessians(loss, x), smallest_eigenvalue(loss, x)[0]
+    counts = np.zeros((len(blocks), 2))
     for layer, _, _, bend in backward_hessians(loss, x):
         counts[layer] += np.count_nonzero(bend < 0), bend.size
-    blocks, full = layer_hessians(loss, x), smallest_eigenvalue(loss, x)[0]
     return LayerSigns(
         negative=(counts[:-1, 0] / counts[:-1, 1]).tolist(),
         smallest=[float(eigvalsh(H, subset_by_index=(0, 0))[0]) for H in blocks],
@@ -243,13 +243,9 @@ def smallest_eigenvalue(loss, x, seed=0):
 
 
 def _network(loss):
-    net = getattr(loss, "net", None)
-    if not isinstance(net, Network):
-        raise ValueError(
-            f"loss must be a network's, as Network.loss makes it; got {type(loss).__name__}, which "
-            "has no layers"
-        )
-    return net
+    if not isinstance(getattr(loss, "net", None), Network):
+        raise ValueError(f"loss must be a network's, from Network.loss; got {loss!r}")
+    return loss.net
 
 
 def _mirror(n):

@@ -143,7 +143,7 @@ class Explorer(anywidget.AnyWidget):
         if grid is None:
             grid = [dict(zip(controls, values)) for values in itertools.product(*controls.values())]
         states = precompute(compute, grid, name)
-        given = [c for c in states[0].get("runs", [{}])[0] if c not in ("label", "color")]
+        given = [c for c in (states[0].get("runs") or [{}])[0] if c not in ("label", "color")]
         drawn = {c for panel in panels for key in ("y", "x", "path", "cloud", "boundary")
                  for c in np.ravel(panel.get(key) or [])}  # fmt: skip
         if missing := sorted(drawn.difference(given)):

@@ -52,10 +52,11 @@ class Loss:
         return ""
 
 
-def over_data(loss):
-    """``loss``, which must be one whose rows can be chosen."""
-    if not all(hasattr(loss, name) for name in ("fun_and_jac", "n_params", "n_samples", "subset")):
-        raise ValueError(f"loss must be over data, with n_samples and subset(rows); got {loss!r}")
+def over_data(loss, *more):
+    """``loss``, which must be one whose rows can be chosen, and have what ``more`` names."""
+    needed = "n_samples", "subset", *more
+    if missing := [name for name in needed if not hasattr(loss, name)]:
+        raise ValueError(f"loss must be over data, with {' and '.join(missing)}; got {loss!r}")
     return loss
 
 
@@ -72,6 +73,9 @@ def as_loss(loss, x):
     for name in names.split():
         if hasattr(loss, name):
             setattr(whole, name, getattr(loss, name))
+    if hasattr(loss, "subset") and hasattr(loss, "n_samples"):
+        whole.n_samples = loss.n_samples
+        whole.subset = lambda rows: as_loss(loss.subset(rows), x)
     return whole
 
 

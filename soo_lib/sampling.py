@@ -103,7 +103,8 @@ class Batched(Loss):
             raise ValueError(f"weights must be None or 'rows'; got {weights!r}")
         if not len(batches) or not all(len(rows) for rows in batches):
             raise ValueError("batches must be a list of at least one batch, none of them empty")
-        self.loss, self.n_params, self.n_samples = over_data(loss), loss.n_params, loss.n_samples
+        self.loss = over_data(loss, "n_params", "fun_and_jac")
+        self.n_params, self.n_samples = loss.n_params, loss.n_samples
         self.dtype = getattr(loss, "dtype", float)
         self.parts = [loss.subset(rows) for rows in batches]
         sizes = np.array([len(rows) if weights == "rows" else 1 for rows in batches])
@@ -148,7 +149,8 @@ class Reshuffled(Loss):
     """
 
     def __init__(self, loss, batch_size, n_batches, seed=0):
-        self.loss, self.n_params, self.n_samples = over_data(loss), loss.n_params, loss.n_samples
+        self.loss = over_data(loss, "n_params", "fun_and_jac")
+        self.n_params, self.n_samples = loss.n_params, loss.n_samples
         draw(loss.n_samples, batch_size, n_batches)  # complain now, not at the first evaluation
         self.batch_size, self.n_batches = batch_size, n_batches
         self.rng = np.random.default_rng(seed)

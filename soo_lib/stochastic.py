@@ -16,7 +16,7 @@ from tqdm import tqdm
 from .checks import as_count, as_number, as_vector
 from .curvature import kronecker_factors
 from .directions import LBFGS
-from .losses import over_data
+from .losses import as_loss, over_data
 from .precondition import damped
 from .sampling import Batch, partition
 from .solvers import as_result, calm
@@ -167,7 +167,8 @@ def minimize_stochastic(
         For an argument out of its range, a rule or setting that is not known, or a rule that does
         not fit the loss.
     """
-    x, m = as_vector(x0, over_data(loss).n_params, "x0", finite=True).copy(), loss.n_samples
+    loss = as_loss(over_data(loss), x0)
+    x, m = as_vector(x0, loss.n_params, "x0", finite=True).copy(), loss.n_samples
     change, state = _rule(rule, loss, settings), SimpleNamespace(k=0, m=0.0, v=0.0)
     size = as_count(batch_size, "batch_size", maximum=m)
     epochs, step = as_count(epochs, "epochs", 0), as_number(step, "step", 0, above=True)

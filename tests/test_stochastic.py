@@ -459,3 +459,22 @@ def test_a_rule_that_does_not_fit_the_loss():
         lambda: minimize_stochastic(loss, np.zeros(4), "kronecker", 10), "loss", "kronecker"
     )  # fmt: skip
     assert not looks
+
+
+class Plain:
+    """A loss over data without the base class: the least that mini-batches can use."""
+
+    def __init__(self, loss):
+        self.fun, self.jac, self.n_samples = loss.fun, loss.jac, loss.n_samples
+        self.subset = lambda rows: Plain(loss.subset(rows))
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adam", "lbfgs"])
+def test_any_object_over_data_will_do(rule):
+    loss = least_squares()
+    found, known = (minimize_stochastic(each, np.zeros(4), rule, 10, 3, 0.01)
+                    for each in (Plain(loss), loss))  # fmt: skip
+    np.testing.assert_array_equal(found.trace.fun, known.trace.fun)
+    bare = Plain(loss)
+    del bare.subset
+    complains(lambda: minimize_stochastic(bare, np.zeros(4)), "loss", "over data", "subset")
