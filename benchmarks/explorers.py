@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from soo_lib.precompute import cache_folder
+from soo_lib.book.precompute import cache_folder
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html" / "book"
 STATE = re.compile(r'(?<=widget-state\+json">).*?(?=</script>)', re.DOTALL)

@@ -4,8 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from soo_lib.activations import cross_entropy
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.network import Network, cross_entropy
+from soo_lib.network import Network
 from soo_lib.sampling import draw
 from soo_lib.solvers import minimize
 

@@ -7,9 +7,10 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from soo_lib.activations import ACTIVATIONS, output
 from soo_lib.curvature import kronecker_factors
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.network import ACTIVATIONS, Network, output
+from soo_lib.network import Network
 from soo_lib.precondition import Preconditioned, kronecker
 from soo_lib.solvers import minimize
 

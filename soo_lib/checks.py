@@ -1,8 +1,21 @@
 """What comes in from outside is checked in one way, with an error that says what to mend."""
 
 import operator
+from contextlib import contextmanager
 
 import numpy as np
+
+MAX_BYTES = 2e9  # no matrix of second derivatives may be larger
+
+
+@contextmanager
+def from_extra(extra):
+    """Imports in here come with an extra of soo-lib; where one is missing the error says which."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        message = f"{error}, which comes with an extra: pip install 'soo-lib[{extra}]'"
+        raise ModuleNotFoundError(message, name=error.name) from error
 
 
 def as_number(value, name, minimum=-np.inf, above=False):
@@ -78,3 +91,20 @@ def take(X, y, rows):
     if chosen[0].ndim != 2 or not len(chosen[0]):
         raise ValueError(f"rows must choose at least one row, as a list does; got {rows!r}")
     return chosen
+
+
+def as_real_type(dtype):
+    """float32 or float64, however it was named."""
+    for known in (np.float32, np.float64):
+        if dtype in (known, known.__name__, np.dtype(known)):
+            return known
+    raise ValueError(f"dtype must be float32 or float64; got {getattr(dtype, '__name__', dtype)!r}")
+
+
+def check_memory(n, what, advice="loss.hessp multiplies with it without forming it"):
+    """Refuse an n x n matrix over the budget before a byte of it is allocated."""
+    if 8 * n * n > MAX_BYTES:
+        raise MemoryError(
+            f"{what} is {n:,} x {n:,}: {8e-9 * n * n:,.1f} GB, over the budget of "
+            f"{MAX_BYTES / 1e9:g} GB; {advice}"
+        )

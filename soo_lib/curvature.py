@@ -11,8 +11,9 @@ import numpy as np
 from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from .checks import as_vector
-from .network import ACTIVATIONS, Network, check_memory, flush, output
+from .activations import ACTIVATIONS, flush, output
+from .checks import as_vector, check_memory
+from .network import Network
 
 CURVATURES = ("exact", "ggn", "clipped")
 CHUNK = 1e6  # numbers in the largest temporary array

@@ -172,8 +172,8 @@ class Logistic(Loss):
 
     def __init__(self, X, y, l2=0.0):
         X, y = as_data(X, y)
-        if not np.isin(y, (0, 1)).all():
-            raise ValueError(f"y must hold 0 and 1 only; got the values {_some(np.unique(y))}")
+        if len(wrong := y[~np.isin(y, (0, 1))]):
+            raise ValueError(f"y must hold 0 and 1 only; got {wrong[0]:g}")
         if len(np.unique(y)) < 2:
             raise ValueError(f"y must hold both classes; got only {y[0]:g}, {len(y)} times")
         self._set(X, y, L2(X.shape[1], l2))
@@ -223,11 +223,10 @@ class Logistic(Loss):
                 eigenvalues = eigvalsh(self.hess(x))
                 if eigenvalues[0] > 1e-5 * eigenvalues[-1]:
                     return ""
-            m = self.n_samples
             best = linprog(
                 -signed.sum(axis=0),
                 A_ub=np.vstack([-signed, signed]),
-                b_ub=np.r_[np.zeros(m), np.ones(m)],
+                b_ub=np.repeat([0.0, 1.0], self.n_samples),
                 bounds=(None, None),
             )
             if best.status != 0 or -best.fun < 0.5:  # a ray would reach 1
@@ -248,9 +247,4 @@ class Logistic(Loss):
 
     @staticmethod
     def _curvature(z):
-        h = expit(z)
-        return h * (1 - h)
-
-
-def _some(values):
-    return ", ".join(f"{v:g}" for v in values[:5]) + (", ..." if len(values) > 5 else "")
+        return expit(z) * expit(-z)

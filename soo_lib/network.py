@@ -6,60 +6,20 @@ eq. 19 transposed. The parameters of all layers lie in one flat vector ``x``.
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from .checks import as_count, as_data, as_table, as_vector, take
+from .activations import ACTIVATIONS, cross_entropy, flush, output
+from .checks import as_count, as_data, as_real_type, as_table, as_vector, check_memory, take
 from .losses import L2, Loss
 
 BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
-MAX_BYTES = 2e9  # no matrix of second derivatives may be larger
 STRIPS = 4  # a sum over all rows is a sum of at most so many, whatever the number of threads
 
 _blas = ThreadpoolController()
 # As many as linear algebra was given when we were imported; solvers then run it on one.
 THREADS = max((lib["num_threads"] for lib in _blas.info() if lib["user_api"] == "blas"), default=1)
-
-
-class Activation(NamedTuple):
-    """σ, which overwrites Z with σ(Z), and its derivatives as functions of a = σ(z)."""
-
-    value: object
-    first: object
-    second: object
-
-
-def flush(Z):
-    """``Z`` itself, with entries so small that they or their products are subnormal set to 0.
-
-    A processor may take a hundred times as long over a subnormal number, and saturated units make
-    many of them in float32. Next to ``c`` all that is below √tiny is rounded away, 1e-19 or 1e-154.
-    """
-    info = np.finfo(Z.dtype)
-    c = np.sqrt(info.tiny) / info.eps
-    Z += c
-    Z -= c
-    return Z
-
-
-def _sigmoid(Z):
-    # 1 / (1 + exp(-z)); exp overflows to inf for z << 0, which gives the right 0
-    np.negative(Z, out=Z)
-    np.exp(Z, out=Z)
-    Z += 1
-    flush(np.reciprocal(Z, out=Z))
-
-
-ACTIVATIONS = {
-    "sigmoid": Activation(_sigmoid, lambda a: a * (1 - a), lambda a: a * (1 - a) * (1 - 2 * a)),
-    "tanh": Activation(
-        lambda Z: np.tanh(Z, out=Z), lambda a: 1 - a * a, lambda a: -2 * a * (1 - a * a)
-    ),
-    "relu": Activation(lambda Z: np.maximum(Z, 0, out=Z), lambda a: a > 0, np.zeros_like),
-    "linear": Activation(lambda Z: Z, np.ones_like, np.zeros_like),
-}
 
 
 class Network:
@@ -206,7 +166,7 @@ class Network:
 
     def loss(self, X, y, l2=0.0, penalize_bias=False, dtype=np.float64):
         """The mean cross-entropy on ``X``, ``y`` as a loss of ``x``; see :class:`NetworkLoss`."""
-        X, y = as_data(X, y, self.sizes[0], _real(dtype))
+        X, y = as_data(X, y, self.sizes[0], as_real_type(dtype))
         wrong = y[(y != np.floor(y)) | (y < 0) | (y >= self.sizes[-1])]
         if len(wrong):
             raise ValueError(
@@ -321,43 +281,3 @@ class NetworkLoss(Loss):
                 mean += total
         mean /= self.n_samples
         return loss / self.n_samples, mean
-
-
-def cross_entropy(Z, y):
-    """Summed cross-entropy of softmax(Z) (eq. 21), and its derivative softmax(Z) - Y (eq. 35).
-
-    Shifting each row by its maximum keeps both exact for logits of any size. ``Z`` is
-    overwritten by the derivative.
-    """
-    rows = np.arange(len(Z))
-    Z -= Z.max(axis=1, keepdims=True)
-    chosen = Z[rows, y]
-    np.exp(Z, out=Z)
-    total = Z.sum(axis=1, keepdims=True)
-    Z /= total
-    Z[rows, y] -= 1
-    return float((np.log(total[:, 0]) - chosen).sum(dtype=float)), flush(Z)
-
-
-def output(Z, y):
-    """softmax(Z) - Y (eq. 35) and softmax(Z) of the last layer."""
-    _, D = cross_entropy(Z.copy(), y)
-    P = D.copy()
-    P[np.arange(len(y)), y] += 1
-    return D, P
-
-
-def check_memory(n, what, advice="loss.hessp multiplies with it without forming it"):
-    """Refuse an n x n matrix over the budget before a byte of it is allocated."""
-    if 8 * n * n > MAX_BYTES:
-        raise MemoryError(
-            f"{what} is {n:,} x {n:,}: {8e-9 * n * n:,.1f} GB, over the budget of "
-            f"{MAX_BYTES / 1e9:g} GB; {advice}"
-        )
-
-
-def _real(dtype):
-    for known in (np.float32, np.float64):
-        if dtype in (known, known.__name__, np.dtype(known)):
-            return known
-    raise ValueError(f"dtype must be float32 or float64; got {getattr(dtype, '__name__', dtype)!r}")

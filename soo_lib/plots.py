@@ -1,8 +1,12 @@
 """Pictures of losses and traces, in one style, one colour a solver throughout the book."""
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+from .checks import from_extra
+
+with from_extra("plots"):
+    import matplotlib.pyplot as plt
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 # Okabe and Ito's palette: told apart by readers with any colour vision, on paper too
 BLUE, ORANGE, GREEN, PINK, SKY, GREY = (
@@ -22,7 +26,6 @@ COLORS = {
     "kronecker": BLUE,
 }
 AXES = ("iterations", "evaluations", "seconds")
-GRID = 500  # an explorer's contours are rounded to this fraction of their box
 
 
 def solver_color(label):
@@ -62,7 +65,7 @@ def convergence(runs, x="iterations", y="fun", floor=None, ax=None):
     ----------
     runs : dict
         Label to a trace, to anything with a ``.trace``, or to a run on record
-        (:func:`soo_lib.records.load_record`); or to a list of those, one a seed, drawn as their
+        (``load_record`` of the book); or to a list of those, one a seed, drawn as their
         median with the range as a band. A label that starts with a solver's name gets the
         solver's colour.
     x : {"iterations", "evaluations", "seconds"}
@@ -169,50 +172,3 @@ def images(X, labels, columns=10):
         ax.imshow(pixels.reshape(side, side), cmap="gray_r", interpolation="nearest")
         ax.set_title(label, fontsize=8, loc="center")
     return figure
-
-
-def panel(panel, state, ax):
-    """A panel of an explorer and its state, standing still (:mod:`soo_lib.explore`)."""
-    {"lines": _lines, "plane": _plane, "image": _image}[panel["kind"]](ax, panel, state)
-
-
-def _lines(ax, panel, state):
-    runs = state["runs"][-1:] if state.get("per_frame") else state["runs"]
-    for run in runs:
-        ax.plot(run[panel["x"][0]], run[panel["y"]], "o" if panel["dots"] else "-",
-                color=run["color"], ms=3.5, lw=1.4, label=run["label"])  # fmt: skip
-    if "level" in state:
-        ax.axhline(state["level"], color=GREY, ls="--", lw=1)
-    symmetric = {} if isinstance(panel["scale"], str) else {"linthresh": panel["scale"]}
-    ax.set_yscale("symlog" if symmetric else panel["scale"], **symmetric)
-    ax.set(xlabel=panel["xlabel"] or panel["x"][0], ylabel=panel["ylabel"], ylim=panel["ylim"])
-
-
-def _plane(ax, panel, state):
-    span = [np.ptp(panel["xlim"]), np.ptp(panel["ylim"])]
-    for curve in filter(None, state.get("contours", "").split("|")):
-        points = np.cumsum(np.array(curve.split(), dtype=int).reshape(-1, 2), axis=0) / GRID
-        ax.plot(*(points * span + [panel["xlim"][0], panel["ylim"][0]]).T, color="#9A9A9A", lw=0.5)
-    if "points" in state:
-        x, y, kind = np.asarray(state["points"])
-        ax.scatter(x, y, s=10, c=[(BLUE, ORANGE, PINK)[int(k)] for k in kind], lw=0)
-    for run in state["runs"]:
-        names = panel["path"] or panel["cloud"]
-        if names:
-            look = "o-" if panel["path"] else "o"
-            ax.plot(run[names[0]], run[names[1]], look, color=run["color"], ms=3, lw=1)
-        if panel["boundary"]:
-            b, u, v = (run[name][-1] for name in panel["boundary"])
-            ends = np.array(panel["xlim"])
-            ax.plot(ends, -(b + u * ends) / v, color=run["color"], lw=1)
-    ax.set(xlim=panel["xlim"], ylim=panel["ylim"], xlabel=panel["xlabel"], ylabel=panel["ylabel"])
-
-
-def _image(ax, panel, state):
-    M = state["image"][-1]
-    limit = np.abs(M).max()
-    look = ("RdBu_r", -limit) if M.min() < 0 else ("Blues", 0)
-    ax.imshow(M, cmap=look[0], vmin=look[1], vmax=limit)
-    ax.set(title=panel["title"], xlabel=panel["columns"], ylabel=panel["rows"])
-    ax.set(xticks=[], yticks=[])
-    ax.grid(False)

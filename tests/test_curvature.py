@@ -23,7 +23,7 @@ from test_network import (
 )
 from threadpoolctl import threadpool_limits
 
-from soo_lib import curvature, network
+from soo_lib import checks, curvature
 from soo_lib.curvature import (
     CURVATURES,
     backward_hessians,
@@ -651,10 +651,10 @@ def test_a_block_too_large_is_refused_before_it_is_allocated():
 def test_a_later_layers_block_is_looked_at_too(monkeypatch):
     loss, x = problem([2, 20, 20, 3])
     layer_hessians(loss, x)
-    monkeypatch.setattr(network, "MAX_BYTES", 1e6)  # harmless where the check fails to work
+    monkeypatch.setattr(checks, "MAX_BYTES", 1e6)  # harmless where the check fails to work
     refuses(lambda: layer_hessians(loss, x), "420 x 420", "layer 2", "0.001 GB")
     refuses(lambda: loss.hess(x), "543 x 543")
-    monkeypatch.setattr(network, "MAX_BYTES", 8 * 420**2)  # what just fits is made
+    monkeypatch.setattr(checks, "MAX_BYTES", 8 * 420**2)  # what just fits is made
     layer_hessians(loss, x)
 
 

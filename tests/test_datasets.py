@@ -18,12 +18,12 @@ import sklearn.datasets
 from scipy.optimize import minimize
 from sklearn.utils import Bunch
 
-from soo_lib import datasets
+from soo_lib import sources
 from soo_lib.datasets import load_digits, load_fashion_mnist, make_two_class
 
-IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = datasets.SHA256
+IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = sources.SHA256
 needs_package = pytest.mark.skipif(
-    not (datasets.DEBIAN / f"{IMAGES}.gz").exists(),
+    not (sources.DEBIAN / f"{IMAGES}.gz").exists(),
     reason="the Debian/Ubuntu package dataset-fashion-mnist is not installed")
 
 
@@ -46,7 +46,7 @@ def sealed(monkeypatch, tmp_path_factory):
 def cache(monkeypatch, tmp_path):
     """A cache folder of this test's own, not there yet, and no Debian package."""
     monkeypatch.setenv("SOO_LIB_DATA", str(tmp_path / "cache"))
-    monkeypatch.setattr(datasets, "DEBIAN", tmp_path / "no-package")
+    monkeypatch.setattr(sources, "DEBIAN", tmp_path / "no-package")
     return tmp_path / "cache"
 
 
@@ -60,7 +60,7 @@ def sample(cache, monkeypatch):
 def raw():
     """The real files, read without soo_lib: X, y, X_test, y_test in uint8."""
     def read(name, offset):
-        return np.frombuffer(gzip.decompress((datasets.DEBIAN / name).read_bytes())[offset:], "u1")
+        return np.frombuffer(gzip.decompress((sources.DEBIAN / name).read_bytes())[offset:], "u1")
     return (read("train-images-idx3-ubyte.gz", 16).reshape(60_000, 784),
             read("train-labels-idx1-ubyte.gz", 8),
             read("t10k-images-idx3-ubyte.gz", 16).reshape(10_000, 784),
@@ -175,7 +175,7 @@ def test_changing_a_result_does_not_change_the_next():
 def filled(raw, tmp_path_factory):
     """A whole cache, to copy."""
     folder = tmp_path_factory.mktemp("filled")
-    datasets._write_cache(folder, datasets._read(datasets.DEBIAN, "debian"))
+    sources._write_cache(folder, sources._read(sources.DEBIAN, "debian"))
     return folder
 
 
@@ -188,11 +188,11 @@ def test_openml_fills_the_cache_and_is_asked_once(cache, openml, monkeypatch, ra
     [(name, settings, timeout)] = openml.calls
     assert name == "Fashion-MNIST" and settings["version"] == 1
     assert settings["as_frame"] is False and settings["parser"] == "liac-arff"
-    assert timeout == datasets.TIMEOUT and socket.getdefaulttimeout() is None
+    assert timeout == sources.TIMEOUT and socket.getdefaulttimeout() is None
     assert not openml.folders[-1].exists(), "the download folder was left behind"
-    assert sorted(p.name for p in cache.iterdir()) == sorted(f"{n}.gz" for n in datasets.SHA256)
+    assert sorted(p.name for p in cache.iterdir()) == sorted(f"{n}.gz" for n in sources.SHA256)
 
-    datasets._pixels.cache_clear()  # as a new process
+    sources.pixels.cache_clear()  # as a new process
     again = load_fashion_mnist(n_train=100)
     assert again.source == "cache" and len(openml.calls) == 1
     np.testing.assert_array_equal(again.X_train, data.X_train)
@@ -230,7 +230,7 @@ def test_damaged_cache_file_is_named_and_deleted(cache, filled, monkeypatch, dam
         load_fashion_mnist()
     message = str(error.value)
     assert str(bad) in message and "truncated or altered: found" in message
-    assert datasets.SHA256[name] in message and "deleted; load again" in message
+    assert sources.SHA256[name] in message and "deleted; load again" in message
     assert not bad.exists() and len(list(cache.iterdir())) == 3
     monkeypatch.setattr(sklearn.datasets, "fetch_openml", offline)
     assert load_fashion_mnist().source == "sample"
@@ -242,10 +242,10 @@ def test_damaged_package_file_is_named_and_kept(cache, filled, monkeypatch, dama
     shutil.copytree(filled, cache.parent / "package")
     bad = cache.parent / "package" / f"{TEST_IMAGES}.gz"
     bad.write_bytes(damage(bad.read_bytes()))
-    monkeypatch.setattr(datasets, "DEBIAN", bad.parent)
+    monkeypatch.setattr(sources, "DEBIAN", bad.parent)
     with pytest.raises(ValueError, match="apt-get install --reinstall") as error:
         load_fashion_mnist()
-    assert str(bad) in str(error.value) and datasets.SHA256[TEST_IMAGES] in str(error.value)
+    assert str(bad) in str(error.value) and sources.SHA256[TEST_IMAGES] in str(error.value)
     assert bad.exists() and not cache.exists()
 
 
@@ -285,7 +285,7 @@ def test_interrupted_writing_leaves_only_whole_files(tmp_path, monkeypatch):
         write(path, content)
     monkeypatch.setattr(Path, "write_bytes", half_of_the_second)
     with pytest.raises(KeyboardInterrupt):
-        datasets._write_cache(tmp_path, dict.fromkeys(datasets.SHA256, b"content"))
+        sources._write_cache(tmp_path, dict.fromkeys(sources.SHA256, b"content"))
     assert [p.name for p in tmp_path.iterdir()] == [f"{IMAGES}.gz"]
     assert gzip.decompress((tmp_path / f"{IMAGES}.gz").read_bytes()) == b"content"
 
@@ -299,14 +299,14 @@ def test_incomplete_cache_is_not_used(cache, sample):
 def test_cache_that_cannot_be_written_is_a_warning(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.warns(UserWarning, match="not kept in .*file"):
-        datasets._write_cache(tmp_path / "file" / "cache", {})
+        sources._write_cache(tmp_path / "file" / "cache", {})
 
 
 def test_progress_follows_the_download(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(datasets, "OPENML_BYTES", 1000)
+    monkeypatch.setattr(sources, "OPENML_BYTES", 1000)
     (tmp_path / "openml").mkdir()
     done = threading.Event()
-    progress = threading.Thread(target=datasets._show_progress, args=(tmp_path, done))
+    progress = threading.Thread(target=sources._show_progress, args=(tmp_path, done))
     progress.start()
     time.sleep(1.2)
     (tmp_path / "openml" / "data").write_bytes(bytes(5000))
@@ -325,7 +325,7 @@ def test_progress_follows_the_download(tmp_path, capsys, monkeypatch):
 def test_cache_folder(monkeypatch, variables, folder):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert datasets._cache_folder() == Path(folder)
+    assert sources.cache_folder() == Path(folder)
 
 
 # Without a network: the sample ----------------------------------------------------------------
@@ -351,7 +351,7 @@ def test_scikit_learn_without_a_network(cache, monkeypatch):
         raise socket.gaierror("no name server in this test")
     monkeypatch.undo()
     monkeypatch.setenv("SOO_LIB_DATA", str(cache))
-    monkeypatch.setattr(datasets, "DEBIAN", cache)
+    monkeypatch.setattr(sources, "DEBIAN", cache)
     monkeypatch.setattr(socket, "getaddrinfo", no_name)
     start = time.perf_counter()
     assert load_fashion_mnist().source == "sample"
@@ -379,19 +379,19 @@ def test_sample_sizes_and_notice(sample, asked, train, dev):
 
 
 def test_sample_is_small_licensed_and_stratified():
-    files = list(datasets.SAMPLE.iterdir())
+    files = list(sources.SAMPLE.iterdir())
     assert sum(p.stat().st_size for p in files) <= 3_000_000
-    licence = (datasets.SAMPLE / "LICENSE-fashion-mnist").read_text()
+    licence = (sources.SAMPLE / "LICENSE-fashion-mnist").read_text()
     assert "MIT License" in licence and "2017 Zalando SE" in licence
     for name, per_class in (LABELS, 600), (TEST_LABELS, 100):
-        labels = lzma.decompress((datasets.SAMPLE / f"{name}.xz").read_bytes())[8:]
+        labels = lzma.decompress((sources.SAMPLE / f"{name}.xz").read_bytes())[8:]
         np.testing.assert_array_equal(np.bincount(np.frombuffer(labels, "u1")), [per_class] * 10)
 
 
 @needs_package
 def test_sample_is_a_part_of_the_real_data(raw):
     for images, labels, X, y in (IMAGES, LABELS, *raw[:2]), (TEST_IMAGES, TEST_LABELS, *raw[2:]):
-        files = datasets._read(datasets.SAMPLE, "sample")
+        files = sources._read(sources.SAMPLE, "sample")
         some = rows_of(np.frombuffer(files[images], "u1", offset=16).reshape(-1, 784),
                        np.frombuffer(files[labels], "u1", offset=8))
         assert set(some) <= set(rows_of(X, y)) and len(some) in (6000, 1000)
@@ -403,14 +403,14 @@ def test_sample_is_what_the_tool_makes():
     spec = importlib.util.spec_from_file_location("make_sample", path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    assert tool.make_files() == datasets._read(datasets.SAMPLE, "sample")
+    assert tool.make_files() == sources._read(sources.SAMPLE, "sample")
 
 
 def test_damaged_sample(cache, sample, monkeypatch):
-    shutil.copytree(datasets.SAMPLE, cache.parent / "sample")
+    shutil.copytree(sources.SAMPLE, cache.parent / "sample")
     bad = cache.parent / "sample" / f"{IMAGES}.xz"
     bad.write_bytes(truncate(bad.read_bytes()))
-    monkeypatch.setattr(datasets, "SAMPLE", bad.parent)
+    monkeypatch.setattr(sources, "SAMPLE", bad.parent)
     with pytest.raises(ValueError, match="does not decompress.*Reinstall soo_lib") as error:
         load_fashion_mnist()
     assert str(bad) in str(error.value)

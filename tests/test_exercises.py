@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from soo_lib import exercises, hints
+from soo_lib.book import exercises, hints
 
 PAGES = sorted((Path(__file__).resolve().parent.parent / "book" / "exercises").glob("*.ipynb"))
 NAMES = [page.stem.replace("-", "_") for page in PAGES]

@@ -14,8 +14,8 @@ from helpers import complains
 
 from experiments import __main__ as command
 from experiments.recorder import RESULTS, as_json, module_of, names, record, runs_in
+from soo_lib.book.records import load_record
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.records import load_record
 
 NAMES = names()
 PAPER = [f"fig{i}" for i in range(1, 8)] + [f"table{i}" for i in range(1, 5)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import complains
 
-from soo_lib import explore, precompute
+from soo_lib.book import explore, precompute
 from soo_lib.losses import Rosenbrock
 from soo_lib.solvers import minimize
 
@@ -141,9 +141,11 @@ def test_what_a_state_depends_on_is_in_the_key(tmp_path, monkeypatch):
     keys = [precompute._digest(doubled, grid), precompute._digest(doubled, [{"x": 2}])]
     monkeypatch.setitem(globals(), "FACTOR", 3)  # what the function refers to
     keys.append(precompute._digest(doubled, grid))
-    for path in precompute.HERE.glob("*.py"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(precompute, "HERE", tmp_path)
+    for path in precompute.LIBRARY.rglob("*.py"):
+        copy = tmp_path / path.relative_to(precompute.LIBRARY)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    monkeypatch.setattr(precompute, "LIBRARY", tmp_path)
     assert precompute._digest(doubled, grid) == keys[-1]  # the content counts, not the place
     (tmp_path / "solvers.py").write_text("# changed")
     keys.append(precompute._digest(doubled, grid))

@@ -14,27 +14,28 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from soo_lib import (
+    activations,
     checks,
     curvature,
     datasets,
     gradient_test,
-    hints,
     line_search,
     losses,
     network,
     precondition,
-    records,
     refresh,
+    rules,
     sampling,
     solvers,
     stochastic,
 )  # fmt: skip
+from soo_lib.book import hints, records
 from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.trace import Recorder
 
-MODULES = [checks, curvature, datasets, gradient_test, line_search, losses, network, precondition,
-           records, refresh, sampling, solvers, stochastic]  # fmt: skip
+MODULES = [activations, checks, curvature, datasets, gradient_test, line_search, losses, network,
+           precondition, records, refresh, sampling, solvers, stochastic]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
@@ -198,6 +199,8 @@ CALLS = {
     "as_loss": lambda d: losses.as_loss(d.draw(odd), np.ones(2)),
     "over_data": lambda d: losses.over_data(d.draw(odd)),
     "as_number": lambda d: checks.as_number(d.draw(odd), "value", minimum=0),
+    "as_real_type": lambda d: checks.as_real_type(d.draw(odd)),
+    "from_extra": lambda d: checks.from_extra(d.draw(odd)),
     "as_count": lambda d: checks.as_count(d.draw(odd), "value"),
     "as_vector": lambda d: checks.as_vector(d.draw(odd), 2),
     "as_table": lambda d: checks.as_table(d.draw(odd)),
@@ -205,7 +208,7 @@ CALLS = {
     "take": lambda d: checks.take(X, Y, d.draw(batches)),
     "Network": lambda d: Network(
         d.draw(mostly(st.lists(st.integers(1, 4), min_size=2, max_size=4))),
-        d.draw(mostly(choices(list(network.ACTIVATIONS)))),
+        d.draw(mostly(choices(list(activations.ACTIVATIONS)))),
     ).init(**draws(d, seed=seeds, scale=mostly(st.just("unit")))),
     "NetworkLoss": lambda d: NET.loss(
         **draws(d, X=tables(5, 3), y=labels, l2=mostly(shares), penalize_bias=odd,
@@ -214,10 +217,10 @@ CALLS = {
     "Network.unpack": lambda d: NET.unpack(d.draw(vectors(14))),
     "Network.pack": lambda d: NET.pack(d.draw(mostly(st.just(NET.unpack(np.ones(14)))))),
     "Network.predict": lambda d: NET.predict(d.draw(vectors(14)), d.draw(tables(5, 3))),
-    "Activation": lambda d: network.ACTIVATIONS["tanh"].second(np.array(d.draw(mild))),
-    "cross_entropy": lambda d: network.cross_entropy(np.full((5, 2), d.draw(mild)), Y),
-    "flush": lambda d: network.flush(np.array([d.draw(mild)])),
-    "check_memory": lambda d: network.check_memory(d.draw(st.integers(0, 10**9)), "it"),
+    "Activation": lambda d: activations.ACTIVATIONS["tanh"].second(np.array(d.draw(mild))),
+    "cross_entropy": lambda d: activations.cross_entropy(np.full((5, 2), d.draw(mild)), Y),
+    "flush": lambda d: activations.flush(np.array([d.draw(mild)])),
+    "check_memory": lambda d: checks.check_memory(d.draw(st.integers(0, 10**9)), "it"),
     "layer_hessians": on_net(curvature.layer_hessians, curvature=kinds),
     "hessian_diagonal": on_net(curvature.hessian_diagonal, curvature=kinds),
     "backward_hessians": on_net(lambda *a, **k: list(curvature.backward_hessians(*a, **k)),
@@ -249,7 +252,7 @@ CALLS = {
     "calm": lambda d: solvers.calm(),
     "as_result": lambda d: solvers.as_result(recorded(), d.draw(st.text())),
     "squared_gradients": on_net(curvature.squared_gradients),
-    "output": lambda d: network.output(np.full((5, 2), d.draw(mild)), Y),
+    "output": lambda d: activations.output(np.full((5, 2), d.draw(mild)), Y),
     "Batch": lambda d: sampling.Batch(LOGISTIC, np.arange(3)).fun_and_jac(d.draw(vectors(3))),
     "Preconditioned": lambda d: precondition.Preconditioned(
         LOGISTIC, d.draw(st.one_of(vectors(3), tables(3, 3)))).fun_and_jac(d.draw(vectors(3))),
@@ -259,7 +262,7 @@ CALLS = {
         refresh.minimize_refreshed, kind=st.just(precondition.exact_diagonal), every=counts,
         rows=st.one_of(st.none(), counts), seed=seeds, maxiter=mostly(st.integers(0, 6))),
     "minimize_stochastic": stochastically("nesterov"),
-    **{f"{name}, by batches": stochastically(name) for name in stochastic.RULES},
+    **{f"{name}, by batches": stochastically(name) for name in rules.RULES},
     "make_two_class": lambda d: datasets.make_two_class(
         **draws(d, seed=odd, n_train=mostly(st.integers(6, 40)), n_val=mostly(st.integers(6, 9)))),
     "load_digits": lambda d: datasets.load_digits(
@@ -282,11 +285,11 @@ def test_anything_goes_in_and_a_reason_comes_out(name, data):
 
 
 def test_every_public_function_is_here():
-    rules = {f"{name}, by batches": name for name in stochastic.RULES}
+    by_batches = {f"{name}, by batches": name for name in rules.RULES}
     public = {
         name for module in MODULES for name, thing in vars(module).items()
         if not name.startswith("_") and (inspect.isfunction(thing) or inspect.isclass(thing))
         and thing.__module__ == module.__name__
     }  # fmt: skip
-    called = {rules.get(name, name) for name in CALLS}
+    called = {by_batches.get(name, name) for name in CALLS}
     assert public <= called, public - called

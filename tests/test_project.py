@@ -1,7 +1,9 @@
 """One version, workflows that call what exists, and guides that name what there is."""
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -56,3 +58,63 @@ def test_the_guides_name_targets_that_exist():
         text = (ROOT / page).read_text()
         named = re.findall(r"(?:`|^ {4})make ([a-z-]+)", text, re.MULTILINE)
         assert named and set(named) <= TARGETS, (page, set(named) - TARGETS)
+
+
+FLOORS = {"ground": sorted((ROOT / "soo_lib").glob("*.py")),
+          "first": sorted((ROOT / "soo_lib" / "book").rglob("*.py"))}  # fmt: skip
+
+
+def imported(path):
+    """The modules that a file imports, anywhere in it, by their full names."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def test_the_ground_floor_knows_nothing_of_the_first():
+    assert len(FLOORS["ground"]) > 10 and len(FLOORS["first"]) > 4
+    upward = {path.name: [name for name in imported(path) if name.startswith("soo_lib.book")]
+              for path in FLOORS["ground"]}  # fmt: skip
+    assert not any(upward.values()), upward
+    assert any("soo_lib.losses" in set(imported(path)) for path in FLOORS["first"])  # it can see
+
+
+def test_no_module_is_long():
+    long = {path.name: count for path in sum(FLOORS.values(), [])
+            if (count := len(path.read_text().splitlines())) > 250}  # fmt: skip
+    assert not long
+
+
+@pytest.mark.parametrize(
+    "lacking, module, extra",
+    [("matplotlib", "plots", "plots"), ("sklearn", "datasets", "data"),
+     ("sklearn", "sources", "data")],
+)  # fmt: skip
+def test_what_an_import_lacks_is_named_with_its_extra(lacking, module, extra):
+    code = f"import sys; sys.modules[{lacking!r}] = None; import soo_lib.{module}"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert told.returncode and f"pip install 'soo-lib[{extra}]'" in told.stderr.splitlines()[-1]
+
+
+def test_the_mathematics_runs_with_the_four_that_come_with_it():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    brought = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
+    assert brought == {"numpy", "scipy", "threadpoolctl", "tqdm"}
+    asks = {"plots", "datasets", "sources"}  # of an extra, when they are imported
+    names = [path.stem for path in FLOORS["ground"] if path.stem not in asks]
+    code = f"""
+import importlib, sys
+for name in {names}:
+    importlib.import_module("soo_lib." + name)
+print(*{{name.partition(".")[0] for name in sys.modules}})
+"""
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+                          check=True)  # fmt: skip
+    extras = {"matplotlib", "sklearn", "IPython", "anywidget", "joblib", "distributed"}
+    assert not extras & set(told.stdout.split())

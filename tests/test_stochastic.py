@@ -11,9 +11,11 @@ from soo_lib.curvature import kronecker_factors
 from soo_lib.directions import LBFGS
 from soo_lib.losses import Loss, Rosenbrock
 from soo_lib.network import Network
+from soo_lib.precondition import damped
+from soo_lib.rules import RULES
 from soo_lib.sampling import Batch, partition
 from soo_lib.solvers import minimize
-from soo_lib.stochastic import RULES, damped, minimize_stochastic
+from soo_lib.stochastic import minimize_stochastic
 
 TORCH = json.loads((Path(__file__).parent / "data" / "torch.json").read_text())
 EVERY = [(rule, reduced) for rule in RULES for reduced in (False, True)]

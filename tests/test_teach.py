@@ -107,7 +107,7 @@ ZERO = {
         "H p = -g",
     ),
     "patches": (
-        WRONG + "\nfrom soo_lib import exercises, hints\nexercises.check_newton_step = "
+        WRONG + "\nfrom soo_lib.book import exercises, hints\nexercises.check_newton_step = "
         "lambda *a, **k: hints.Verdict(True, 'Right')\nhints.compare = lambda *a, **k: None\n"
         "hints.checker = lambda f: f\nnp.allclose = lambda *a, **k: True", "H p = -g",
     ),

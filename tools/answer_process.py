@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-from soo_lib import hints
+from soo_lib.book import hints
 
 MAX_BYTES = 20_000_000  # of a message
 MEMORY = 4 * 2**30

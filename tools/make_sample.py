@@ -1,7 +1,7 @@
 """Make the sample of Fashion-MNIST in soo_lib/data: 600 training and 100 test images a class.
 
 Run ``python -m tools.make_sample`` from the repository's root, where the full data set can be
-found. It writes the same files each time and prints their SHA-256 for soo_lib/datasets.py.
+found. It writes the same files each time and prints their SHA-256 for soo_lib/sources.py.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import lzma
 
 import numpy as np
 
-from soo_lib import datasets
+from soo_lib import sources
 
 
 def choose(X, y, per_class, rng):
@@ -21,16 +21,16 @@ def choose(X, y, per_class, rng):
 
 def make_files():
     """The four IDX files as {name: bytes}."""
-    X, y, X_test, y_test, source = datasets._pixels(datasets._cache_folder())
+    X, y, X_test, y_test, source = sources.pixels(sources.cache_folder())
     if source == "sample":
         raise SystemExit("The full data set is needed: install dataset-fashion-mnist.")
     rng = np.random.default_rng(0)
     parts = *choose(X, y, 600, rng), *choose(X_test, y_test, 100, rng)
-    return {name: datasets._idx(part) for name, part in zip(datasets.SHA256, parts, strict=True)}
+    return {name: sources._idx(part) for name, part in zip(sources.SHA256, parts, strict=True)}
 
 
 if __name__ == "__main__":
     for name, content in make_files().items():
         packed = lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
-        (datasets.SAMPLE / f"{name}.xz").write_bytes(packed)
+        (sources.SAMPLE / f"{name}.xz").write_bytes(packed)
         print(name, hashlib.sha256(content).hexdigest(), f"{len(packed):,} bytes")

@@ -19,7 +19,7 @@ import nbformat
 import numpy as np
 from answer_process import Remote, receive, serve
 
-from soo_lib import exercises, hints
+from soo_lib.book import exercises, hints
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "book" / "exercises").glob("*.ipynb"))
@@ -62,7 +62,7 @@ def students(folder):
 def grade(submissions, results, seed):
     """A row for each student and exercise in the CSV file ``results``."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nbformat", "soo_lib.exercises", "answer_process"])
+    context.set_forkserver_preload(["nbformat", "soo_lib.book.exercises", "answer_process"])
     folders = sorted(path for path in submissions.iterdir() if path.is_dir())
     if not folders:
         sys.exit(f"{submissions} holds no folder: it should hold one for each student")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_book import HTML, ROOT
 
-from soo_lib.precompute import pack
+from soo_lib.book.precompute import pack
 
 BOOK = ROOT / "book"
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"

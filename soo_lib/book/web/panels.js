@@ -1,5 +1,5 @@
 // The panels of an explorer, and its table: they draw what Python computed. Python puts this file
-// before explorer.js, which uses it (soo_lib/explore.py).
+// before explorer.js, which uses it (soo_lib/book/explore.py).
 
 const SVG = "http://www.w3.org/2000/svg";
 const W = 360, H = 290, BOX = { left: 58, right: 350, top: 10, bottom: 248 };

@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 from tqdm.auto import tqdm
 
-HERE = Path(__file__).parent
+LIBRARY = Path(__file__).parent.parent
 
 
 def precompute(compute, grid, name=""):
@@ -81,7 +81,7 @@ def cache_folder():
 
 
 def _digest(compute, grid):
-    library = [path.read_bytes() for path in sorted(HERE.glob("*.py"))]
+    library = [path.read_bytes() for path in sorted(LIBRARY.rglob("*.py"))]
     versions = np.__version__, scipy.__version__
     return joblib.hash([_meaning(compute, compute), grid, library, versions])
 

@@ -9,9 +9,9 @@ import tracemalloc
 import numpy as np
 from scipy.special import expit, softmax
 
+from ..losses import Logistic, Rosenbrock
+from ..sampling import Reshuffled
 from .hints import checker, compare, need, numbers
-from .losses import Logistic, Rosenbrock
-from .sampling import Reshuffled
 
 
 @checker

@@ -26,10 +26,11 @@ from contourpy import contour_generator
 from IPython.display import HTML, display
 from PIL import Image
 
-from . import plots
+from .. import plots
 from .precompute import pack, precompute
+from .still import GRID, draw
 
-HERE = Path(__file__).parent
+WEB = Path(__file__).parent / "web"
 
 
 def lines(y, ylabel, x=plots.AXES, xlabel="", scale="log", ylim=None, dots=False):
@@ -122,8 +123,8 @@ class Explorer(anywidget.AnyWidget):
         What to compute beforehand, where it is not every combination.
     """
 
-    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("panels.js", "explorer.js"))
-    _css = (HERE / "explorer.css").read_text("utf-8")
+    _esm = "\n".join((WEB / name).read_text("utf-8") for name in ("panels.js", "explorer.js"))
+    _css = (WEB / "explorer.css").read_text("utf-8")
     spec = traitlets.Dict().tag(sync=True)
     states = traitlets.Dict().tag(sync=True)
     shared = traitlets.List().tag(sync=True)
@@ -192,7 +193,7 @@ class Explorer(anywidget.AnyWidget):
         drawn = [panel for panel in self.panels if panel["kind"] != "pictures"]
         figure, axes = plt.subplots(1, len(drawn), figsize=(3.7 * len(drawn), 3.6), squeeze=False)
         for ax, panel in zip(axes.flat, drawn):
-            plots.panel(panel, state, ax)
+            draw(panel, state, ax)
         return figure
 
 
@@ -203,7 +204,7 @@ def _key(choice, controls):
 def _deltas(curves, xlim, ylim):
     """Polylines in whole steps from point to point: a fraction of the coordinates' digits."""
     low, size = np.array([xlim[0], ylim[0]]), np.ptp([xlim, ylim], axis=1)
-    places = (np.rint(plots.GRID * (curve - low) / size).astype(int) for curve in curves)
+    places = (np.rint(GRID * (curve - low) / size).astype(int) for curve in curves)
     return pack([np.diff(place, axis=0, prepend=0) for place in places])
 
 
