@@ -20,6 +20,7 @@ class Gradient:
     search, settings = "wolfe", {}  # the step rule unless told, and settings that come with it
     restarted = "restarted from steepest descent"
     fresh, note = True, ""
+    accuracy = 0.5  # of a step inside a radius, at first: products with a Hessian are dear
 
     def __call__(self, loss, x, g):
         return -g
@@ -56,6 +57,10 @@ class Newton(Gradient):
             self.note = f"Hessian not positive definite: smallest eigenvalue {values[0]:.2g}"
             return -vectors @ ((vectors.T @ g) / np.maximum(sizes, floor))
 
+    def product(self, loss, x):
+        """d ↦ Hd: the model of the loss at x, for a step inside a radius."""
+        return lambda d: loss.hessp(x, d)
+
 
 class NonlinearCG(Gradient):
     """p = -g + βp with Polak-Ribière's β >= 0 (N&W eq. 5.44 and algorithm 5.4)."""
@@ -78,7 +83,7 @@ class NonlinearCG(Gradient):
 class LBFGS(Gradient):
     """p = -Hg with H built from the last ``memory`` pairs (s, y) (N&W algorithm 7.4)."""
 
-    scaled = True
+    scaled, accuracy = True, 1e-8
 
     def __init__(self, memory=10):
         self.memory = as_count(memory, "memory")
@@ -108,6 +113,21 @@ class LBFGS(Gradient):
         if not self.note:
             self.pairs = [*self.pairs, (s, y, 1 / (s @ y))][-self.memory :]
 
+    def product(self, loss, x):
+        """d ↦ Bd with B = H⁻¹, the pairs unrolled (N&W procedure 7.6)."""
+        if self.fresh:
+            return lambda d: d
+        s, y, rho = self.pairs[-1]
+        scale, parts = rho * (y @ y), []
+
+        def times(d):
+            return scale * d + sum((y @ d) * y - (z @ d) * z for y, z in parts)
+
+        for s, y, rho in self.pairs:
+            z = times(s)
+            parts.append((np.sqrt(rho) * y, z / np.sqrt(s @ z)))
+        return times
+
     def restart(self):
         self.pairs = []
 
@@ -115,7 +135,7 @@ class LBFGS(Gradient):
 class BFGS(Gradient):
     """p = -Hg with a dense approximation H of the inverse Hessian (N&W algorithm 6.1)."""
 
-    scaled = True
+    scaled, accuracy = True, 1e-8
 
     def __init__(self):
         self.H = None
@@ -138,6 +158,13 @@ class BFGS(Gradient):
         Hy = self.H @ y  # N&W eq. 6.17, multiplied out
         sHy = np.outer(s, Hy)
         self.H = self.H - rho * (sHy + sHy.T) + rho * (1 + rho * (y @ Hy)) * np.outer(s, s)
+
+    def product(self, loss, x):
+        """d ↦ Bd with B = H⁻¹."""
+        if self.fresh:
+            return lambda d: d
+        B = np.linalg.pinv(self.H, hermitian=True)
+        return lambda d: B @ d
 
     def restart(self):
         self.H = None

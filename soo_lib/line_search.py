@@ -159,4 +159,26 @@ def _inside(value, name):
         raise ValueError(f"{name} must lie between 0 and 1; got {value!r}")
 
 
-LINE_SEARCHES = {"fixed": fixed, "backtracking": backtracking, "wolfe": wolfe}
+def trust():
+    """A radius in place of a length: the step, lowest in a ball, is taken or refused.
+
+    The ball and what is lowest in it are :class:`soo_lib.krylov.TrustRegion`'s.
+    """
+
+    refused = False
+
+    def search(ray, trial):
+        nonlocal refused
+        step = ray.step(trial)
+        fall = step.fun - ray.fun0
+        # Where rounding hides the fall the slopes tell it, on a quadratic exactly; but not once the
+        # radius has been cut for want of one, or a wrong gradient would have the last word.
+        if abs(fall) <= 100 * ray.rounding and not refused:
+            fall = 0.5 * trial * (ray.slope0 + step.jac @ ray.p)
+        refused = fall > 1e-4 * trial * ray.slope0 or np.array_equal(step.x, ray.x)
+        return None if refused else step
+
+    return search
+
+
+LINE_SEARCHES = {"fixed": fixed, "backtracking": backtracking, "wolfe": wolfe, "trust": trust}

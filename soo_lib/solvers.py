@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController
 
 from .checks import as_count, as_number, as_vector
 from .directions import DIRECTIONS
-from .krylov import Cubic, HessianFree
+from .krylov import Cubic, HessianFree, Modelled, TrustRegion
 from .line_search import LINE_SEARCHES, Ray
 from .losses import as_loss
 from .trace import Recorder
@@ -61,12 +61,13 @@ def minimize(
         Direction rule: "gradient", "newton", "nlcg", "bfgs", "lbfgs", "hessian-free", "arc". Or a
         solver of ``scipy.optimize.minimize`` under its own name: "CG", "BFGS", "L-BFGS-B",
         "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact".
-    line_search : {"fixed", "backtracking", "wolfe"}, optional
+    line_search : {"fixed", "backtracking", "wolfe", "trust"}, optional
         Step rule of our own methods. Unless told, the strong Wolfe conditions; backtracking for
-        "hessian-free"; for "arc" one trial, to accept or refuse. scipy's bring their own, so
-        naming one for them is an error.
+        "hessian-free"; for "arc" one trial, to accept or refuse. "trust" bounds the step by a
+        radius, for methods with a model: "newton" and "hessian-free" by products, "bfgs" and
+        "lbfgs". scipy's bring their own, so naming one for them is an error.
     step : float
-        The fixed step, or a search's first trial.
+        The fixed step, a search's first trial, or the first radius.
     maxiter : int
         Most iterations.
     gtol : float
@@ -101,6 +102,8 @@ def minimize(
         if line_search is None:
             line_search, settings = OWN[method].search, {**OWN[method].settings, **settings}
         direction, search = _rules(method, line_search, settings)
+        if line_search == "trust":
+            direction, step = TrustRegion(direction, step), 1.0
     elif method in list(SCIPY):
         if line_search is not None:
             raise ValueError(
@@ -235,6 +238,14 @@ def _rules(method, line_search, settings):
         )
     rule, search = OWN[method], LINE_SEARCHES[line_search]
     known = [list(inspect.signature(part).parameters) for part in (rule, search)]
+    if line_search == "trust":
+        if not hasattr(rule, "product"):
+            modelled = [name for name, rule in OWN.items() if hasattr(rule, "product")]
+            raise ValueError(
+                f"method must have a model for the line_search 'trust', as {', '.join(modelled)}; "
+                f"got {method!r}"
+            )
+        known[0] = [] if issubclass(rule, Modelled) else known[0]  # the radius is all its trust
     unknown = set(settings) - {name for names in known for name in names}
     if unknown:
         raise ValueError(

@@ -244,6 +244,7 @@ CALLS = {
         **draws(d, c1=shares, shrink=shares, max_trials=counts))(RAY, d.draw(shares)),
     "wolfe": lambda d: line_search.wolfe(
         **draws(d, c1=shares, c2=shares, max_trials=counts))(RAY, d.draw(st.floats(0.01, 99))),
+    "trust": lambda d: line_search.trust()(RAY, d.draw(mild)),
     "Ray": lambda d: RAY.at(d.draw(mild)),
     "Step": lambda d: RAY.step(d.draw(mild)),
     "minimize": at_x(solvers.minimize, **SOLVE),

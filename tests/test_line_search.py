@@ -117,7 +117,7 @@ def test_defaults():
     newton = Ray(loss, x, *loss.fun_and_jac(x), loss.minimum)
     assert wolfe()(newton, 1.0).alpha == backtracking()(newton, 1.0).alpha == 1.0
     assert backtracking()(newton, 16.0).alpha == 1.0
-    assert set(LINE_SEARCHES) == {"fixed", "backtracking", "wolfe"}
+    assert set(LINE_SEARCHES) == {"fixed", "backtracking", "wolfe", "trust"}
 
 
 def test_a_small_c2_is_a_nearly_exact_search():

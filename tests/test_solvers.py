@@ -56,7 +56,7 @@ def check_success(found, loss, gtol):
 
 def test_the_lists_are_complete():
     assert list(solvers.OWN) == OWN and list(SCIPY) == SCIPYS
-    assert list(LINE_SEARCHES) == ["fixed", "backtracking", "wolfe"]
+    assert list(LINE_SEARCHES) == ["fixed", "backtracking", "wolfe", "trust"]
 
 
 @every_problem
