@@ -14,14 +14,26 @@ from soo_lib.solvers import minimize
 
 SLICE = {"maxiter": 2}
 SOLVERS = {  # and iterations: fewer for those that look at the loss many times in each
-    "Gradient": ("gradient", 200),
-    "NLCG": ("CG", 200),
-    "L-BFGS": ("lbfgs", 200),
-    "Preconditioned L-BFGS": ("lbfgs", 200),
-    "Hessian-free": ("hessian-free", 20),
-    "ARC": ("arc", 20),
-    "Trust region": ("trust-ncg", 20),
+    "Gradient": ({"method": "gradient"}, 200),
+    "NLCG": ({"method": "CG"}, 200),
+    "L-BFGS": ({"method": "lbfgs"}, 200),
+    "Preconditioned L-BFGS": ({"method": "lbfgs"}, 200),
+    "Hessian-free": ({"method": "hessian-free"}, 20),
+    "ARC": ({"method": "arc"}, 20),
+    "Trust region": ({"method": "trust-ncg"}, 20),
 }
+# For experiments/depth_five.py: what each of those that get away has, put together otherwise
+PARTS = {
+    **{f"Hessian-free, λ {damping:g}": ({"method": "hessian-free", "damping": damping}, 100)
+       for damping in (1.0, 1e-4, 1e-6)},
+    **{f"{name}, radius {step:g}": (
+        {"method": method, "line_search": "trust", "step": step}, iterations)
+       for name, method, iterations in (("Gauss-Newton", "hessian-free", 100),
+                                        ("Newton", "newton", 100), ("L-BFGS", "lbfgs", 1000))
+       for step in (0.3, 1.0, 3.0)},
+    "Newton-CG": ({"method": "Newton-CG"}, 100),
+}
+EVERY = {**SOLVERS, **PARTS}
 DEPTHS = range(1, 9)
 ROWS = 700
 REMEDIES = {
@@ -47,7 +59,7 @@ def grid(quick=False):
 
 
 def settings(solver, seed, **other):
-    usual = {"maxiter": SOLVERS[solver][1], "l2": 1e-4, "l2_later": 0, "gain": 1.0}
+    usual = {"maxiter": EVERY[solver][1], "l2": 1e-4, "l2_later": 0, "gain": 1.0}
     return {"solver": solver, "seed": seed, **usual, **other}
 
 
@@ -72,7 +84,7 @@ def run(solver, seed, maxiter, l2, l2_later, gain, activation, depth):
 
 
 def descend(solver, loss, x, maxiter):
-    method, _ = SOLVERS[solver]
+    rule, _ = EVERY[solver]
     if solver.startswith("Preconditioned"):
-        return minimize_refreshed(loss, x, kronecker, every=10, method=method, maxiter=maxiter)
-    return minimize(loss, x, method, maxiter=maxiter)
+        return minimize_refreshed(loss, x, kronecker, every=10, maxiter=maxiter, **rule)
+    return minimize(loss, x, maxiter=maxiter, **rule)
