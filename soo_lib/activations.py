@@ -9,15 +9,15 @@ import numpy as np
 
 
 class Activation(NamedTuple):
-    """σ, which overwrites Z with σ(Z), and its derivatives as functions of a = σ(z)."""
+    """σ (eq. 20) and its derivatives, for arrays of any shape."""
 
-    value: object
-    first: object
-    second: object
+    value: object  #: overwrites Z with σ(Z)
+    first: object  #: σ'(z) as a function of a = σ(z)
+    second: object  #: σ''(z) as a function of a = σ(z)
 
 
 def flush(Z):
-    """``Z`` itself, with entries so small that they or their products are subnormal set to 0.
+    """``Z`` itself, any shape, with entries set to 0 whose size or products are subnormal.
 
     A processor may take a hundred times as long over a subnormal number, and saturated units make
     many of them in float32. Next to ``c`` all that is below √tiny is rounded away, 1e-19 or 1e-154.
@@ -50,8 +50,8 @@ ACTIVATIONS = {
 def cross_entropy(Z, y):
     """Summed cross-entropy of softmax(Z) (eq. 21), and its derivative softmax(Z) - Y (eq. 35).
 
-    Shifting each row by its maximum keeps both exact for logits of any size. ``Z`` is
-    overwritten by the derivative.
+    ``Z`` is (m, classes) and overwritten by the derivative, ``y`` (m,) whole numbers; the sum is in
+    nats. Shifting each row by its maximum keeps both exact for logits of any size.
     """
     rows = np.arange(len(Z))
     Z -= Z.max(axis=1, keepdims=True)
@@ -64,7 +64,10 @@ def cross_entropy(Z, y):
 
 
 def output(Z, y):
-    """softmax(Z) - Y (eq. 35) and softmax(Z) of the last layer."""
+    """softmax(Z) - Y (eq. 35) and softmax(Z) of the last layer, for labels ``y``, (m,).
+
+    Both are (m, classes), as ``Z`` is.
+    """
     _, D = cross_entropy(Z.copy(), y)
     P = D.copy()
     P[np.arange(len(y)), y] += 1

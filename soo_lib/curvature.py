@@ -37,6 +37,8 @@ def layer_hessians(loss, x, curvature="exact"):
 
     Raises
     ------
+    ValueError
+        For a loss that is not a network's, or a ``curvature`` that is not known.
     MemoryError
         Before anything is allocated, if a block would take over 2 GB.
 
@@ -44,6 +46,19 @@ def layer_hessians(loss, x, curvature="exact"):
     -----
     Paper, eqs 66-70, 78-83 and algorithm 3, with the corrections that the book proves. Both
     factors of (x xᵀ) ⊗ H_Z are symmetric: only their upper triangles are multiplied.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from soo_lib.network import Network
+    >>> net, rng = Network([3, 4, 2], activation="tanh"), np.random.default_rng(0)
+    >>> loss = net.loss(rng.normal(size=(20, 3)), rng.integers(2, size=20))
+    >>> x = net.init(seed=0)
+    >>> first, last = layer_hessians(loss, x)
+    >>> first.shape, last.shape
+    ((16, 16), (10, 10))
+    >>> bool(np.allclose(last, loss.hess(x)[net.layer_slices[1], net.layer_slices[1]]))
+    True
     """
     net = _network(loss)
     for layer, (n_in, n_out) in enumerate(net.shapes):
@@ -70,7 +85,10 @@ def layer_hessians(loss, x, curvature="exact"):
 
 
 def hessian_diagonal(loss, x, curvature="exact"):
-    """The diagonal of the Hessian, (n_params,), without its blocks; see :func:`layer_hessians`."""
+    """The diagonal of the Hessian at ``x``, (n_params,), without its blocks: eqs 66-70.
+
+    ``loss``, ``x`` and ``curvature`` are those of :func:`layer_hessians`.
+    """
     diagonal = np.zeros(loss.n_params)
     for layer, inputs, H, _ in backward_hessians(loss, x, curvature):
         part = (inputs**2).T @ np.diagonal(H, axis1=1, axis2=2)
@@ -124,13 +142,19 @@ def ggn_product(loss, x, p):
     """The generalised Gauss-Newton matrix times ``p``: Jᵀ H_L J p, and the penalty's share.
 
     The network is replaced by its tangent, whose curvature is the softmax's alone: positive
-    semi-definite, and equal to the Hessian where no σ'' term is left.
+    semi-definite, and equal to the Hessian where no σ'' term is left. ``x``, ``p`` and the product
+    are (n_params,) (Schraudolph 2002).
     """
     return loss.ggnp(x, p)
 
 
 def kronecker_factors(loss, x):
     """A pair (A, G) for each layer, whose Kronecker product approximates its GGN block.
+
+    Parameters
+    ----------
+    loss : NetworkLoss
+    x : (n_params,) array
 
     Returns
     -------
@@ -198,10 +222,10 @@ def squared_gradients(loss, x):
 class LayerSigns(NamedTuple):
     """What :func:`layer_signs` finds."""
 
-    negative: list  # share of σ'' terms below 0 in each hidden layer, over samples and units
-    smallest: list  # smallest eigenvalue of each layer's block
-    full: float  # smallest eigenvalue of the whole Hessian
-    gnorm: float  # largest |∂L/∂xᵢ|: only where this is 0 does a sign tell a saddle
+    negative: list  #: share of σ'' terms below 0 in each hidden layer, over samples and units
+    smallest: list  #: smallest eigenvalue of each layer's block
+    full: float  #: smallest eigenvalue of the whole Hessian
+    gnorm: float  #: largest entry of the gradient: only where this is 0 does a sign tell a saddle
 
 
 def layer_signs(loss, x):
@@ -209,6 +233,7 @@ def layer_signs(loss, x):
 
     Positive semi-definite layer blocks do not make the Hessian so: the blocks between layers count
     too. Negative curvature is a saddle only where the gradient vanishes (appendix C, corrected).
+    ``loss`` is a NetworkLoss, ``x`` a point, (n_params,).
     """
     blocks, full = layer_hessians(loss, x), smallest_eigenvalue(loss, x)[0]
     counts = np.zeros((len(blocks), 2))
@@ -223,7 +248,10 @@ def layer_signs(loss, x):
 
 
 def smallest_eigenvalue(loss, x, seed=0):
-    """Smallest eigenvalue of the Hessian and its eigenvector, by Lanczos on ``hessp``."""
+    """Smallest eigenvalue of the Hessian at ``x`` and its eigenvector, (n_params,), by Lanczos.
+
+    Only ``loss.hessp`` is used; ``seed`` draws the first vector.
+    """
     n = loss.n_params
     start = np.random.default_rng(seed).normal(size=n)
     # Shifted away from 0, so that eigsh's tolerance is a share of the Hessian's size: at a flat

@@ -1,8 +1,8 @@
 """Direction rules: where to go from x (Nocedal & Wright, chapters 3, 5, 6 and 7).
 
-A rule is called with the loss, the point and the gradient, and returns p. After the step it is
-told of it through ``update``; ``restart`` makes it forget. It says ``fresh`` while it has nothing
-to forget, and leaves a ``note`` for the trace when it had to bend.
+A rule is called with the loss, the point and the gradient, and returns p, all (n,). After the step
+it is told of it through ``update``; ``restart`` makes it forget. It says ``fresh`` while it has
+nothing to forget, and leaves a ``note`` for the trace when it had to bend.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ EPS = np.finfo(float).eps
 
 
 class Gradient:
-    """Steepest descent: p = -g."""
+    """Steepest descent: p = -g (N&W section 2.2)."""
 
     scaled = False  # is a step of length 1 the natural first trial?
     search, settings = "wolfe", {}  # the step rule unless told, and settings that come with it
@@ -81,7 +81,7 @@ class NonlinearCG(Gradient):
 
 
 class LBFGS(Gradient):
-    """p = -Hg with H built from the last ``memory`` pairs (s, y) (N&W algorithm 7.4)."""
+    """p = -Hg with H built from the last ``memory`` >= 1 pairs (s, y) (N&W algorithm 7.4)."""
 
     scaled, accuracy = True, 1e-8
 
@@ -171,7 +171,7 @@ class BFGS(Gradient):
 
 
 def curvature_note(s, y):
-    """Why a pair must be left out, if it must: H would not stay positive definite."""
+    """Why a pair ``s``, ``y`` (n,) must be left out, or "": H would not stay positive definite."""
     return "" if s @ y > EPS * (y @ y) else "pair left out: no positive curvature along the step"
 
 

@@ -14,7 +14,10 @@ from .directions import Gradient
 
 
 class Modelled(Gradient):
-    """What the three have in common: a model, and a comparison of it with what came of the step."""
+    """What the three have in common: a model, and a comparison of it with what came of the step.
+
+    ``products`` is the most products with a vector in one iteration.
+    """
 
     scaled, search = True, "backtracking"
 
@@ -26,6 +29,7 @@ class Modelled(Gradient):
 
         The change is read off the slopes at both ends, s·(g_old + g)/2. That is exact for a
         quadratic loss, and does not drown in rounding near the minimum as a difference would.
+        ``s``, ``g_old`` and ``g`` are (n,); ``cubic`` is σ, where the model has one.
         """
         part = (s @ self.p) / (self.p @ self.p)  # of the step p, after a line search
         model = g_old @ s + 0.5 * part**2 * self.pHp + cubic / 3 * np.linalg.norm(s) ** 3

@@ -14,14 +14,17 @@ from .checks import as_count, as_number
 class Step(NamedTuple):
     """An accepted step: its length, and the point, loss and gradient it leads to."""
 
-    alpha: float
-    x: np.ndarray
-    fun: float
-    jac: np.ndarray
+    alpha: float  #: its length
+    x: np.ndarray  #: where it leads, (n,)
+    fun: float  #: the loss there
+    jac: np.ndarray  #: the gradient there, (n,)
 
 
 class Ray:
-    """φ(α) = L(x + αp), with φ(0) and φ'(0) = gᵀp known."""
+    """φ(α) = L(x + αp) of a ``loss``, with φ(0) = ``f`` and φ'(0) = gᵀp known.
+
+    The point ``x``, its gradient ``g`` and the direction ``p`` are (n,).
+    """
 
     def __init__(self, loss, x, f, g, p):
         self.loss, self.x, self.p = loss, x, p
@@ -30,17 +33,17 @@ class Ray:
         self.rounding = 4 * np.finfo(getattr(loss, "dtype", float)).eps * abs(f)
 
     def at(self, alpha):
-        """The value alone: cheaper than the whole step."""
+        """φ(``alpha``) alone: cheaper than the whole step."""
         return self.loss.fun(self.x + alpha * self.p)
 
     def step(self, alpha, f=None):
-        """The step of length α with its gradient; ``f`` if the value is known already."""
+        """The :class:`Step` of length ``alpha``; ``f`` is φ there, if it is known already."""
         x = self.x + alpha * self.p
         f, g = self.loss.fun_and_jac(x) if f is None else (f, self.loss.jac(x))
         return Step(alpha, x, f, g)
 
     def decreases(self, alpha, f, c1, slack):
-        """Armijo's condition, N&W eq. 3.4: φ(α) <= φ(0) + c1 α φ'(0)."""
+        """Armijo's condition, N&W eq. 3.4: φ(α) <= φ(0) + c1 α φ'(0) + ``slack``; ``f`` is φ(α)."""
         return f <= self.fun0 + c1 * alpha * self.slope0 + slack
 
 
@@ -79,7 +82,9 @@ def backtracking(c1=1e-4, shrink=0.5, max_trials=60):
 
 
 def wolfe(c1=1e-4, c2=0.9, max_trials=40):
-    """A step that satisfies the strong Wolfe conditions (N&W algorithms 3.5 and 3.6)::
+    """A step that satisfies the strong Wolfe conditions (N&W algorithms 3.5 and 3.6).
+
+    ::
 
         φ(α) <= φ(0) + c1 α φ'(0)       and       |φ'(α)| <= c2 |φ'(0)|
 

@@ -62,11 +62,11 @@ class Network:
 
     @property
     def shapes(self):
-        """(n_in, n_out) of each layer."""
+        """The pair (n_in, n_out) of each layer, a list."""
         return list(pairwise(self.sizes))
 
     def unpack(self, x):
-        """``x`` as a list of (W, b) a layer: views, so that writing to them writes to ``x``."""
+        """``x`` as a list of (W, b), (n_in, n_out) and (n_out,): views, which write to ``x``."""
         x = np.asarray(x)
         if x.shape != (self.n_params,):
             raise ValueError(f"x must have shape ({self.n_params},); got {x.shape}")
@@ -77,7 +77,7 @@ class Network:
         return layers
 
     def pack(self, layers):
-        """The flat vector ``x`` of a list of (W, b)."""
+        """The flat vector ``x``, (n_params,), of a list of (W, b) as from :meth:`unpack`."""
         got = [(np.shape(W), np.shape(b)) for W, b in layers]
         need = [(shape, shape[1:]) for shape in self.shapes]
         if got != need:
@@ -85,7 +85,7 @@ class Network:
         return np.concatenate([np.ravel(part) for layer in layers for part in layer]).astype(float)
 
     def init(self, seed, scale="fan_in"):
-        """A random start: normal weights, biases 0.
+        """A random start, (n_params,): normal weights, biases 0.
 
         Parameters
         ----------
@@ -157,7 +157,7 @@ class Network:
                 D = flush(first(a) * G)
 
     def predict(self, x, X):
-        """The most likely label of each row of ``X``, as (m,) integers."""
+        """The most likely label of each row of ``X``, (m, n_in), as (m,) integers."""
         X = as_table(X, self.sizes[0], getattr(X, "dtype", None) == np.float32 and np.float32)
         layers = self.unpack(as_vector(x, self.n_params).astype(X.dtype))
         with np.errstate(over="ignore"):
@@ -165,7 +165,11 @@ class Network:
         return np.concatenate(blocks).argmax(axis=1)
 
     def loss(self, X, y, l2=0.0, penalize_bias=False, dtype=np.float64):
-        """The mean cross-entropy on ``X``, ``y`` as a loss of ``x``; see :class:`NetworkLoss`."""
+        """The :class:`NetworkLoss` on ``X``, (m, n_in), and whole numbers ``y``, (m,), from 0.
+
+        ``l2`` weighs the penalty on the weights, and the biases if ``penalize_bias``; ``dtype`` is
+        the precision inside the layers, float64 or float32.
+        """
         X, y = as_data(X, y, self.sizes[0], as_real_type(dtype))
         wrong = y[(y != np.floor(y)) | (y < 0) | (y >= self.sizes[-1])]
         if len(wrong):
@@ -180,7 +184,7 @@ class Network:
 
 
 class NetworkLoss(Loss):
-    """Mean cross-entropy of a network's softmax, plus ½·l2·‖w‖² (eqs 21-27 and 35).
+    """Mean cross-entropy in nats of a network's softmax, plus ½·l2·‖w‖² (eqs 21-27 and 35).
 
     Made by :meth:`Network.loss`. With float32 data the layers work in float32; sums over
     samples, and every vector that a solver sees, are float64.
@@ -191,7 +195,7 @@ class NetworkLoss(Loss):
         self.n_samples, self.n_params, self.dtype = len(X), net.n_params, X.dtype
 
     def subset(self, rows):
-        """The same loss on some rows."""
+        """The same loss on some ``rows``, a list of integers."""
         return NetworkLoss(self.net, *take(self.X, self.y, rows), self.penalty)
 
     def fun(self, x):
@@ -229,7 +233,7 @@ class NetworkLoss(Loss):
         return self.average(kernel, self.n_params)[1] + self.penalty.hessp(x, p)
 
     def ggnp(self, x, p):
-        """The generalised Gauss-Newton matrix times ``p``: see ``soo_lib.curvature``."""
+        """The Gauss-Newton matrix times ``p``: see :func:`soo_lib.curvature.ggn_product`."""
         net, layers, tangents = self.net, self.layers(x), self.layers(p, "p")
         first = ACTIVATIONS[net.activation].first
 
@@ -245,7 +249,7 @@ class NetworkLoss(Loss):
         return self.average(kernel, self.n_params)[1] + self.penalty.hessp(x, p)
 
     def hess(self, x):
-        """All second derivatives, between layers too: n products, for small networks."""
+        """All second derivatives, between layers too: n_params products; MemoryError over 2 GB."""
         check_memory(self.n_params, "the Hessian")
         H = np.stack([self.hessp(x, p) for p in np.eye(self.n_params)])
         return 0.5 * (H + H.T)  # equal up to rounding; exactly so for eigensolvers

@@ -38,17 +38,9 @@ OUT_OF_ITERATIONS = "stopped at maxiter = {} before it converged"
 
 
 def minimize(
-    loss,
-    x0,
-    method="newton",
-    line_search=None,
-    step=1.0,
-    maxiter=100,
-    gtol=1e-8,
-    ftol=0.0,
-    callback=None,
-    **settings,
-):
+    loss, x0, method="newton", line_search=None, step=1.0, maxiter=100, gtol=1e-8, ftol=0.0,
+    callback=None, **settings,
+):  # fmt: skip
     """Minimise a loss: a direction rule times a step rule.
 
     Parameters
@@ -92,6 +84,13 @@ def minimize(
     ------
     ValueError
         For an argument out of its range, or a method, search or setting that is not known.
+
+    Examples
+    --------
+    >>> from soo_lib.losses import Rosenbrock
+    >>> run = minimize(Rosenbrock(), [0.0, 0.0], method="bfgs")
+    >>> run.success, run.x.round(6).tolist(), len(run.trace) == run.nit + 1
+    (True, [1.0, 1.0], True)
     """
     loss = as_loss(loss, x0)
     x = as_vector(x0, loss.n_params, "x0", finite=True).copy()
@@ -128,7 +127,7 @@ def minimize(
 
 @contextmanager
 def calm():
-    """No warnings and no threads of a solver's own."""
+    """In here numpy warns of no overflow and linear algebra runs on one thread."""
     # A step that is far too long overflows: the outcome says so, in place of warnings.
     # The threads of a solver's own dot products would only spin in the way of the loss's.
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -206,7 +205,7 @@ def _no_decrease(loss, f, g):
 
 
 def as_result(recorder, failure):
-    """scipy's result of a recorded run; ``failure`` is why it ended, if the recorder knows none."""
+    """scipy's result of a ``recorder``'s run; ``failure`` is why it ended, if that is not known."""
     trace, (x, f, g) = recorder.trace, recorder.last
     success, message = recorder.outcome or (False, failure)
     best = recorder.best

@@ -20,15 +20,15 @@ KEEP_X = 100  # iterates are kept in the trace of a problem with at most so many
 class Row(NamedTuple):
     """What is known after an iteration; row 0 is the start."""
 
-    fun: float
-    gnorm: float  # the largest |∂L/∂xᵢ|
-    step: float  # the accepted step length α; NaN where the solver is scipy's
-    nfev: int  # values of the loss so far
-    njev: int  # gradients so far
-    nhev: int  # Hessians so far
-    nhessp: int  # Hessian-vector products so far
-    seconds: float  # since the start, the recorder's own work and the callback's taken out
-    note: str  # what the direction had to do: a modified Hessian, a restart
+    fun: float  #: the loss
+    gnorm: float  #: the largest entry of the gradient
+    step: float  #: the accepted step length α; NaN where the solver is scipy's
+    nfev: int  #: values of the loss so far
+    njev: int  #: gradients so far
+    nhev: int  #: Hessians so far
+    nhessp: int  #: Hessian-vector products so far
+    seconds: float  #: since the start, the recorder's own work and the callback's taken out
+    note: str  #: what the direction had to do: a modified Hessian, a restart
 
 
 class Trace:
@@ -143,7 +143,7 @@ class Recorder(Loss):
 
     @contextmanager
     def idle(self):
-        """What happens in here is not the solver's time."""
+        """The seconds spent in here are not the solver's."""
         start = time.perf_counter()
         try:
             yield
@@ -151,7 +151,10 @@ class Recorder(Loss):
             self._idle += time.perf_counter() - start
 
     def row(self, x, f, g, step=np.nan, note=""):
-        """Ends an iteration at the point x: the row, the criteria, the callback."""
+        """Ends an iteration at ``x``, (n,), with loss ``f`` and gradient ``g``, (n,).
+
+        Writes the row, looks at the criteria, calls the callback.
+        """
         counts = self.nfev, self.njev, self.nhev, self.nhessp
         seconds = time.perf_counter() - self._start - self._idle
         with self.idle():
@@ -192,7 +195,7 @@ class Recorder(Loss):
             self.callback(np.array(x))
 
     def recall(self, x):
-        """Loss and gradient at a point evaluated since the last row, without a new call."""
+        """Loss and gradient at a point ``x`` seen since the last row, without a new call."""
         for seen, f, g in reversed(self._seen):
             if g is not None and np.array_equal(seen, x):
                 return f, g
