@@ -1,4 +1,8 @@
-"""What comes in from outside is checked in one way, with an error that says what to mend."""
+"""What comes in from outside is checked in one way, with an error that says what to mend.
+
+Each function returns the value in the one form that the library works with, or raises a ValueError
+that names the argument, what it must be and what came.
+"""
 
 import operator
 from contextlib import contextmanager
@@ -10,7 +14,7 @@ MAX_BYTES = 2e9  # no matrix of second derivatives may be larger
 
 @contextmanager
 def from_extra(extra):
-    """Imports in here come with an extra of soo-lib; where one is missing the error says which."""
+    """Imports in here come with an ``extra`` of soo-lib; where one is missing the error says so."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -43,7 +47,7 @@ def as_count(value, name, minimum=1, maximum=None):
 
 
 def as_vector(x, n_params, name="x", finite=False):
-    """``x`` as a float64 vector of the right length."""
+    """``x`` as a float64 vector (n_params,), of finite numbers if ``finite``."""
     try:
         x = np.asarray(x)
         if np.iscomplexobj(x):
@@ -61,7 +65,7 @@ def as_vector(x, n_params, name="x", finite=False):
 
 
 def as_table(X, n=None, dtype=None):
-    """``X`` as a contiguous, finite, real (m, n) array."""
+    """``X`` as a contiguous, finite, real (m, n) array, of float64 unless ``dtype`` says else."""
     try:
         if np.iscomplexobj(X):
             raise ValueError("complex numbers")
@@ -77,13 +81,13 @@ def as_table(X, n=None, dtype=None):
 
 
 def as_data(X, y, n=None, dtype=None):
-    """Samples ``X`` (m, n) and labels ``y`` (m,), checked."""
+    """Samples ``X``, (m, n), and labels ``y``, (m,), as finite arrays of ``dtype`` and float64."""
     X = as_table(X, n, dtype)
     return X, as_vector(y, len(X), "y", finite=True)
 
 
 def take(X, y, rows):
-    """Some rows of the data."""
+    """Some ``rows`` of the data ``X``, (m, n), and ``y``, (m,): at least one."""
     try:
         chosen = X[rows], y[rows]
     except IndexError as error:
@@ -94,7 +98,7 @@ def take(X, y, rows):
 
 
 def as_real_type(dtype):
-    """float32 or float64, however it was named."""
+    """``dtype`` as numpy's float32 or float64, however it was named."""
     for known in (np.float32, np.float64):
         if dtype in (known, known.__name__, np.dtype(known)):
             return known
@@ -102,7 +106,10 @@ def as_real_type(dtype):
 
 
 def check_memory(n, what, advice="loss.hessp multiplies with it without forming it"):
-    """Refuse an n x n matrix over the budget before a byte of it is allocated."""
+    """MemoryError for an n x n matrix of doubles over 2 GB, before a byte of it is allocated.
+
+    ``what`` says what the matrix is, ``advice`` how to do without it.
+    """
     if 8 * n * n > MAX_BYTES:
         raise MemoryError(
             f"{what} is {n:,} x {n:,}: {8e-9 * n * n:,.1f} GB, over the budget of "

@@ -21,8 +21,8 @@ class GradientTest:
     order : float
         Slope of log(error) against log(ε): 2 when right, about 0 when wrong; NaN where the
         central difference is exact up to rounding, as for a quadratic loss.
-    eps, errors : arrays
-        The ε tried, and the error of the central difference for each.
+    eps, errors : (24,) arrays
+        The ε tried, from 2⁻² to 2⁻²⁵, and the error of the central difference for each.
     """
 
     ok: bool
@@ -59,6 +59,29 @@ def gradient_test(loss, x, seed=0):
     Returns
     -------
     GradientTest
+
+    Raises
+    ------
+    ValueError
+        For an ``x`` that is not a finite vector, or a gradient of another shape.
+
+    Examples
+    --------
+    >>> from soo_lib.losses import Loss, Rosenbrock
+    >>> gradient_test(Rosenbrock(), [-1.0, 2.0]).ok
+    True
+
+    A gradient that forgets a factor of 2 has an error of order 0:
+
+    >>> class Slip(Loss):
+    ...     n_params = 2
+    ...     def fun(self, x):
+    ...         return float(x @ x)
+    ...     def jac(self, x):
+    ...         return x
+    >>> slip = gradient_test(Slip(), [-1.0, 2.0])
+    >>> slip.ok, abs(round(slip.order, 1))
+    (False, 0.0)
     """
     loss = as_loss(loss, x)
     x = as_vector(x, loss.n_params, finite=True)

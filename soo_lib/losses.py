@@ -25,23 +25,26 @@ class Loss:
         return f"<{type(self).__name__}: {getattr(self, 'n_params', '?')} parameters{samples}>"
 
     def fun_and_jac(self, x):
+        """The value, a float, and the gradient, (n_params,), at ``x``, (n_params,)."""
         return self.fun(x), self.jac(x)
 
     def hess(self, x):
+        """The second derivatives, (n_params, n_params); ValueError where a loss has none."""
         raise ValueError(
             "this loss has no second derivatives; use a method that needs only the "
             "gradient, such as 'lbfgs'"
         )
 
     def hessp(self, x, p):
+        """The Hessian times ``p``, (n_params,)."""
         return self.hess(x) @ as_vector(p, self.n_params, "p")
 
     def ggnp(self, x, p):
-        """The Gauss-Newton matrix times p; the Hessian, where a loss knows no such matrix."""
+        """The Gauss-Newton matrix times ``p``; the Hessian, where a loss knows no such matrix."""
         return self.hessp(x, p)
 
     def gnorm(self, g):
-        """The largest entry of a gradient, which a change of variables undoes before it looks."""
+        """The largest entry of a gradient ``g``, (n_params,), in the variables of the problem."""
         return float(np.abs(g).max())
 
     def why_no_minimum(self, x):
@@ -53,7 +56,7 @@ class Loss:
 
 
 def over_data(loss, *more):
-    """``loss``, which must be one whose rows can be chosen, and have what ``more`` names."""
+    """``loss`` itself, which must have ``n_samples``, ``subset`` and what ``more`` names."""
     needed = "n_samples", "subset", *more
     if missing := [name for name in needed if not hasattr(loss, name)]:
         raise ValueError(f"loss must be over data, with {' and '.join(missing)}; got {loss!r}")
@@ -61,7 +64,7 @@ def over_data(loss, *more):
 
 
 def as_loss(loss, x):
-    """``loss`` itself, or any object with ``fun`` and ``jac`` completed to a loss of len(x)."""
+    """``loss`` itself, or any object with ``fun`` and ``jac`` completed to a loss of ``x`` (n,)."""
     if isinstance(loss, Loss):
         return loss
     missing = [name for name in ("fun", "jac") if not callable(getattr(loss, name, None))]
@@ -69,8 +72,7 @@ def as_loss(loss, x):
         raise ValueError(f"loss must have {' and '.join(missing)}; got {loss!r}")
     whole = Loss()
     whole.n_params = getattr(loss, "n_params", np.size(x))
-    names = "fun jac fun_and_jac hess hessp ggnp dtype gnorm why_no_minimum"
-    for name in names.split():
+    for name in "fun jac fun_and_jac hess hessp ggnp dtype gnorm why_no_minimum".split():
         if hasattr(loss, name):
             setattr(whole, name, getattr(loss, name))
     if hasattr(loss, "subset") and hasattr(loss, "n_samples"):
@@ -163,11 +165,11 @@ class Logistic(Loss):
     y : (m,) array
         Labels, 0 or 1, both present.
     l2 : float
-        Adds ½·l2·‖x‖².
+        Adds ½·l2·‖x‖²; >= 0.
 
     Notes
     -----
-    Paper, eqs 15-18, with the brackets that eqs 15 and 18 lack.
+    Paper, eqs 15-18, with the brackets that eqs 15 and 18 lack. The loss is in nats.
     """
 
     def __init__(self, X, y, l2=0.0):
@@ -183,7 +185,7 @@ class Logistic(Loss):
         self.n_samples, self.n_params = X.shape
 
     def subset(self, rows):
-        """The same loss on some rows; one class alone is fine there."""
+        """The same loss on some ``rows``, a list of integers; one class alone is fine there."""
         part = object.__new__(Logistic)
         part._set(*take(self.X, self.y, rows), self.penalty)
         return part
@@ -207,7 +209,7 @@ class Logistic(Loss):
         return self.X.T @ (w * (self.X @ p)) / self.n_samples + self.penalty.hessp(x, p)
 
     def predict(self, x, X):
-        """Labels 0 or 1 for the rows of ``X``."""
+        """Labels 0 or 1, (m,) integers, for the rows of ``X``, (m, n_params)."""
         X = as_table(X, self.n_params)
         return (X @ as_vector(x, self.n_params) > 0).astype(int)
 
@@ -223,12 +225,8 @@ class Logistic(Loss):
                 eigenvalues = eigvalsh(self.hess(x))
                 if eigenvalues[0] > 1e-5 * eigenvalues[-1]:
                     return ""
-            best = linprog(
-                -signed.sum(axis=0),
-                A_ub=np.vstack([-signed, signed]),
-                b_ub=np.repeat([0.0, 1.0], self.n_samples),
-                bounds=(None, None),
-            )
+            bounds = np.vstack([-signed, signed]), np.repeat([0.0, 1.0], self.n_samples)
+            best = linprog(-signed.sum(axis=0), *bounds, bounds=(None, None))
             if best.status != 0 or -best.fun < 0.5:  # a ray would reach 1
                 return ""
         return (

@@ -29,7 +29,7 @@ AXES = ("iterations", "evaluations", "seconds")
 
 
 def solver_color(label):
-    """The colour of the solver that a label starts with; None leaves it to the cycle."""
+    """The colour of the solver that a ``label`` starts with; None leaves it to the cycle."""
     return COLORS.get(label.lower().partition(" ")[0].rstrip(",:"))
 
 
@@ -111,7 +111,10 @@ def convergence(runs, x="iterations", y="fun", floor=None, ax=None):
 
 
 def contours(loss, xlim, ylim, ax=None, levels=24):
-    """Level curves of a loss of two variables, on a logarithmic scale of heights."""
+    """Level curves of a loss of two variables, at ``levels`` heights in equal ratios.
+
+    ``xlim`` and ``ylim``, (low, high), are the box; drawn on ``ax``, or the present axes.
+    """
     ax = ax or plt.gca()
     xs, ys = np.linspace(*xlim, 201), np.linspace(*ylim, 201)
     F = np.array([[loss.fun(np.array([u, v])) for u in xs] for v in ys])
@@ -124,7 +127,10 @@ def contours(loss, xlim, ylim, ax=None, levels=24):
 
 
 def path(trace, label, ax=None, **look):
-    """The iterates of a trace in the plane."""
+    """The iterates of a ``trace``, or of a result that has one, in the plane.
+
+    ``look`` goes to matplotlib's ``plot``; drawn on ``ax``, or the present axes.
+    """
     ax = ax or plt.gca()
     points = np.array(getattr(trace, "trace", trace).x)
     look = {"color": solver_color(label), "marker": "o", "ms": 3.5, "lw": 1.2, **look}
@@ -133,7 +139,11 @@ def path(trace, label, ax=None, **look):
 
 
 def decision_boundary(x, X, y, ax=None):
-    """Two classes of points, and the line where a logistic model x = (b, w1, w2) is undecided."""
+    """Two classes of points, and the line where a logistic model is undecided.
+
+    ``x`` is (b, w1, w2); ``X``, (m, 3), has a first column of ones; ``y``, (m,), is 0 or 1. Drawn
+    on ``ax``, or the present axes.
+    """
     ax = ax or plt.gca()
     for label, color, marker in ((0, BLUE, "o"), (1, ORANGE, "^")):
         rows = y == label
@@ -151,7 +161,11 @@ def decision_boundary(x, X, y, ax=None):
 
 
 def gradient_errors(result, label, ax=None):
-    """The errors of a gradient test against ε: slope 2 where the gradient is right."""
+    """The errors of a gradient test against ε: slope 2 where the gradient is right.
+
+    ``result`` comes from :func:`soo_lib.gradient_test.gradient_test`; drawn on ``ax``, or the
+    present axes.
+    """
     ax = ax or plt.gca()
     ax.loglog(result.eps, result.errors, "o-", ms=3.5, label=label)
     ax.set(xlabel="ε", ylabel="error of the central difference")
@@ -160,7 +174,7 @@ def gradient_errors(result, label, ax=None):
 
 
 def images(X, labels, columns=10):
-    """Rows of pixels as square pictures, a label above each."""
+    """The rows of ``X``, (m, side²) pixels, as pictures, with one of ``labels`` above each."""
     side = int(np.sqrt(X.shape[1]))
     rows = -(-len(X) // columns)
     figure, axes = plt.subplots(

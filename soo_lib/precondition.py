@@ -34,6 +34,26 @@ class Preconditioned(Loss):
     -----
     Eq. 9: ∇L̂ = P⁻ᵀ∇L. Eq. 10: ∇²L̂ = P⁻ᵀ∇²L P⁻¹. The size of a gradient, in a trace and against
     ``gtol``, is that of ∇L = Pᵀ∇L̂ in ``x``, so that it means the same whatever P.
+
+    Raises
+    ------
+    ValueError
+        For a P that is not invertible, or not as large as the loss.
+
+    Examples
+    --------
+    With H = PᵀP at the minimum, steepest descent needs hardly more iterations than Newton:
+
+    >>> from scipy.linalg import cholesky
+    >>> from soo_lib.losses import Rosenbrock
+    >>> from soo_lib.solvers import minimize
+    >>> loss = Rosenbrock()
+    >>> easy = Preconditioned(loss, cholesky(loss.hess([1.0, 1.0])))
+    >>> run = minimize(easy, easy.to_p([1.1, 1.1]), method="gradient")
+    >>> run.success, run.nit < 20, easy.to_x(run.x).round(6).tolist()
+    (True, True, [1.0, 1.0])
+    >>> minimize(loss, [1.1, 1.1], method="gradient").success
+    False
     """
 
     def __init__(self, loss, P):
@@ -56,15 +76,15 @@ class Preconditioned(Loss):
             self.n_samples = loss.n_samples
 
     def to_p(self, x):
-        """p = P x."""
+        """p = P x, both (n_params,)."""
         return self._times(x)
 
     def to_x(self, p):
-        """x = P⁻¹p."""
+        """x = P⁻¹p, both (n_params,)."""
         return self._times(p, inverse=True)
 
     def subset(self, rows):
-        """The same loss on some rows, in the same variables."""
+        """The same loss on some ``rows``, a list of integers, in the same variables."""
         part = copy.copy(self)
         part.loss = self.loss.subset(rows)
         part.n_samples = part.loss.n_samples
@@ -91,7 +111,7 @@ class Preconditioned(Loss):
         return self._pull(self.loss.ggnp(self.to_x(p), self._times(v, "p", inverse=True)))
 
     def push(self, g):
-        """∇L = Pᵀ∇L̂ (eq. 9)."""
+        """∇L = Pᵀ∇L̂ (eq. 9), from the gradient ``g`` in p; both (n_params,)."""
         return self._times(g, "g", transposed=True)
 
     def gnorm(self, g):
@@ -150,22 +170,36 @@ class _Factor:
 
 
 def adagrad(loss, x, damping=1e-8):
-    """The diagonal of eq. 14, which is AdaGrad's: PᵀP = (mean g² + damping)^½ over the samples."""
+    """The diagonal of eq. 14, which is AdaGrad's: PᵀP = (mean g² + damping)^½ over the samples.
+
+    Returns P's diagonal, (n_params,).
+    """
     return (squared_gradients(loss, x) + _damping(damping)) ** 0.25
 
 
 def martens(loss, x, damping=1e-4):
-    """Martens' diagonal, PᵀP = (mean g² + damping)^¾, which he uses inside CG."""
+    """Martens' diagonal, PᵀP = (mean g² + damping)^¾, which he uses inside CG (2010, section 4.7).
+
+    Returns P's diagonal, (n_params,).
+    """
     return (squared_gradients(loss, x) + _damping(damping)) ** 0.375
 
 
 def exact_diagonal(loss, x, damping=1e-4):
-    """PᵀP = |diag H| + damping: Jacobi's preconditioner, with the absolute value at saddles."""
+    """PᵀP = abs(diag H) + damping: Jacobi's preconditioner, with the absolute value at saddles.
+
+    Returns P's diagonal, (n_params,).
+    """
     return np.sqrt(np.abs(hessian_diagonal(loss, x)) + _damping(damping))
 
 
 def layer_cholesky(loss, x, damping=1e-4, curvature="ggn"):
-    """PᵀP = H + damping I in each layer: for layers small enough to factor their Hessian."""
+    """PᵀP = H + damping I in each layer: for layers small enough to factor their Hessian.
+
+    Returns a list of P's blocks, (n_l, n_l). ``curvature`` as for
+    :func:`soo_lib.curvature.layer_hessians`; ValueError where H + damping I is not positive
+    definite, as it may not be for "exact".
+    """
     blocks = enumerate(layer_hessians(loss, x, curvature), 1)
     shift = _damping(damping)
     return [_upper(H + shift * np.eye(len(H)), f"the Hessian of layer {i}") for i, H in blocks]
@@ -174,7 +208,8 @@ def layer_cholesky(loss, x, damping=1e-4, curvature="ggn"):
 def kronecker(loss, x, damping=1e-3, factors=kronecker_factors):
     """PᵀP = A ⊗ G in each layer, both :func:`damped` by damping + λ (appendix B, factored).
 
-    λ is the loss's own penalty; ``factors(loss, x)`` returns a pair (A, G) for each layer.
+    λ is the loss's own penalty; ``factors(loss, x)`` returns a pair (A, G) for each layer. Returns
+    a list of pairs of upper Cholesky factors, of A and of G (Martens and Grosse 2015).
     """
     total, P = _damping(damping) + loss.penalty.l2, []
     for layer, pair in enumerate(factors(loss, x), 1):

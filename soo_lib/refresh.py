@@ -22,7 +22,7 @@ def minimize_refreshed(loss, x0, kind, every=10, rows=None, seed=0, method="lbfg
     loss, x0, method, maxiter, **settings
         As for :func:`soo_lib.solvers.minimize`.
     kind : callable
-        ``kind(loss, x)`` returns P, as the functions of :mod:`soo_lib.precondition` do.
+        ``kind(loss, x)`` returns P (eq. 8), as the functions of :mod:`soo_lib.precondition` do.
     every : int
         Iterations from one P to the next.
     rows : int, optional
@@ -35,8 +35,8 @@ def minimize_refreshed(loss, x0, kind, every=10, rows=None, seed=0, method="lbfg
     Returns
     -------
     scipy.optimize.OptimizeResult
-        As ``minimize`` returns it, in ``x``. The seconds in the trace include the making of each
-        P; the evaluations do not.
+        As ``minimize`` returns it, in ``x``, (n,). The seconds in the trace include the making of
+        each P; the evaluations do not.
 
     Raises
     ------

@@ -1,9 +1,10 @@
 """Mini-batch rules, each of a few lines.
 
-A rule is called with the loss on the present batch, the point, that loss and its gradient there,
-the step length, and a ``state`` to remember things in (``state.k`` counts the steps from 1, and
-``state.m`` and ``state.v`` start at 0). It returns the change of x. Whatever else it takes is a
-setting.
+A rule is called with the loss on the present ``batch``, the point ``x``, (n_params,), that loss
+``f`` and its gradient ``g``, (n_params,), there, the ``step`` length α, and a ``state`` to remember
+things in (``state.k`` counts the steps from 1, and ``state.m`` and ``state.v`` start at 0). It
+returns the change of x, (n_params,). Whatever else it takes is a setting, of which
+:func:`soo_lib.stochastic.minimize_stochastic` checks the range.
 """
 
 import numpy as np

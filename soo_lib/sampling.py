@@ -23,6 +23,7 @@ def partition(m, batch_size, seed=None):
     Returns
     -------
     list of integer arrays
+        Row numbers, 0 to m - 1.
     """
     m = as_count(m, "m", maximum=MOST)
     size = as_count(batch_size, "batch_size", maximum=m)
@@ -44,6 +45,7 @@ def draw(m, batch_size, n_batches, seed=0):
     Returns
     -------
     list of integer arrays
+        Row numbers, (batch_size,) each.
     """
     m = as_count(m, "m", maximum=MOST)
     size = as_count(batch_size, "batch_size", maximum=m)
@@ -55,10 +57,15 @@ def draw(m, batch_size, n_batches, seed=0):
 class Batch(Loss):
     """The loss on some rows, which counts its ``visits``.
 
-    With an ``anchor``, a point and the gradient of all rows there, the linear term
-    (∇L(anchor) - ∇L_B(anchor))ᵀ(x - anchor) is added. At the anchor every batch then has the
-    gradient of all rows, and near it nearly; the mean over batches is right anywhere, and
-    curvature is untouched (SVRG, Johnson and Zhang).
+    Parameters
+    ----------
+    loss : loss over data
+    rows : (batch_size,) integer array
+    anchor : tuple of (n_params,) arrays, optional
+        A point and the gradient of all rows there: adds the linear term
+        (∇L(anchor) - ∇L_B(anchor))ᵀ(x - anchor). At the anchor every batch then has the gradient
+        of all rows, and near it nearly; the mean over batches is right anywhere, and curvature is
+        untouched (SVRG, Johnson and Zhang).
     """
 
     def __init__(self, loss, rows, anchor=None):
@@ -96,6 +103,27 @@ class Batched(Loss):
     weights : {None, "rows"}
         Every batch alike, as eq. 28 is printed; or each by its number of rows, which gives the
         full loss for any partition, ragged or not.
+
+    Raises
+    ------
+    ValueError
+        For a loss without data, an empty batch, or rows that it does not have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from soo_lib.datasets import make_two_class
+    >>> from soo_lib.losses import Logistic
+    >>> data = make_two_class()
+    >>> loss, x = Logistic(data.X_train, data.y_train), np.array([-3.0, 1.0, 0.5])
+    >>> batches = partition(800, 300, seed=0)
+    >>> [len(rows) for rows in batches]
+    [300, 300, 200]
+    >>> fair = Batched(loss, batches, weights="rows")
+    >>> bool(np.isclose(fair.fun(x), loss.fun(x)))
+    True
+    >>> bool(np.isclose(Batched(loss, batches).fun(x), loss.fun(x)))
+    False
     """
 
     def __init__(self, loss, batches, weights=None):

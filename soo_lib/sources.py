@@ -47,14 +47,18 @@ SAMPLE_SHA256 = {
 
 
 def cache_folder():
-    """Where downloads are kept."""
+    """Where downloads are kept: the folder SOO_LIB_DATA, or one in the user's cache."""
     user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "soo_lib"
     return Path(os.environ.get("SOO_LIB_DATA") or user).expanduser()
 
 
 @lru_cache(maxsize=1)  # also remembers that there was no network: no page waits for it twice
 def pixels(cache):
-    """X, y, X_test, y_test as read-only uint8 arrays, and where they came from."""
+    """X, y, X_test, y_test as read-only uint8 arrays, (rows, 784) and (rows,), and their source.
+
+    Looks in the folder ``cache``, Debian's package, OpenML and the sample, in this order. A file
+    that is not what its SHA-256 says raises ValueError.
+    """
     for folder, source in (cache, "cache"), (DEBIAN, "debian"):
         if all((folder / f"{name}.gz").exists() for name in SHA256):
             files = _read(folder, source)

@@ -26,7 +26,8 @@ def minimize_stochastic(
     loss : loss over data
         With ``n_samples`` and ``subset(rows)``.
     x0, callback
-        As for :func:`soo_lib.solvers.minimize`; the callback is called after each epoch.
+        As for :func:`soo_lib.solvers.minimize`: (n_params,), and a function that is called after
+        each epoch.
     rule : str or callable
         "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "aprox", "kronecker", "lbfgs",
         "cg": the functions of :mod:`soo_lib.rules`. Or one of your own,
@@ -38,7 +39,8 @@ def minimize_stochastic(
     step : float
         The step length α, also called the learning rate.
     variance_reduction : bool
-        Correct the batches of an epoch by the full gradient at its start; see :class:`Batch`.
+        Correct the batches of an epoch by the full gradient at its start; see
+        :class:`soo_lib.sampling.Batch`.
     progress : bool
         Show a progress bar.
     **settings
@@ -58,6 +60,16 @@ def minimize_stochastic(
     ValueError
         For an argument out of its range, a rule or setting that is not known, or a rule that does
         not fit the loss.
+
+    Examples
+    --------
+    >>> from soo_lib.datasets import load_digits
+    >>> from soo_lib.network import Network
+    >>> data, net = load_digits(), Network([64, 16, 10])
+    >>> loss = net.loss(data.X_train, data.y_train, l2=1e-4)
+    >>> run = minimize_stochastic(loss, net.init(seed=0), "adam", step=0.01, epochs=5)
+    >>> run.success, len(run.trace), bool(run.trace.fun[-1] < 0.5 * run.trace.fun[0])
+    (True, 6, True)
     """
     loss = as_loss(over_data(loss), x0)
     x, m = as_vector(x0, loss.n_params, "x0", finite=True).copy(), loss.n_samples
