@@ -1,4 +1,4 @@
-"""What a unit does: σ, σ' and σ'' of the hidden ones, softmax and cross-entropy on top.
+"""What a unit does: σ, σ' and σ'' of the hidden ones, softmax and cross-entropy on top (eqs 20-21).
 
 Numbers so small that they only cost time are set to 0 on the way.
 """

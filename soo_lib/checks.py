@@ -1,7 +1,7 @@
 """What comes in from outside is checked in one way, with an error that says what to mend.
 
 Each function returns the value in the one form that the library works with, or raises a ValueError
-that names the argument, what it must be and what came.
+that names the argument, by the ``name`` it is told, what it must be and what came.
 """
 
 import operator

@@ -142,8 +142,8 @@ def ggn_product(loss, x, p):
     """The generalised Gauss-Newton matrix times ``p``: Jᵀ H_L J p, and the penalty's share.
 
     The network is replaced by its tangent, whose curvature is the softmax's alone: positive
-    semi-definite, and equal to the Hessian where no σ'' term is left. ``x``, ``p`` and the product
-    are (n_params,) (Schraudolph 2002).
+    semi-definite, and equal to the Hessian where no σ'' term is left (Schraudolph 2002). ``x``,
+    ``p`` and the product are (n_params,); any ``loss`` with ``ggnp`` will do.
     """
     return loss.ggnp(x, p)
 
@@ -198,6 +198,8 @@ def kronecker_factors(loss, x):
 
 def squared_gradients(loss, x):
     """Mean over the samples of each one's squared gradient, (n_params,), the penalty left out.
+
+    ``loss`` is a NetworkLoss, ``x`` a point, (n_params,).
 
     A sample's gradient in a layer's weights is the outer product of its input and its ∂L/∂Z
     (eq. 24), so the sum of squares is (X²)ᵀD²: no sample's gradient is formed.

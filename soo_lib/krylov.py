@@ -1,8 +1,8 @@
 """Direction rules that meet the curvature in products alone: Hessian-free, cubic, in a radius.
 
 Each builds a model of the loss in a Krylov space, spanned by g, Hg, H²g, ..., and steps to the
-model's minimum. One number says how far the model is to be trusted, λ, σ or a radius, and every
-step teaches it: did the loss fall as the model had foretold?
+model's minimum. One number says how far the model is to be trusted, λ or σ, and every step
+teaches it: did the loss fall as the model had foretold (N&W section 4.1)?
 """
 
 import numpy as np

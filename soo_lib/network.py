@@ -186,8 +186,8 @@ class Network:
 class NetworkLoss(Loss):
     """Mean cross-entropy in nats of a network's softmax, plus ½·l2·‖w‖² (eqs 21-27 and 35).
 
-    Made by :meth:`Network.loss`. With float32 data the layers work in float32; sums over
-    samples, and every vector that a solver sees, are float64.
+    :meth:`Network.loss` makes it of ``net``, ``X``, ``y`` and a ``penalty``. With float32 data the
+    layers work in float32; sums over samples, and every vector that a solver sees, are float64.
     """
 
     def __init__(self, net, X, y, penalty):

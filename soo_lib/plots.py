@@ -129,7 +129,8 @@ def contours(loss, xlim, ylim, ax=None, levels=24):
 def path(trace, label, ax=None, **look):
     """The iterates of a ``trace``, or of a result that has one, in the plane.
 
-    ``look`` goes to matplotlib's ``plot``; drawn on ``ax``, or the present axes.
+    ``label`` gives the colour; ``look`` goes to matplotlib's ``plot``; drawn on ``ax``, or the
+    present axes.
     """
     ax = ax or plt.gca()
     points = np.array(getattr(trace, "trace", trace).x)
@@ -163,8 +164,8 @@ def decision_boundary(x, X, y, ax=None):
 def gradient_errors(result, label, ax=None):
     """The errors of a gradient test against ε: slope 2 where the gradient is right.
 
-    ``result`` comes from :func:`soo_lib.gradient_test.gradient_test`; drawn on ``ax``, or the
-    present axes.
+    ``result`` comes from :func:`soo_lib.gradient_test.gradient_test`, ``label`` goes to the legend;
+    drawn on ``ax``, or the present axes.
     """
     ax = ax or plt.gca()
     ax.loglog(result.eps, result.errors, "o-", ms=3.5, label=label)
@@ -174,7 +175,7 @@ def gradient_errors(result, label, ax=None):
 
 
 def images(X, labels, columns=10):
-    """The rows of ``X``, (m, side²) pixels, as pictures, with one of ``labels`` above each."""
+    """The rows of ``X``, (m, side²) pixels, in ``columns``, with one of ``labels`` above each."""
     side = int(np.sqrt(X.shape[1]))
     rows = -(-len(X) // columns)
     figure, axes = plt.subplots(

@@ -1,4 +1,4 @@
-"""Solvers: a direction rule times a step rule, and scipy's own behind the same recorder."""
+"""Solvers: a direction rule times a step rule (eqs 1 and 29), and scipy's behind one recorder."""
 
 import inspect
 import warnings

@@ -1,4 +1,4 @@
-"""Mini-batch methods: one loop over the epochs, for every rule of :mod:`soo_lib.rules`."""
+"""Mini-batch methods (paper, section 3.3): one loop over the epochs, for every rule."""
 
 import inspect
 from functools import partial
