@@ -27,7 +27,7 @@ PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
 .PHONY: help serve test book lab data benchmark records students grade slides pdf strip clean \
-  fonts lint unit html check-book check-browser check-notebooks check-binder
+  fonts cache lint unit html check-book check-browser check-notebooks check-binder
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -37,9 +37,9 @@ serve: html  ## build the book and serve it on this machine: the reader's comman
 	@echo; echo "The book is at http://localhost:$(PORT)/ (stop with Ctrl-C)"; echo
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(HTML)
 
-test: lint unit html check-book check-browser check-notebooks  ## build the book and run every test: what CI runs
+test: lint unit check-notebooks html check-book check-browser  ## build the book and run every test: what CI runs
 	@echo; echo "All passed:"
-	@for run in unit book browser notebooks; do printf '%-10s ' $$run; tail -n 1 _build/logs/$$run.txt; done
+	@for run in unit notebooks book browser; do printf '%-10s ' $$run; tail -n 1 _build/logs/$$run.txt; done
 
 book: html  ## build the book into _build/html; any warning is an error
 
@@ -99,14 +99,17 @@ unit: $(READY) data
 	  | tee _build/logs/unit.txt
 
 # The execution cache knows a notebook's cells but not the library and the numbers they read, so
-# it goes whenever one of those changes. --all: without it, a second strict build passes over a
-# page that failed in the first.
-html: $(READY) data fonts
+# it goes whenever one of those changes.
+cache: $(READY) data
 	@mkdir -p _build
 	@key=$$({ find soo_lib book/results -type f -not -path '*/__pycache__/*' 2>/dev/null || true; \
 	  echo constraints.txt; } | LC_ALL=C sort | xargs sha256sum | cat - _build/.data | sha256sum); \
 	if [ "$$key" != "$$(cat _build/.cache-key 2>/dev/null)" ]; then \
 	  rm -rf _build/.jupyter_cache; echo "$$key" > _build/.cache-key; fi
+
+# What check-notebooks has run is in the cache, and the rest is run here, one after another.
+# --all: without it, a second strict build passes over a page that failed in the first.
+html: cache fonts
 	$(BIN)/jupyter-book build --all -W -n --keep-going .
 
 check-book: html
@@ -118,6 +121,7 @@ check-browser: html
 	@tools/get_chromium.sh
 	$(PYTEST) -n 2 tests/browser | tee _build/logs/browser.txt
 
-check-notebooks: $(READY) data fonts
+# Runs every notebook, two at a time, into the cache of the build, and has nbval judge those runs.
+check-notebooks: cache fonts
 	@mkdir -p _build/logs
-	$(PYTEST) $(PARALLEL) --nbval-lax --nbval-current-env book | tee _build/logs/notebooks.txt
+	$(PYTEST) $(PARALLEL) -p tools.run_once --nbval-lax book | tee _build/logs/notebooks.txt

@@ -1,11 +1,18 @@
-"""The notebooks as committed: stripped, short of cell, and saying what their figures show."""
+"""The notebooks as committed: stripped, short of cell, and saying what their figures show.
+
+And how they are run: once, for the pages and for nbval.
+"""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 import yaml
+from jupyter_cache import get_cache
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
 NOTEBOOKS = sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
@@ -93,3 +100,71 @@ def test_on_colab_the_first_cell_fetches_the_library(path):
     assert f"git clone --quiet --depth 1 {REPOSITORY} " in first.source
     assert first.source.splitlines()[1] == 'if "google.colab" in str(get_ipython()):'
     assert "remove-cell" in tags(first)
+
+
+# ---- tools/run_once.py: one run for the pages and for nbval
+
+
+def notebook(path, *cells, **metadata):
+    """Write a notebook of cells (source, what it printed when it was committed)."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nb = nbformat.v4.new_notebook(metadata={"kernelspec": kernel, **metadata})
+    for count, (source, printed) in enumerate(cells, 1):
+        outputs = [nbformat.v4.new_output("stream", text=printed)] if printed else []
+        cell = nbformat.v4.new_code_cell(source, outputs=outputs, execution_count=count)
+        nb.cells.append(cell)
+    nbformat.write(nb, path)
+    return nb
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """Four small notebooks after `make check-notebooks`: each cell's outcome, and the cache."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    check = "# NBVAL_CHECK_OUTPUT\nprint({})".format
+    slider = "import ipywidgets\nipywidgets.IntSlider(7)"
+    count = "with open('runs', 'a') as file:\n    print('run', file=file)"
+    written = {
+        "right": notebook(folder / "right.ipynb", (count, ""), (check(2), "2\n"), (slider, "")),
+        "wrong": notebook(folder / "wrong.ipynb", (check(2), "3\n"), ("x = 1", "")),
+        "error": notebook(folder / "error.ipynb", ("x = 1", ""), ("1 / 0", ""), (check(2), "2\n")),
+        "slow": notebook(folder / "slow.ipynb", ("import time; time.sleep(60)", ""),
+                         execution={"timeout": 1}),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "pytest", "-p", "tools.run_once", "--nbval-lax", "-rA",
+               f"--run-into={folder / 'cache'}", str(folder)]  # fmt: skip
+    told = subprocess.run(command, cwd=BOOK.parent, capture_output=True, text=True)
+    found = re.findall(r"^(PASSED|FAILED|ERROR) \S*?(\w+)\.ipynb::Cell (\d)", told.stdout, re.M)
+    outcomes = {(name, int(cell)): outcome for outcome, name, cell in found}
+    return SimpleNamespace(folder=folder, notebooks=written, outcomes=outcomes, told=told)
+
+
+def test_a_notebook_that_shows_what_it_should_passes_in_one_run(judged):
+    assert [judged.outcomes["right", cell] for cell in range(3)] == 3 * ["PASSED"]
+    assert (judged.folder / "runs").read_text() == "run\n"
+
+
+def test_a_checked_output_that_differs_fails_the_command(judged):
+    assert judged.told.returncode == 1
+    assert judged.outcomes["wrong", 0] == "FAILED" and "Cell outputs differ" in judged.told.stdout
+    assert judged.outcomes["wrong", 1] == "PASSED"
+
+
+def test_an_error_fails_its_cell_and_those_that_did_not_run(judged):
+    """The last would pass if what was committed were taken for what was run."""
+    outcomes = [judged.outcomes["error", cell] for cell in range(3)]
+    assert outcomes == ["PASSED", "FAILED", "FAILED"] and "ZeroDivisionError" in judged.told.stdout
+    assert judged.outcomes["slow", 0] == "ERROR" and "CellTimeoutError" in judged.told.stdout
+
+
+def test_the_build_finds_the_run_that_was_judged_with_its_widgets(judged):
+    runs = get_cache(judged.folder / "cache")
+    _, served = runs.merge_match_into_notebook(judged.notebooks["right"])
+    assert served.cells[1].outputs[0].text == "2\n"
+    model = served.cells[2].outputs[0].data["application/vnd.jupyter.widget-view+json"]["model_id"]
+    state = served.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    assert state[model]["state"]["value"] == 7
+    for name in ("error", "slow"):
+        with pytest.raises(KeyError):
+            runs.match_cache_notebook(judged.notebooks[name])
+    runs.db.dispose()
