@@ -3,6 +3,7 @@
 Set SOO_SKIP_BOOK=1 to leave these out on purpose; a book that is merely missing is a failure.
 """
 
+import ast
 import os
 import re
 from functools import cache
@@ -274,3 +275,68 @@ def test_each_page_can_be_edited_and_reported():
         links = [a["href"] for a in buttons]
         assert any(link.startswith(f"{url}/edit/main/{page}.") for link in links), page
         assert any(link.startswith(f"{url}/issues/new") and page in unquote(link) for link in links)
+
+
+REFERENCE = [page for page in PAGES if page.startswith("book/reference/")]
+MODULES = {path.stem: ast.parse(path.read_text("utf-8"))
+           for path in (ROOT / "soo_lib").glob("[!_]*.py")}  # fmt: skip
+
+
+def public_names(module):
+    """The public functions and classes of a module of the ground floor; methods with a text."""
+    for node in MODULES[module].body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_":
+            yield f"soo_lib.{module}.{node.name}", node
+            inner = node.body if isinstance(node, ast.ClassDef) else []
+            for method in inner:
+                if isinstance(method, ast.FunctionDef) and method.name[0] != "_":
+                    if ast.get_docstring(method):
+                        yield f"soo_lib.{module}.{node.name}.{method.name}", method
+
+
+def entries():
+    """What the reference has: for each name its signature as text, and what is said of it."""
+    for page in REFERENCE:
+        for term in soup(HTML / f"{page}.html").select("dl.py > dt[id]"):
+            yield term["id"], (page, term.get_text(), term.find_next_sibling("dd").get_text())
+
+
+def test_the_reference_has_every_public_name_with_its_signature():
+    there = dict(entries())
+    expected = dict(pair for module in MODULES for pair in public_names(module))
+    assert len(expected) > 100 and not set(expected) - set(there)
+    for name, node in expected.items():
+        _, signature, text = there[name]
+        assert text.strip(), f"{name}: nothing is said of it"
+        is_property = any(getattr(mark, "id", "") == "property" for mark in node.decorator_list)
+        if isinstance(node, ast.FunctionDef) and not is_property:
+            taken = [argument.arg for argument in node.args.args if argument.arg != "self"]
+            assert all(re.search(rf"\b{word}\b", signature) for word in taken), (name, signature)
+
+
+def test_the_reference_has_nothing_that_is_no_public_name():
+    tops = {name for module in MODULES for name, _ in public_names(module)}
+    for name in dict(entries()):
+        known = name in tops or name.rpartition(".")[0] in tops  # a field of a named tuple
+        assert known, f"{name}: no function, class or field of the ground floor"
+
+
+def test_the_reference_lists_its_modules_in_the_order_of_its_pages():
+    listed = [link.get_text() for link in soup(HTML / "book/reference/index.html").select(
+        "table a.reference")]  # fmt: skip
+    headed = [code.get_text() for page in REFERENCE
+              for code in soup(HTML / f"{page}.html").select("article h2 code")]  # fmt: skip
+    assert listed == headed and sorted(listed) == sorted(MODULES)
+
+
+def test_a_name_in_a_cell_leads_to_its_entry():
+    code = soup(HTML / "book/rosenbrock.html").select("article div.cell_input a[href]")
+    found = {link.get_text(): link["href"] for link in code}
+    assert found["minimize"].endswith("reference/solvers.html#soo_lib.solvers.minimize")
+    assert "soo_lib.solvers.minimize" in dict(entries())
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_the_code_of_a_chapter_leads_to_the_reference(page):
+    code = soup(HTML / f"{page}.html").select("article div.cell_input a[href]")
+    assert any("reference/" in link["href"] and "#soo_lib." in link["href"] for link in code)
