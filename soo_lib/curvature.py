@@ -5,11 +5,7 @@ weights. With a 1 appended to each input the three become one: layer l's block i
 (x xᵀ) ⊗ H_Z over the samples, in ``x``'s own order.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from scipy.linalg import eigvalsh
-from scipy.sparse.linalg import LinearOperator, eigsh
 
 from .activations import ACTIVATIONS, flush, output
 from .checks import as_vector, check_memory
@@ -219,58 +215,6 @@ def squared_gradients(loss, x):
         return 0.0
 
     return loss.average(kernel, loss.n_params)[1]
-
-
-class LayerSigns(NamedTuple):
-    """What :func:`layer_signs` finds."""
-
-    negative: list  #: share of σ'' terms below 0 in each hidden layer, over samples and units
-    smallest: list  #: smallest eigenvalue of each layer's block
-    full: float  #: smallest eigenvalue of the whole Hessian
-    gnorm: float  #: largest entry of the gradient: only where this is 0 does a sign tell a saddle
-
-
-def layer_signs(loss, x):
-    """Where the curvature is negative: in which layers, and in the Hessian as a whole.
-
-    Positive semi-definite layer blocks do not make the Hessian so: the blocks between layers count
-    too. Negative curvature is a saddle only where the gradient vanishes (appendix C, corrected).
-    ``loss`` is a NetworkLoss, ``x`` a point, (n_params,).
-    """
-    blocks, full = layer_hessians(loss, x), smallest_eigenvalue(loss, x)[0]
-    counts = np.zeros((len(blocks), 2))
-    for layer, _, _, bend in backward_hessians(loss, x):
-        counts[layer] += np.count_nonzero(bend < 0), bend.size
-    return LayerSigns(
-        negative=(counts[:-1, 0] / counts[:-1, 1]).tolist(),
-        smallest=[float(eigvalsh(H, subset_by_index=(0, 0))[0]) for H in blocks],
-        full=full,
-        gnorm=float(np.abs(loss.jac(x)).max()),
-    )
-
-
-def smallest_eigenvalue(loss, x, seed=0):
-    """Smallest eigenvalue of the Hessian at ``x`` and its eigenvector, (n_params,), by Lanczos.
-
-    Only ``loss.hessp`` is used; ``seed`` draws the first vector.
-    """
-    n = loss.n_params
-    start = np.random.default_rng(seed).normal(size=n)
-    # Shifted away from 0, so that eigsh's tolerance is a share of the Hessian's size: at a flat
-    # point many eigenvalues lie close together near 0, and a share of those is never reached.
-    product = loss.hessp(x, start)
-    if not np.isfinite(product).all():
-        raise ValueError("x must be where the Hessian is finite; its product with a vector is not")
-    shift = 2 * np.linalg.norm(product) / np.linalg.norm(start) or 1.0
-
-    def shifted(p):
-        return loss.hessp(x, p.ravel()) - shift * p.ravel()
-
-    operator = LinearOperator((n, n), matvec=shifted, dtype=float)
-    values, vectors = eigsh(
-        operator, k=1, which="SA", v0=start, ncv=min(n, 100), tol=1e-8, maxiter=20 * n
-    )
-    return float(values[0] + shift), vectors[:, 0]
 
 
 def _network(loss):

@@ -19,6 +19,7 @@ from soo_lib import (
     curvature,
     datasets,
     gradient_test,
+    lanczos,
     line_search,
     losses,
     network,
@@ -26,7 +27,9 @@ from soo_lib import (
     refresh,
     rules,
     sampling,
+    signs,
     solvers,
+    spectrum,
     stochastic,
 )  # fmt: skip
 from soo_lib.book import hints, records
@@ -34,8 +37,9 @@ from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.trace import Recorder
 
-MODULES = [activations, checks, curvature, datasets, gradient_test, line_search, losses, network,
-           precondition, records, refresh, sampling, solvers, stochastic]  # fmt: skip
+MODULES = [activations, checks, curvature, datasets, gradient_test, lanczos, line_search, losses,
+           network, precondition, records, refresh, sampling, signs, solvers, spectrum,
+           stochastic]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
@@ -66,6 +70,7 @@ def tables(m, n):
 
 
 counts = mostly(st.integers(1, 40))
+matrices = mostly(tables(3, 3).map(lambda A: A + A.T if np.shape(A) == (3, 3) else A))
 labels = mostly(arrays(int, 5, elements=st.integers(0, 1)))
 shares = mostly(st.floats(0.01, 0.99))
 
@@ -227,9 +232,24 @@ CALLS = {
                                 curvature=kinds),
     "ggn_product": on_net(curvature.ggn_product, vectors_=2),
     "kronecker_factors": on_net(curvature.kronecker_factors),
-    "layer_signs": on_net(curvature.layer_signs),
-    "LayerSigns": lambda d: curvature.LayerSigns([], [], 0.0, 0.0),
-    "smallest_eigenvalue": at_x(curvature.smallest_eigenvalue, seed=seeds),
+    "layer_signs": on_net(signs.layer_signs),
+    "LayerSigns": lambda d: signs.LayerSigns([], [], 0.0, 0.0),
+    "smallest_eigenvalue": at_x(signs.smallest_eigenvalue, seed=seeds),
+    "symmetric": lambda d: lanczos.symmetric(3, lambda p: d.draw(mild) * p) @ np.ones(3),
+    "as_symmetric": lambda d: lanczos.as_symmetric(d.draw(matrices)) @ np.ones(3),
+    "rejected": lambda d: lanczos.rejected(np.full(3, d.draw(mild)), np.eye(2, 3)),
+    "quadrature": lambda d: lanczos.quadrature(d.draw(matrices), **draws(d, v=vectors(3),
+                                                                         steps=counts)),
+    "operator": at_x(lambda *a, **k: spectrum.operator(*a, **k) @ np.ones(len(a[1])),
+                     curvature=mostly(choices(["exact", "ggn", "layers", "kronecker"]))),
+    "extreme_eigenvalues": lambda d: spectrum.extreme_eigenvalues(
+        d.draw(matrices), **draws(d, k=counts, tol=shares, products=counts, seed=seeds)),
+    "Extremes": lambda d: spectrum.Extremes([], [], []),
+    "spectral_density": lambda d: spectrum.spectral_density(d.draw(matrices), **draws(
+        d, steps=counts, starts=counts, width=st.one_of(st.none(), odd), points=counts,
+        seed=seeds)),
+    "Density": lambda d: spectrum.Density([], [], [], []),
+    "trace": lambda d: spectrum.trace(d.draw(matrices), **draws(d, products=counts, seed=seeds)),
     "gradient_test": at_x(gradient_test.gradient_test, seed=seeds),
     "GradientTest": lambda d: repr(gradient_test.gradient_test(broken(d), d.draw(vectors(2)))),
     "partition": lambda d: sampling.partition(**draws(d, m=counts, batch_size=counts, seed=seeds)),
