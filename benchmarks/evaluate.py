@@ -19,7 +19,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from soo_lib.network import BLOCK, Network
+from soo_lib.network import Network
+from soo_lib.strips import BLOCK
 
 SIZES = [784, 300, 10]
 THREADS = len(os.sched_getaffinity(0))

@@ -17,10 +17,11 @@ import numpy as np
 from table3 import laid_out, scikit_learn, torch_cost, torch_lbfgs, torch_parameters
 
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.network import THREADS, Network
+from soo_lib.network import Network
 from soo_lib.precondition import kronecker
 from soo_lib.refresh import minimize_refreshed
 from soo_lib.solvers import minimize
+from soo_lib.strips import THREADS
 
 L2 = 1e-4
 BATCH, STEP = 128, 3e-3  # of Adam: the best of a small grid

@@ -17,8 +17,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.network import BLOCK, THREADS, Network
+from soo_lib.network import Network
 from soo_lib.solvers import minimize
+from soo_lib.strips import BLOCK, THREADS
 
 L2 = 0.01
 SOLVERS = {

@@ -72,3 +72,10 @@ def output(Z, y):
     P = D.copy()
     P[np.arange(len(y)), y] += 1
     return D, P
+
+
+def softmax_product(P, R):
+    """(Diag(p) - p pᵀ) r for each row: the cross-entropy's Hessian in Z (eq. 83) times R."""
+    product = P * R
+    product -= P * product.sum(axis=1, keepdims=True)
+    return flush(product)

@@ -10,6 +10,7 @@ import numpy as np
 from .activations import ACTIVATIONS, flush, output
 from .checks import as_vector, check_memory
 from .network import Network
+from .strips import side_by_side
 
 CURVATURES = ("exact", "ggn", "clipped")
 CHUNK = 1e6  # numbers in the largest temporary array
@@ -41,7 +42,8 @@ def layer_hessians(loss, x, curvature="exact"):
     Notes
     -----
     Paper, eqs 66-70, 78-83 and algorithm 3, with the corrections that the book proves. Both
-    factors of (x xᵀ) ⊗ H_Z are symmetric: only their upper triangles are multiplied.
+    factors of (x xᵀ) ⊗ H_Z are symmetric: only their upper triangles are multiplied. The two
+    halves of the samples are summed side by side, each the same for any number of threads.
 
     Examples
     --------
@@ -64,20 +66,28 @@ def layer_hessians(loss, x, curvature="exact"):
             "loss.hessp multiplies with it, and kronecker_factors approximates it, without "
             "forming it",
         )
-    triangles = [(np.triu_indices(n_in + 1), np.triu_indices(n_out)) for n_in, n_out in net.shapes]
-    sums = [np.zeros((len(k), len(j))) for (k, _), (j, _) in triangles]
-    width = max(len(k) for (k, _), _ in triangles)
-    for layer, inputs, H, _ in backward_hessians(loss, x, curvature, width):
-        (k, k2), (j, j2) = triangles[layer]
-        sums[layer] += (inputs[:, k] * inputs[:, k2]).T @ H[:, j, j2]  # eqs 68-70 in one
-    blocks = []
-    for (n_in, n_out), part, total in zip(net.shapes, net.layer_slices, sums, strict=True):
-        total /= loss.n_samples
-        full = total[_mirror(n_in + 1)[:, None, :, None], _mirror(n_out)[:, None, :]]
-        block = full.reshape(2 * [part.stop - part.start])  # (k, j, k2, j2): x's own order
-        block[np.diag_indices_from(block)] += loss.penalty.weights[part]
-        blocks.append(block)
-    return blocks
+    triangles = [(n_in + 1) * (n_in + 2) // 2 for n_in, _ in net.shapes]
+
+    def run(rows):
+        sums = [0.0] * len(net.shapes)
+        for layer, inputs, H, _ in backward_hessians(
+            loss.subset(rows), x, curvature, max(triangles)
+        ):
+            X, pairs, at = inputs.T.copy(), np.empty((triangles[layer], len(inputs))), 0
+            for k in range(len(X)):  # the upper triangle of x xᵀ, row by row
+                np.multiply(X[k:], X[k], out=pairs[at : at + len(X) - k])
+                at += len(X) - k
+            sums[layer] += pairs @ H.T[np.triu_indices(H.shape[1])].T  # eqs 68-70 in one
+        return sums
+
+    half = -(-loss.n_samples // 2)
+    halves = [slice(i, i + half) for i in range(0, loss.n_samples, half)]
+    work = loss.n_samples * max(triangles)
+    sums = [sum(parts) for parts in zip(*side_by_side(run, halves, work))]
+    return [
+        _unfold(total / loss.n_samples, *shape, loss.penalty.weights[part])
+        for total, shape, part in zip(sums, net.shapes, net.layer_slices, strict=True)
+    ]
 
 
 def hessian_diagonal(loss, x, curvature="exact"):
@@ -104,7 +114,8 @@ def backward_hessians(loss, x, curvature="exact", width=1):
     inputs : (m, n_in + 1) array
         The layer's inputs for a chunk of samples, with a 1 appended.
     H : (m, n_out, n_out) array
-        Second derivatives of each sample's loss in the layer's Z.
+        Second derivatives of each sample's loss in the layer's Z. The samples lie side by side in
+        memory: ``H.T`` has its rows and columns first, and is contiguous.
     bend : (m, n_out) array
         The σ'' term on H's diagonal before ``curvature`` bends it; 0 in the last layer.
     """
@@ -118,19 +129,21 @@ def backward_hessians(loss, x, curvature="exact", width=1):
         with np.errstate(over="ignore"):
             A = net.forward(layers, loss.X[i : i + rows].astype(float))
         D, P = output(A[-1], loss.y[i : i + rows])
-        H = P[:, :, None] * (np.eye(P.shape[1]) - P[:, None, :])  # eq. 83
+        H = np.eye(P.shape[1])[:, :, None] * P.T - P.T[:, None] * P.T  # eq. 83, samples last
         bend = np.zeros_like(D)
         for layer in reversed(range(len(layers))):
-            yield layer, np.c_[A[layer], np.ones(len(D))], H, bend
+            yield layer, np.c_[A[layer], np.ones(len(D))], H.T, bend
             if layer:
                 W, a = layers[layer][0], A[layer]
                 G = D @ W.T  # eq. 26
                 slope = first(a) * np.ones_like(a)
                 bend = second(a) * G  # with ∇L_X of this layer: eq. 67, not eq. 82
-                V = slope[:, :, None] * W  # (m, n_in, n_out): σ' and W at once
-                H = V @ H @ V.transpose(0, 2, 1)  # eqs 66 and 67
+                H = W @ H.reshape(len(H), -1)  # one product for all samples
+                H = W @ H.reshape(len(W), -1, len(D))  # eqs 66 and 67
+                H *= slope.T
+                H *= slope.T[:, None]
                 kept = {"exact": bend, "ggn": 0.0, "clipped": np.maximum(bend, 0)}[curvature]
-                H[:, range(len(W)), range(len(W))] += kept
+                H[range(len(W)), range(len(W))] += np.transpose(kept)
                 D = slope * G  # eq. 27
 
 
@@ -221,6 +234,17 @@ def _network(loss):
     if not isinstance(getattr(loss, "net", None), Network):
         raise ValueError(f"loss must be a network's, from Network.loss; got {loss!r}")
     return loss.net
+
+
+def _unfold(total, n_in, n_out, weights):
+    """A layer's block, in ``x``'s own order (k, j, k2, j2), from the triangles of x xᵀ and H_Z."""
+    inputs, outputs = _mirror(n_in + 1), _mirror(n_out)
+    block = np.empty((n_in + 1, n_out, n_in + 1, n_out))
+    for k, row in enumerate(inputs):  # a strip at a time, which stays in cache
+        block[k] = total[row][:, outputs].transpose(1, 0, 2)
+    block = block.reshape(2 * [len(weights)])
+    block[np.diag_indices_from(block)] += weights
+    return block
 
 
 def _mirror(n):

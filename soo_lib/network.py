@@ -4,22 +4,14 @@ Rows are samples, so a layer reads Z = X W + b with W of shape (n_in, n_out): th
 eq. 19 transposed. The parameters of all layers lie in one flat vector ``x``.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
-from .activations import ACTIVATIONS, cross_entropy, flush, output
+from .activations import ACTIVATIONS, cross_entropy, flush, output, softmax_product
 from .checks import as_count, as_data, as_real_type, as_table, as_vector, check_memory, take
 from .losses import L2, Loss
-
-BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
-STRIPS = 4  # a sum over all rows is a sum of at most so many, whatever the number of threads
-
-_blas = ThreadpoolController()
-# As many as linear algebra was given when we were imported; solvers then run it on one.
-THREADS = max((lib["num_threads"] for lib in _blas.info() if lib["user_api"] == "blas"), default=1)
+from .strips import BLOCK, average
 
 
 class Network:
@@ -129,32 +121,40 @@ class Network:
                 D *= slope(A[layer])  # eq. 27
                 flush(D)
 
-    def backward_tangent(self, layers, tangents, X, y, product):
-        """The derivative of :meth:`backward`'s gradient along ``tangents``: Pearlmutter's R.
-
-        Every line of algorithms 1 and 2 is differentiated, R(·) = d/dε at W + εV, b + εc, which
-        adds the product of the exact Hessian with the tangent to ``product``.
-        """
-        _, first, second = ACTIVATIONS[self.activation]
-        A, RA, RZ = self.forward(layers, X), [None], []
+    def forward_tangent(self, layers, tangents, A):
+        """R{Z} and R{inputs} of each layer; Pearlmutter's R{·} is d/dε at W + εV, b + εc."""
+        first, RZ, RA = ACTIVATIONS[self.activation].first, [], [None]  # the data do not move
         for layer, ((W, _), (V, c)) in enumerate(zip(layers, tangents, strict=True)):
             R = A[layer] @ V
             R += c
-            if layer:  # the input does not move
-                R += RA[layer] @ W
+            if layer:
+                RA.append(first(A[layer]) * RZ[-1])
+                R += RA[-1] @ W
             RZ.append(R)
-            RA.append(first(A[layer + 1]) * R if layer + 1 < len(layers) else None)
+        return RZ, RA
+
+    def backward_tangent(self, layers, tangents, A, y, product):
+        """R of :meth:`backward`, line by line: adds the exact Hessian's product to ``product``."""
+        _, first, second = ACTIVATIONS[self.activation]
+        RZ, RA = self.forward_tangent(layers, tangents, A)
         D, P = output(A[-1], y)
-        RD = flush(P * (RZ[-1] - (P * RZ[-1]).sum(axis=1, keepdims=True)))  # eq. 83 times R(Z)
+        RD = softmax_product(P, RZ[-1])
         for layer in reversed(range(len(layers))):
             (W, _), (V, _), (dW, db) = layers[layer], tangents[layer], product[layer]
             dW += A[layer].T @ RD
             db += RD.sum(axis=0)
             if layer:
                 dW += RA[layer].T @ D
-                a, G = A[layer], D @ W.T
-                RD = flush(first(a) * (RD @ W.T + D @ V.T) + second(a) * RZ[layer - 1] * G)
-                D = flush(first(a) * G)
+                slope, G, RG = first(A[layer]), D @ W.T, RD @ W.T
+                RG += D @ V.T
+                RG *= slope
+                RG += second(A[layer]) * RZ[layer - 1] * G
+                RD, D = flush(RG), flush(slope * G)
+
+    def backward_tangent_of_linear(self, layers, tangents, A, y, product):
+        """The same where Z is linear in the parameters: the Gauss-Newton matrix's product."""
+        RZ, _ = self.forward_tangent(layers, tangents, A)
+        self.backward(layers, A, softmax_product(output(A[-1], y)[1], RZ[-1]), product)
 
     def predict(self, x, X):
         """The most likely label of each row of ``X``, (m, n_in), as (m,) integers."""
@@ -224,29 +224,20 @@ class NetworkLoss(Loss):
         return f + f_penalty, g
 
     def hessp(self, x, p):
-        layers, tangents = self.layers(x), self.layers(p, "p")
-
-        def kernel(X, y, product):
-            self.net.backward_tangent(layers, tangents, X, y, self.net.unpack(product))
-            return 0.0
-
-        return self.average(kernel, self.n_params)[1] + self.penalty.hessp(x, p)
+        return self._product(x, p, self.net.backward_tangent, 3)
 
     def ggnp(self, x, p):
         """The Gauss-Newton matrix times ``p``: see :func:`soo_lib.curvature.ggn_product`."""
-        net, layers, tangents = self.net, self.layers(x), self.layers(p, "p")
-        first = ACTIVATIONS[net.activation].first
+        return self._product(x, p, self.net.backward_tangent_of_linear, 2)
+
+    def _product(self, x, p, backward, gradients):
+        layers, tangents = self.layers(x), self.layers(p, "p")
 
         def kernel(X, y, product):
-            A, R = net.forward(layers, X), 0.0
-            for layer, ((W, _), (V, c)) in enumerate(zip(layers, tangents, strict=True)):
-                R = A[layer] @ V + c + (first(A[layer]) * R @ W if layer else 0)
-            _, P = output(A[-1], y)
-            D = flush(P * (R - (P * R).sum(axis=1, keepdims=True)))  # eq. 83 times R(Z)
-            net.backward(layers, A, D, net.unpack(product))
+            backward(layers, tangents, self.net.forward(layers, X), y, self.net.unpack(product))
             return 0.0
 
-        return self.average(kernel, self.n_params)[1] + self.penalty.hessp(x, p)
+        return self.average(kernel, self.n_params, gradients)[1] + self.penalty.hessp(x, p)
 
     def hess(self, x):
         """All second derivatives, between layers too: n_params products; MemoryError over 2 GB."""
@@ -258,30 +249,6 @@ class NetworkLoss(Loss):
         """``x`` as (W, b) a layer, in the precision that the layers work in."""
         return self.net.unpack(as_vector(x, self.n_params, name).astype(self.dtype))
 
-    def average(self, kernel, size=0):
-        """Means over the samples of what ``kernel`` finds in each block of rows.
-
-        ``kernel(X, y, total)`` adds a block's part to ``total``, a vector of length ``size``, and
-        returns the block's loss. Strips of whole blocks are summed side by side, one BLAS thread
-        each. The strips are the same, and are added in the same order, for any number of threads.
-        """
-
-        def run(strip):
-            f, total = 0.0, np.zeros(size, self.dtype)
-            with np.errstate(over="ignore", invalid="ignore"):  # exp(-z) in _sigmoid; inf weights
-                for i in strip:
-                    f += kernel(self.X[i : i + rows], self.y[i : i + rows], total)
-            return f, total
-
-        rows = max(BLOCK // 4, min(BLOCK, -(-self.n_samples // 4)))  # at least 4 blocks to share
-        blocks = range(0, self.n_samples, rows)
-        strips = [strip for strip in np.array_split(blocks, STRIPS) if len(strip)]
-        # A thread costs some 0.1 ms.
-        worth_it = len(strips) > 1 and self.n_samples * self.n_params > 1e7
-        loss, mean = 0.0, np.zeros(size)
-        with _blas.limit(limits=1), ThreadPoolExecutor(THREADS) as pool:
-            for f, total in (pool.map if worth_it and THREADS > 1 else map)(run, strips):
-                loss += f
-                mean += total
-        mean /= self.n_samples
-        return loss / self.n_samples, mean
+    def average(self, kernel, size=0, gradients=1):
+        """Means over the samples; the work is that of so many ``gradients``: see ``strips``."""
+        return average(kernel, self.X, self.y, size, gradients * self.n_params)

@@ -33,9 +33,10 @@ from soo_lib.curvature import (
     squared_gradients,
 )
 from soo_lib.losses import Logistic
-from soo_lib.network import BLOCK, Network
+from soo_lib.network import Network
 from soo_lib.sampling import Batched
 from soo_lib.signs import layer_signs
+from soo_lib.strips import BLOCK
 
 SIGMA = {
     "sigmoid": lambda z: 1 / (1 + anp.exp(-z)),
@@ -503,7 +504,7 @@ def test_the_number_of_threads_changes_no_digit_of_a_product(monkeypatch):
     p = np.random.default_rng(0).normal(size=len(x))
     results = []
     for threads in (1, 2, 1):
-        monkeypatch.setattr("soo_lib.network.THREADS", threads)
+        monkeypatch.setattr("soo_lib.strips.THREADS", threads)
         with threadpool_limits(threads, user_api="blas"):
             results.append(np.r_[loss.hessp(x, p), ggn_product(loss, x, p)])
     for again in results[1:]:

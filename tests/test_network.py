@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from soo_lib import activations, curvature, network
 from soo_lib.curvature import kronecker_factors
 from soo_lib.gradient_test import gradient_test
-from soo_lib.network import BLOCK, STRIPS, Network
+from soo_lib.network import Network
+from soo_lib.strips import BLOCK, STRIPS
 
 ACTIVATIONS = ["sigmoid", "tanh", "relu", "linear"]
 DEPTHS = {1: [4, 3], 2: [4, 6, 3], 3: [4, 6, 5, 3], 4: [4, 6, 5, 4, 3]}
@@ -293,7 +294,7 @@ def test_the_number_of_threads_changes_no_digit(sizes, m, dtype, monkeypatch):
     x = net.init(0)
     results = []
     for threads in (1, 2, 2, 1):
-        monkeypatch.setattr("soo_lib.network.THREADS", threads)
+        monkeypatch.setattr("soo_lib.strips.THREADS", threads)
         with threadpool_limits(threads):  # of BLAS and of OpenMP
             assert {lib["num_threads"] for lib in threadpool_info()} == {threads}
             results.append((loss.fun(x), *loss.fun_and_jac(x)))

@@ -1,0 +1,49 @@
+"""Sums over many rows, cut into strips that are the same whatever the number of threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
+STRIPS = 4  # a sum over all rows is a sum of at most so many, whatever the number of threads
+
+_blas = ThreadpoolController()
+# As many as linear algebra was given when we were imported; solvers then run it on one.
+THREADS = max((lib["num_threads"] for lib in _blas.info() if lib["user_api"] == "blas"), default=1)
+
+
+def side_by_side(run, strips, work):
+    """``run(strip)`` of each strip in order, on threads where ``work`` pays for them.
+
+    Linear algebra has one thread each. A thread costs some 0.1 ms, which is 1e6 units of ``work``,
+    a multiplication or two each.
+    """
+    shared = len(strips) > 1 and THREADS > 1 and work > 1e7
+    with _blas.limit(limits=1), ThreadPoolExecutor(THREADS) as pool:
+        yield from (pool.map if shared else map)(run, strips)
+
+
+def average(kernel, X, y, size, work):
+    """Means over the samples of what ``kernel`` finds in each block of rows.
+
+    ``kernel(X, y, total)`` adds a block's part to ``total``, a vector of length ``size``, and
+    returns the block's loss. The strips are of whole blocks, and are added in the same order.
+    """
+
+    def run(strip):
+        f, total = 0.0, np.zeros(size, X.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # exp(-z) in _sigmoid; inf weights
+            for i in strip:
+                f += kernel(X[i : i + rows], y[i : i + rows], total)
+        return f, total
+
+    rows = max(BLOCK // 4, min(BLOCK, -(-len(X) // 4)))  # at least 4 blocks to share
+    blocks = range(0, len(X), rows)
+    strips = [strip for strip in np.array_split(blocks, STRIPS) if len(strip)]
+    loss, mean = 0.0, np.zeros(size)
+    for f, total in side_by_side(run, strips, len(X) * work):
+        loss += f
+        mean += total
+    mean /= len(X)
+    return loss / len(X), mean
