@@ -150,9 +150,10 @@ def backward_hessians(loss, x, curvature="exact", width=1):
 def ggn_product(loss, x, p):
     """The generalised Gauss-Newton matrix times ``p``: Jᵀ H_L J p, and the penalty's share.
 
-    The network is replaced by its tangent, whose curvature is the softmax's alone: positive
-    semi-definite, and equal to the Hessian where no σ'' term is left (Schraudolph 2002). ``x``,
-    ``p`` and the product are (n_params,); any ``loss`` with ``ggnp`` will do.
+    The model is replaced by its tangent in the parameters, so that the softmax's curvature alone
+    is left: positive semi-definite (Schraudolph 2002). A layer's block is then the Hessian's
+    without its σ'' term; blocks between layers differ by more, as even a linear network multiplies
+    its weights. ``x``, ``p``, the product: (n_params,); any ``loss`` with ``ggnp`` will do.
     """
     return loss.ggnp(x, p)
 
