@@ -47,7 +47,6 @@ def layer_hessians(loss, x, curvature="exact"):
 
     Examples
     --------
-    >>> import numpy as np
     >>> from soo_lib.network import Network
     >>> net, rng = Network([3, 4, 2], activation="tanh"), np.random.default_rng(0)
     >>> loss = net.loss(rng.normal(size=(20, 3)), rng.integers(2, size=20))
@@ -59,13 +58,9 @@ def layer_hessians(loss, x, curvature="exact"):
     True
     """
     net = _network(loss)
-    for layer, (n_in, n_out) in enumerate(net.shapes):
-        check_memory(
-            (n_in + 1) * n_out,
-            f"the block of layer {layer + 1}",
-            "loss.hessp multiplies with it, and kronecker_factors approximates it, without "
-            "forming it",
-        )
+    advice = "loss.hessp multiplies with it, kronecker_factors approximates it, neither forms it"
+    for layer, (n_in, n_out) in enumerate(net.shapes, 1):
+        check_memory((n_in + 1) * n_out, f"the block of layer {layer}", advice)
     triangles = [(n_in + 1) * (n_in + 2) // 2 for n_in, _ in net.shapes]
 
     def run(rows):

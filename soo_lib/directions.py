@@ -11,12 +11,14 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from .checks import as_count
 
 EPS = np.finfo(float).eps
+STEEPEST = "β = 0: steepest descent"
 
 
 class Gradient:
     """Steepest descent: p = -g (N&W section 2.2)."""
 
     scaled = False  # is a step of length 1 the natural first trial?
+    c2 = 0.1  # of the strong Wolfe conditions: N&W, a nearly exact search where p has no scale
     search, settings = "wolfe", {}  # the step rule unless told, and settings that come with it
     restarted = "restarted from steepest descent"
     fresh, note = True, ""
@@ -40,7 +42,7 @@ class Newton(Gradient):
     the directions of negative curvature (N&W section 3.4, eigenvalue modification).
     """
 
-    scaled = True
+    scaled, c2 = True, 0.9
 
     def __call__(self, loss, x, g):
         H = loss.hess(x)
@@ -69,6 +71,7 @@ class NonlinearCG(Gradient):
         self.restart()
 
     def __call__(self, loss, x, g):
+        self.note = "" if self.fresh or self.beta else STEEPEST
         self.p = -g if self.fresh else -g + self.beta * self.p
         return self.p
 
@@ -83,7 +86,7 @@ class NonlinearCG(Gradient):
 class LBFGS(Gradient):
     """p = -Hg with H built from the last ``memory`` >= 1 pairs (s, y) (N&W algorithm 7.4)."""
 
-    scaled, accuracy = True, 1e-8
+    scaled, c2, accuracy = True, 0.9, 1e-8
 
     def __init__(self, memory=10):
         self.memory = as_count(memory, "memory")
@@ -108,8 +111,7 @@ class LBFGS(Gradient):
         return p
 
     def update(self, s, g_old, g):
-        y = g - g_old
-        self.note = curvature_note(s, y)
+        y, self.note = g - g_old, curvature_note(s, g_old, g)
         if not self.note:
             self.pairs = [*self.pairs, (s, y, 1 / (s @ y))][-self.memory :]
 
@@ -133,31 +135,37 @@ class LBFGS(Gradient):
 
 
 class BFGS(Gradient):
-    """p = -Hg with a dense approximation H of the inverse Hessian (N&W algorithm 6.1)."""
+    """p = -Hg with a dense approximation H of the inverse Hessian (N&W algorithm 6.1).
 
-    scaled, accuracy = True, 1e-8
+    The first pair gives H its size (N&W eq. 6.20), which is that of the steepest directions. A
+    later one that meets less curvature than H believes makes H larger first, as long as there
+    are fewer pairs than parameters (Oren and Luenberger 1974): flat directions are waiting.
+    """
+
+    scaled, c2, accuracy = True, 0.5, 1e-8
 
     def __init__(self):
-        self.H = None
-
-    @property
-    def fresh(self):
-        return self.H is None
+        self.restart()
 
     def __call__(self, loss, x, g):
         return -g if self.fresh else -self.H @ g
 
+    @property
+    def fresh(self):
+        return not self.pairs
+
     def update(self, s, g_old, g):
-        y = g - g_old
-        self.note = curvature_note(s, y)
+        y, self.note = g - g_old, curvature_note(s, g_old, g)
         if self.note:
             return
-        rho = 1 / (s @ y)
         if self.fresh:
-            self.H = np.eye(len(s)) / (rho * (y @ y))  # N&W eq. 6.20
-        Hy = self.H @ y  # N&W eq. 6.17, multiplied out
-        sHy = np.outer(s, Hy)
+            self.H = np.eye(len(s)) * (s @ y) / (y @ y)  # N&W eq. 6.20
+        elif self.pairs < len(s):
+            self.H *= max(1.0, s @ y / (y @ self.H @ y))
+        rho, Hy = 1 / (s @ y), self.H @ y
+        sHy = np.outer(s, Hy)  # N&W eq. 6.17, multiplied out
         self.H = self.H - rho * (sHy + sHy.T) + rho * (1 + rho * (y @ Hy)) * np.outer(s, s)
+        self.pairs += 1
 
     def product(self, loss, x):
         """d ↦ Bd with B = H⁻¹."""
@@ -167,12 +175,19 @@ class BFGS(Gradient):
         return lambda d: B @ d
 
     def restart(self):
-        self.H = None
+        self.H, self.pairs = None, 0
 
 
-def curvature_note(s, y):
-    """Why a pair ``s``, ``y`` (n,) must be left out, or "": H would not stay positive definite."""
-    return "" if s @ y > EPS * (y @ y) else "pair left out: no positive curvature along the step"
+def curvature_note(s, g_old, g):
+    """Why a pair (s, g - g_old) must be left out, or "": H would not stay positive definite.
+
+    The rounding of both gradients is in s·y; what does not rise above it says nothing. Both
+    sides are products of a step and a gradient, so no unit of either makes a difference.
+    """
+    rounding = EPS * (np.abs(s) @ (np.abs(g_old) + np.abs(g)))
+    if s @ (g - g_old) > rounding:
+        return ""
+    return "pair left out: no positive curvature along the step"
 
 
 DIRECTIONS = {

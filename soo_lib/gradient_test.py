@@ -1,4 +1,7 @@
-"""The gradient test: is the gradient the derivative of the loss? (paper, eq. 31)."""
+"""The gradient test: is the gradient the derivative of the loss? (paper, eq. 31).
+
+And what it tells of a search that failed.
+"""
 
 from dataclasses import dataclass
 
@@ -105,7 +108,69 @@ def gradient_test(loss, x, seed=0):
     order = np.nan
     if len(clear) >= 3:
         order = float(np.polyfit(np.log(eps[clear]), np.log(errors[clear]), 1)[0])
+        order = order if order > -0.5 else np.nan  # rises as ε falls: rounding inside the loss
     # A central difference can be as good as u^(2/3); where kinks (ReLU) hide the order, that
     # good an agreement is proof enough.
     ok = relative < 10 * u ** (2 / 3) or (relative < u ** (1 / 3) and not order < 1.5)
     return GradientTest(bool(ok), relative, order, eps, errors)
+
+
+NO_DECREASE = (
+    "line search found no decrease along a descent direction; is the gradient right? is the loss "
+    "re-sampled?"
+)
+ROUNDING = "no further decrease: the differences of the loss are lost in rounding, the floor of {}"
+GAVE_UP = (
+    "the search gave up where the loss still falls, as its gradient foretells: allow more trials, "
+    "or another first step"
+)
+
+
+def rounding(loss, x, f, g):
+    """How finely values of the loss can be told at x: u(|f| + Σ|xᵢgᵢ|), u of its ``dtype``.
+
+    A value is rounded, and so is the point that it belongs to.
+    """
+    u = np.finfo(getattr(loss, "dtype", float)).eps
+    return float(u * (abs(f) + np.abs(x) @ np.abs(g)))
+
+
+def why_no_decrease(loss, x, f, g, p):
+    """Why a search from x along p found no decrease where gᵀp < 0, in words.
+
+    The slopes at both ends of a step foretell what it does to the loss, h(s₀ + s₁)/2. Steps four
+    times as long, one after the other, leave rounding behind, wherever it comes from. A right
+    gradient then foretells two in a row, also at a minimum. The error of a wrong one grows in
+    proportion to h, as neither rounding does nor what the foretelling leaves out.
+    """
+    if not g @ p < 0:
+        p = -g
+    floor = ROUNDING.format(np.dtype(getattr(loss, "dtype", float)).name)
+    noise = rounding(loss, x, f, g)
+    again, g_again = loss.fun_and_jac(x)  # a second look: is the loss the same?
+    if not (abs(again - f) <= 100 * noise and np.abs(g_again - g).max() <= 0.1 * np.abs(g).max()):
+        return NO_DECREASE
+    d = p / np.abs(p).max()
+    slope = g @ d
+    h = min(100 * noise / -slope, 1e-4 * (np.abs(x).max() or 1.0))
+    resolved, foretold, wrong, before = False, 0, 0, np.inf
+    for _ in range(24):
+        z = x + h * d
+        value, end = loss.fun_and_jac(z)
+        change, model = value - f, 0.5 * (g + end) @ (z - x)
+        if not np.isfinite(change + model):
+            break
+        size, error = max(abs(change), abs(model)), abs(change - model)
+        if size > 100 * max(noise, rounding(loss, z, value, end)):
+            right = error <= 0.05 * size
+            resolved, foretold = True, foretold + 1 if right else 0
+            wrong = wrong + 1 if not right and 3.2 < error / before < 5 else 0
+            before = error
+        if wrong == 2:
+            return NO_DECREASE
+        if foretold == 2:
+            bend = (end @ d - slope) / h  # a parabola's lowest point is slope²/2bend below
+            lost = 0 < slope**2 <= 200 * max(noise, error) * bend
+            return floor if lost else GAVE_UP
+        h *= 4
+    return NO_DECREASE if resolved else floor

@@ -1,4 +1,4 @@
-"""Direction rules that meet the curvature in products alone: Hessian-free, cubic, in a radius.
+"""Direction rules that meet the curvature in products alone: Hessian-free, and cubic (ARC).
 
 Each builds a model of the loss in a Krylov space, spanned by g, Hg, H²g, ..., and steps to the
 model's minimum. One number says how far the model is to be trusted, λ or σ, and every step
@@ -10,16 +10,18 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 
 from .checks import as_count, as_number
-from .directions import Gradient
+from .directions import EPS, Gradient
+
+TINY = np.finfo(float).tiny
 
 
 class Modelled(Gradient):
-    """What the three have in common: a model, and a comparison of it with what came of the step.
+    """What they have in common: a model, and a comparison of it with what came of the step.
 
     ``products`` is the most products with a vector in one iteration.
     """
 
-    scaled, search = True, "backtracking"
+    scaled, c2, search = True, 0.9, "backtracking"
 
     def __init__(self, products):
         self.products = as_count(products, "products")
@@ -56,10 +58,11 @@ class HessianFree(Modelled):
 
     def __call__(self, loss, x, g):
         self.note, p, r, d = "", np.zeros_like(g), -g, -g
-        models = [0.0]
+        models, few, top = [0.0], min(10, max(3, len(g) // 10)), 0.0
         for i in range(1, self.products + 1):
             Bd = loss.ggnp(x, d) + self.damping * d
             curvature, rr = d @ Bd, r @ r
+            top = max(top, curvature / (d @ d))
             if not np.isfinite(curvature):
                 self.note = "product not finite: steepest descent"
                 p = p if p.any() else -g
@@ -70,13 +73,15 @@ class HessianFree(Modelled):
                 break
             r = r - rr / curvature * Bd
             models.append(0.5 * p @ (g - r))  # of (B + λI), as g + (B + λI) p = -r
-            k = max(10, i // 10)  # Martens, section 4.4: too little progress in the last k steps
+            # Martens, section 4.4: too little progress in the last k steps, 10 where n is large
+            k = max(few, i // 10)
             if i > k and models[i - k] - models[i] < -5e-4 * k * models[i]:
                 break
             if r @ r <= 1e-20 * (g @ g):
                 break
             d = r + r @ r / rr * d
         self.p, self.pHp = p, -p @ (g + r) - self.damping * (p @ p)
+        self.least = 1e-6 * EPS * top  # far below the rounding of any product: as good as 0
         return p
 
     def product(self, loss, x):
@@ -85,10 +90,13 @@ class HessianFree(Modelled):
 
     def update(self, s, g_old, g):
         ratio = self.agreement(s, g_old, g)
+        least = min(self.damping, self.least)
         if self.note or ratio < 0.25:
             self.damping *= 1.5
+        elif abs(ratio - 1) < 0.05:  # the model is as good as the loss: λ only delays
+            self.damping = max(self.damping / 10, least)
         elif ratio > 0.75:
-            self.damping /= 1.5
+            self.damping = max(self.damping / 1.5, least)
 
 
 class Cubic(Modelled):
@@ -118,8 +126,11 @@ class Cubic(Modelled):
         return self.refused >= 60
 
     def restart(self):
+        self._rescale(2, least=1e-8 * self.top / np.linalg.norm(self.p))
         self.refused += 1
-        self.sigma *= 2
+
+    def _rescale(self, factor, least=0.0):
+        self.sigma = min(max(self.sigma * factor, least, 1e-100), 1e100)
 
     def __call__(self, loss, x, g):
         Q, a, b = self.space = self.space or ([g / np.linalg.norm(g)], [], [])
@@ -128,12 +139,13 @@ class Cubic(Modelled):
             if a:
                 y, self.pHp = self._minimum(a, b[:-1], size)
                 left = b[-1] * abs(y[-1])  # the model's gradient, which lies outside the space
-                if left <= 0.1 * min(1.0, np.linalg.norm(y)) * size or len(a) == self.products:
+                near = left <= 0.1 * min(1.0, np.linalg.norm(y)) * size
+                if near or b[-1] == 0 or len(a) == self.products or not np.isfinite(y).all():
                     break
             Hq = loss.hessp(x, Q[-1])  # Lanczos, every vector against all before it, twice
             if not np.isfinite(Hq).all():
                 self.note = "product not finite: steepest descent"  # the model without H
-                self.p, self.pHp = -g / np.sqrt(self.sigma * size), 0.0
+                self.p, self.pHp, self.top = -g / np.sqrt(self.sigma * size), 0.0, 0.0
                 return self.p
             a.append(Q[-1] @ Hq)
             for q in 2 * Q:
@@ -153,16 +165,17 @@ class Cubic(Modelled):
         There (T + λI) y = -size·e₁ with λ = σ‖y‖ and T + λI positive semi-definite.
         """
         values, V = eigh_tridiagonal(a, b)
-        values[np.abs(values) <= 1e-14 * np.abs(values).max()] = 0.0  # rounding, no curvature
+        self.top = np.abs(values).max()
+        values[np.abs(values) <= EPS * self.top] = 0.0  # rounding, no curvature
         self.low, c = values[0], -size * V[0]
         reach = np.sqrt(self.sigma * size)  # λ exceeds its lower bound by no more than this
-        shift = low = max(0.0, -values[0]) + 1e-14 * (np.abs(values).max() + reach)
+        shift = low = max(0.0, -values[0]) + EPS * (self.top + reach)
 
         def excess(shift):
             return self.sigma * np.linalg.norm(c / (values + shift)) - shift
 
         if excess(low) > 0:
-            shift = brentq(excess, low, low + 2 * reach, xtol=1e-14 * (low + reach))
+            shift = brentq(excess, low, low + 2 * reach, xtol=1e-14 * (low + reach) or TINY)
         y = c / (values + shift)
         if shift == low and values[0] < 0:
             # The hard case: g has next to nothing along the lowest eigenvector. Add it.
@@ -171,83 +184,10 @@ class Cubic(Modelled):
         return V @ y, float(values @ y**2)
 
     def update(self, s, g_old, g):
-        ratio = self.agreement(s, g_old, g, self.sigma)
-        if ratio > 0.9:
-            self.sigma /= 2
+        ratio, length = self.agreement(s, g_old, g, self.sigma), np.linalg.norm(s)
+        if ratio > 0.9:  # on a loss that is quadratic σ only delays; below `least` it is lost
+            quadratic = abs(self.agreement(s, g_old, g) - 1) < 1e-4
+            self._rescale(0.1 if quadratic else 0.5, least=EPS * self.top / length)
         elif ratio < 0.1:
-            self.sigma *= 2
+            self._rescale(2)
         self.refused, self.space = 0, None
-
-
-class TrustRegion(Modelled):
-    """The lowest point of another rule's model within a radius, nearly (N&W chapter 4).
-
-    The model is g·s + ½ sᵀBs with the B that ``inner.product`` multiplies with. Steihaug's
-    conjugate gradients go down it until they leave the ball or meet negative curvature, and end on
-    its rim (N&W algorithm 7.2). The step is taken or refused; refused, the radius shrinks.
-
-    Parameters
-    ----------
-    inner : direction rule with a ``product``
-    radius : float
-        The first one.
-    """
-
-    restarted = "radius cut"
-
-    def __init__(self, inner, radius):
-        super().__init__(products=250)
-        self.inner, self.radius, self.refused, self.first = inner, radius, 0, None
-
-    @property
-    def fresh(self):  # cut to a quarter so often, a step is lost in x's rounding
-        return self.refused >= 30
-
-    def restart(self):
-        self.refused += 1
-        self.radius = np.linalg.norm(self.p) / 4
-
-    def __call__(self, loss, x, g):
-        B, size = self.inner.product(loss, x), np.linalg.norm(g)
-        self.first = self.first or size
-        enough = min(self.inner.accuracy, np.sqrt(size / self.first)) * size  # superlinear
-        self.note, p, r, d = "", np.zeros_like(g), g, -g
-        for _ in range(self.products):
-            Bd, rr = B(d), r @ r
-            curvature = d @ Bd
-            if not np.isfinite(curvature):
-                self.note, Bd = "product not finite: the model without it", np.zeros_like(d)
-                curvature = 0.0
-            alpha = rr / curvature if curvature > 0 else np.inf
-            rim = _to_the_rim(p, d, self.radius)
-            p, r = p + min(alpha, rim) * d, r + min(alpha, rim) * Bd
-            if rim <= alpha:
-                bend = "negative curvature" if curvature < 0 else f"at the radius {self.radius:.2g}"
-                self.note = self.note or bend
-                break
-            if np.linalg.norm(r) <= enough:
-                break
-            d = -r + r @ r / rr * d
-        self.p, self.Bp = p, r - g
-        self.pHp = p @ self.Bp
-        return p
-
-    def update(self, s, g_old, g):
-        ratio = self.agreement(s, g_old, g)
-        if ratio < 0.25:
-            self.radius = np.linalg.norm(s) / 4
-        elif ratio > 0.75 and self.note:  # the radius was in the way (N&W algorithm 4.1)
-            self.radius *= 2
-        self.refused = 0
-        if isinstance(self.inner, Modelled):
-            return
-        # No Wolfe condition keeps sᵀy > 0 here: Powell's damping does (N&W procedure 18.2).
-        short = 0.8 * self.pHp / max(self.pHp - s @ (g - g_old), 0.8 * self.pHp)
-        self.inner.update(s, g_old, short * g + (1 - short) * (g_old + self.Bp))
-        self.note = "; ".join(filter(None, (self.note, self.inner.note)))
-
-
-def _to_the_rim(p, d, radius):
-    """The τ >= 0 with ‖p + τd‖ = radius."""
-    pd, dd, room = p @ d, d @ d, max(0.0, radius**2 - p @ p)
-    return room / (pd + np.sqrt(pd**2 + dd * room))  # pd >= 0 in CG: no cancellation

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .checks import as_count, as_number
+from .gradient_test import rounding
 
 
 class Step(NamedTuple):
@@ -29,8 +30,7 @@ class Ray:
     def __init__(self, loss, x, f, g, p):
         self.loss, self.x, self.p = loss, x, p
         self.fun0, self.slope0 = f, float(g @ p)
-        # Values of φ carry rounding errors of a few units in the last place.
-        self.rounding = 4 * np.finfo(getattr(loss, "dtype", float)).eps * abs(f)
+        self.rounding = 4 * rounding(loss, x, f, g)  # values of φ carry a few such errors
 
     def at(self, alpha):
         """φ(``alpha``) alone: cheaper than the whole step."""
@@ -74,7 +74,9 @@ def backtracking(c1=1e-4, shrink=0.5, max_trials=60):
         for _ in range(max_trials):
             f = ray.at(trial)
             if (slack or f < ray.fun0) and ray.decreases(trial, f, c1, slack):
-                return ray.step(trial, f)
+                step = ray.step(trial, f)
+                if not slack or step.jac @ ray.p > 0.999 * ray.slope0:  # the slope must tell
+                    return step
             trial *= shrink
         return None
 
@@ -167,7 +169,7 @@ def _inside(value, name):
 def trust():
     """A radius in place of a length: the step, lowest in a ball, is taken or refused.
 
-    The ball and what is lowest in it are :class:`soo_lib.krylov.TrustRegion`'s.
+    The ball and what is lowest in it are :class:`soo_lib.trust.TrustRegion`'s.
     """
 
     refused = False

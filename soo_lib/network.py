@@ -36,14 +36,10 @@ class Network:
         listed = np.iterable(sizes) and not isinstance(sizes, str)
         self.sizes = [as_count(n, f"sizes[{i}]") for i, n in enumerate(sizes if listed else [])]
         if len(self.sizes) < 2 or self.sizes[-1] < 2:
-            raise ValueError(
-                f"sizes must name an input width and at least 2 classes, as [784, 300, 10]; "
-                f"got {sizes!r}"
-            )
+            needed = "an input width and at least 2 classes, as [784, 300, 10]"
+            raise ValueError(f"sizes must name {needed}; got {sizes!r}")
         if activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}"
-            )
+            raise ValueError(f"activation must be one of {[*ACTIVATIONS]}; got {activation!r}")
         self.activation = activation
         ends = np.cumsum([0] + [(i + 1) * o for i, o in self.shapes]).tolist()
         self.layer_slices = [slice(*pair) for pair in pairwise(ends)]

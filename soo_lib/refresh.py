@@ -5,9 +5,10 @@ import time
 import numpy as np
 
 from .checks import as_count, as_vector
+from .gradient_test import NO_DECREASE
 from .losses import as_loss, over_data
 from .precondition import Preconditioned
-from .solvers import NO_DECREASE, OUT_OF_ITERATIONS, minimize
+from .solvers import OUT_OF_ITERATIONS, minimize
 from .trace import Trace
 
 COUNTED = "nfev", "njev", "nhev", "nhessp", "seconds"

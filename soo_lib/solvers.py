@@ -2,20 +2,19 @@
 
 import inspect
 import warnings
-from contextlib import contextmanager
 
 import numpy as np
 from scipy import optimize
-from threadpoolctl import ThreadpoolController
 
 from .checks import as_count, as_number, as_vector
 from .directions import DIRECTIONS
-from .krylov import Cubic, HessianFree, Modelled, TrustRegion
+from .gradient_test import why_no_decrease
+from .krylov import Cubic, HessianFree, Modelled
 from .line_search import LINE_SEARCHES, Ray
 from .losses import as_loss
+from .strips import calm
 from .trace import Recorder
-
-_blas = ThreadpoolController()
+from .trust import TrustRegion
 
 OWN = {**DIRECTIONS, "hessian-free": HessianFree, "arc": Cubic}
 
@@ -30,10 +29,6 @@ SCIPY = {
     "trust-exact": ("hess",),
 }
 
-NO_DECREASE = (
-    "line search found no decrease along a descent direction; is the gradient right? is the loss "
-    "re-sampled?"
-)
 OUT_OF_ITERATIONS = "stopped at maxiter = {} before it converged"
 
 
@@ -63,7 +58,8 @@ def minimize(
     maxiter : int
         Most iterations.
     gtol : float
-        Converged when the largest ``|∂L/∂xᵢ|`` is at most this.
+        Converged when the largest ``|∂L/∂xᵢ|`` is at most this. It is absolute: a loss times
+        1e-12 may meet it at x0, and the message says so.
     ftol : float
         Converged when one iteration changes the loss by at most this (eq. 29); 0: never.
     callback : callable, optional
@@ -78,12 +74,20 @@ def minimize(
     scipy.optimize.OptimizeResult
         ``x``, ``fun``, ``jac``, ``success``, ``message``, ``nit``, ``nfev``, ``njev``, ``nhev``,
         ``nhessp`` and ``trace``, a :class:`soo_lib.trace.Trace` with ``nit + 1`` rows. Without
-        success ``x`` is the best point seen.
+        success ``x`` is the best point seen. ``trace.note`` says where a direction had to bend:
+        a Hessian modified, a pair left out, nlcg's β = 0, a restart.
 
     Raises
     ------
     ValueError
         For an argument out of its range, or a method, search or setting that is not known.
+
+    Notes
+    -----
+    A search that fails is asked why (:func:`soo_lib.gradient_test.why_no_decrease`); the up to
+    25 evaluations are counted. A run whose last 40 iterations led nowhere but within the
+    rounding of the loss, in its ``dtype``, stops. Neither is a success: ``gtol`` was not met,
+    though in float32 that is often all there is to reach.
 
     Examples
     --------
@@ -125,16 +129,6 @@ def minimize(
         return as_result(recorder, failure or OUT_OF_ITERATIONS.format(maxiter))
 
 
-@contextmanager
-def calm():
-    """In here numpy warns of no overflow and linear algebra runs on one thread."""
-    # A step that is far too long overflows: the outcome says so, in place of warnings.
-    # The threads of a solver's own dot products would only spin in the way of the loss's.
-    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with quiet, _blas.limit(limits=1):
-        yield
-
-
 def _descend(loss, x, direction, search, step, rescale, maxiter):
     """The loop of every method of our own. Returns why it failed, or None."""
     f, g = loss.fun_and_jac(x)
@@ -148,7 +142,7 @@ def _descend(loss, x, direction, search, step, rescale, maxiter):
         found = search(ray, trial) if ray.slope0 < 0 else None
         if found is None:
             if direction.fresh:
-                return _no_decrease(loss, f, g)
+                return why_no_decrease(loss, x, f, g, p)
             direction.restart()
             restart = direction.restarted
             continue
@@ -195,13 +189,8 @@ def _scipy(loss, x, method, maxiter, options):
             raise ValueError(f"settings of scipy's {method}: {warning}; {known}") from warning
     if loss.outcome or found.status == 1:
         return None
-    return f"{_no_decrease(loss, found.fun, found.jac)} (scipy: {str(found.message).rstrip('.')})"
-
-
-def _no_decrease(loss, f, g):
-    if loss.loss.gnorm(g) < np.sqrt(np.finfo(loss.dtype).eps) * max(1.0, abs(f)):
-        return "no further decrease: the differences of the loss are lost in rounding"
-    return NO_DECREASE
+    why = why_no_decrease(loss, found.x, found.fun, found.jac, -found.jac)
+    return f"{why} (scipy: {str(found.message).rstrip('.')})"
 
 
 def as_result(recorder, failure):
@@ -251,8 +240,8 @@ def _rules(method, line_search, settings):
             f"{method} with {line_search} takes the settings {sum(known, []) or 'none'}; "
             f"got {', '.join(sorted(unknown))}"
         )
-    if line_search == "wolfe" and not rule.scaled:
-        settings = {"c2": 0.1, **settings}  # N&W: a nearly exact search where p has no scale
+    if line_search == "wolfe":
+        settings = {"c2": rule.c2, **settings}
     return tuple(
         part(**{name: settings[name] for name in names if name in settings})
         for part, names in zip((rule, search), known, strict=True)

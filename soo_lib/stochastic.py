@@ -11,7 +11,8 @@ from .checks import as_count, as_number, as_vector
 from .losses import as_loss, over_data
 from .rules import RULES
 from .sampling import Batch, partition
-from .solvers import as_result, calm
+from .solvers import as_result
+from .strips import calm
 from .trace import Recorder
 
 

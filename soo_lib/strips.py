@@ -1,6 +1,7 @@
 """Sums over many rows, cut into strips that are the same whatever the number of threads."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -11,6 +12,16 @@ STRIPS = 4  # a sum over all rows is a sum of at most so many, whatever the numb
 _blas = ThreadpoolController()
 # As many as linear algebra was given when we were imported; solvers then run it on one.
 THREADS = max((lib["num_threads"] for lib in _blas.info() if lib["user_api"] == "blas"), default=1)
+
+
+@contextmanager
+def calm():
+    """In here numpy warns of no overflow and linear algebra runs on one thread."""
+    # A step that is far too long overflows: the outcome says so, in place of warnings.
+    # The threads of a solver's own dot products would only spin in the way of the loss's.
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with quiet, _blas.limit(limits=1):
+        yield
 
 
 def side_by_side(run, strips, work):

@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from .gradient_test import rounding
 from .losses import Loss
 
+STALLED = 40  # iterations that lead nowhere, looked at in two halves
 KEEP_X = 100  # iterates are kept in the trace of a problem with at most so many parameters
 
 
@@ -95,6 +97,7 @@ class Recorder(Loss):
         self.gtol, self.ftol, self.callback = gtol, ftol, callback
         self.nfev = self.njev = self.nhev = self.nhessp = 0
         self.trace, self.outcome, self.best = Trace(), None, (np.inf, None)
+        self._marks = []  # where the halves of the last STALLED iterations began and ended
         self._seen = []  # (x, f, g) since the last row: scipy's iterate is one of them
         self._start, self._idle = time.perf_counter(), 0.0
 
@@ -182,11 +185,44 @@ class Recorder(Loss):
                 return False, "the loss or its gradient is not finite at x0: start elsewhere"
             return False, "diverged: the loss is no longer finite; the step is too long"
         if row.gnorm <= self.gtol:
-            return True, f"converged: gradient norm {row.gnorm:.2g} <= gtol"
+            message = f"converged: gradient norm {row.gnorm:.2g} <= gtol"
+            if not before and row.gnorm:
+                message += " already at x0; gtol is absolute, and knows no loss's units"
+            return True, message
         # eq. 29; a trust region that rejects its step has not moved, and has not converged
         if self.ftol and before and moved and abs(before[0].fun - row.fun) <= self.ftol:
             return True, "converged: the last iteration changed the loss by at most ftol"
+        if self._stalled():
+            return False, (
+                f"no further decrease: the last {STALLED} iterations changed the loss by no more "
+                f"than its rounding, the floor of {np.dtype(self.dtype).name}"
+            )
         return None
+
+    def _stalled(self):
+        """Whether the second half of the last iterations is no lower than the first, and led on
+        nowhere.
+
+        Where values are lost in rounding slopes may still lead on: along a valley, which the
+        second half then follows as the first did, to a minimum, or off a saddle, where the
+        gradient's norm leaves the range that it has been in.
+        """
+        half = STALLED // 2
+        if self.nit % half:
+            return False
+        self._marks = [*self._marks[-2:], np.array(self.last[0])]
+        if len(self._marks) < 3:
+            return False
+        first, second = np.diff(self._marks, axis=0)
+        fun, gnorm = np.array([(row.fun, row.gnorm) for row in self.trace.rows[-STALLED:]]).T
+        noise = rounding(self, *self.last)
+        return bool(
+            np.ptp(fun) <= 100 * noise
+            and fun[half:].min() >= fun[:half].min() - noise
+            and gnorm[half:].min() >= gnorm[:half].min()
+            and gnorm[half:].max() <= gnorm[:half].max()
+            and first @ second <= 0.5 * np.linalg.norm(first) * np.linalg.norm(second)
+        )
 
     def _tell(self, x, f):
         if list(inspect.signature(self.callback).parameters) == ["intermediate_result"]:

@@ -31,6 +31,7 @@ from soo_lib import (
     solvers,
     spectrum,
     stochastic,
+    strips,
 )  # fmt: skip
 from soo_lib.book import hints, records
 from soo_lib.losses import Logistic, Loss, Rosenbrock
@@ -270,7 +271,7 @@ CALLS = {
     "minimize": at_x(solvers.minimize, **SOLVE),
     "minimize of a broken loss": lambda d: solvers.minimize(
         broken(d), d.draw(vectors(2)), **draws(d, **SOLVE)),
-    "calm": lambda d: solvers.calm(),
+    "calm": lambda d: strips.calm(),
     "as_result": lambda d: solvers.as_result(recorded(), d.draw(st.text())),
     "squared_gradients": on_net(curvature.squared_gradients),
     "output": lambda d: activations.output(np.full((5, 2), d.draw(mild)), Y),

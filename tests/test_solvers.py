@@ -9,7 +9,8 @@ from scipy import optimize
 from threadpoolctl import threadpool_limits
 
 from soo_lib import solvers
-from soo_lib.directions import BFGS, LBFGS, Newton, NonlinearCG
+from soo_lib.directions import BFGS, LBFGS, STEEPEST, Newton, NonlinearCG
+from soo_lib.gradient_test import NO_DECREASE
 from soo_lib.line_search import LINE_SEARCHES
 from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
@@ -201,27 +202,26 @@ def test_the_two_loops_are_dense_bfgs_from_the_same_pairs(memory):
 
 def test_dense_bfgs():
     """Symmetric, positive definite, with y mapped to s (the secant equation)."""
-    n, rule, pairs = 6, BFGS(), []
-    for s, g_old, g in random_pairs(n, 12):
-        fresh = rule.fresh
+    n, rule, grown = 6, BFGS(), 0
+    for k, (s, g_old, g) in enumerate(random_pairs(n, 12)):
         rule.update(s, g_old, g)
         y = g - g_old
-        pairs.append((s, y))
-        if fresh:  # γ comes from the first pair, and stays
-            start = (s @ y) / (y @ y) * np.eye(n)
-        H = start
-        for s_i, y_i in pairs:
-            V = np.eye(n) - np.outer(y_i, s_i) / (s_i @ y_i)
-            H = V.T @ H @ V + np.outer(s_i, s_i) / (s_i @ y_i)
+        if k == 0:  # γ comes from the first pair
+            H = (s @ y) / (y @ y) * np.eye(n)
+        elif k < n and s @ y > y @ H @ y:  # and grows with the next ones that H is too small for
+            H, grown = H * (s @ y) / (y @ H @ y), grown + 1
+        V = np.eye(n) - np.outer(y, s) / (s @ y)
+        H = V.T @ H @ V + np.outer(s, s) / (s @ y)
         columns = np.column_stack([-rule(None, None, e) for e in np.eye(n)])
         np.testing.assert_allclose(columns, H, rtol=1e-8, atol=1e-9)
         np.testing.assert_allclose(columns @ y, s, rtol=1e-8, atol=1e-9)
         assert np.linalg.eigvalsh((columns + columns.T) / 2)[0] > 0
+    assert 0 < grown < n
 
 
 def test_bfgs_and_lbfgs_agree_while_they_know_one_pair():
     loss = PROBLEMS["logistic"][0]
-    runs = [minimize(loss, np.zeros(3), method, maxiter=2) for method in ("bfgs", "lbfgs")]
+    runs = [minimize(loss, np.zeros(3), method, c2=0.9, maxiter=2) for method in ("bfgs", "lbfgs")]
     np.testing.assert_allclose(*(run.x for run in runs), rtol=1e-12)
     runs = [minimize(loss, np.zeros(3), method, maxiter=6) for method in ("bfgs", "lbfgs")]
     assert not np.allclose(*(run.x for run in runs), rtol=1e-9)
@@ -339,6 +339,142 @@ def test_rounding_in_float32_is_not_blamed_on_the_gradient(method):
     found = minimize(loss, net.init(0), method, gtol=0, maxiter=1000)
     assert np.abs(found.jac).max() < 1e-3
     assert "is the gradient right" not in found.message
+
+
+# ---- judgements: each of these failed once
+
+
+class Scaled(Loss):
+    """A loss in other units, or beside a constant."""
+
+    def __init__(self, loss, scale=1.0, constant=0.0):
+        self.loss, self.n_params = loss, loss.n_params
+        self.scale, self.constant = scale, constant
+
+    def fun(self, x):
+        return self.scale * self.loss.fun(x) + self.constant
+
+    def jac(self, x):
+        return self.scale * self.loss.jac(x)
+
+    def hess(self, x):
+        return self.scale * self.loss.hess(x)
+
+
+@pytest.mark.parametrize("method", ["bfgs", "lbfgs"])
+def test_a_pair_is_judged_free_of_units(method):
+    """Curvature beyond 1/ε is curvature still."""
+    plain = minimize(Quadratic(), np.ones(5), method, gtol=1e-6)
+    found = minimize(Scaled(Quadratic(), 1e16), np.ones(5), method, gtol=1e10)
+    assert plain.success and found.success and found.nit < 2 * plain.nit
+    assert not any("pair" in note for note in found.trace.note)
+
+
+def test_a_column_in_large_units_leaves_no_pair_out():
+    rng = np.random.default_rng(0)
+    time = 1.7e9 + 1e6 * rng.normal(size=200)  # seconds since 1970
+    X = np.c_[np.ones(200), time, rng.normal(size=(200, 2))]
+    loss = Logistic(X, (X[:, 2] + rng.normal(size=200) > 0).astype(int))
+    found = minimize(loss, np.zeros(4), "bfgs", maxiter=300)
+    assert found.fun < 0.62 < loss.fun(np.zeros(4)), found.message
+
+
+@pytest.mark.parametrize("line_search", ["backtracking", "wolfe"])
+@pytest.mark.parametrize("constant", [1e9, 1.0, 1e-9])
+@pytest.mark.parametrize("method", OWN)
+def test_a_wrong_gradient_is_not_excused_by_the_size_of_the_loss(method, constant, line_search):
+    loss = WrongSign(Scaled(overlapping(l2=0.1), min(constant, 1.0), constant))
+    found = minimize(loss, np.ones(3), method, line_search, gtol=1e-20)
+    assert not found.success and found.message == NO_DECREASE
+
+
+@pytest.mark.parametrize("method", [*OWN, *FIRST_ORDER])
+@pytest.mark.parametrize("constant", [0.0, 1e6])
+def test_a_right_gradient_is_not_accused_where_all_is_rounding(method, constant):
+    """Sums of 1e10 cancel inside the loss, which does not show in its value."""
+    inner = Quadratic(n=8, condition=1e10, seed=3)
+    loss = Scaled(inner, constant=constant)
+    x0 = inner.minimum + 1e-9
+    found = minimize(loss, x0, method, gtol=0, maxiter=300)
+    assert not found.success and "is the gradient right" not in found.message
+
+
+class Float32(Loss):
+    """A loss whose inside, and whose gradient's, is in single precision."""
+
+    dtype = np.float32
+
+    def __init__(self, loss):
+        self.loss, self.n_params, self.hess = loss, loss.n_params, loss.hess
+
+    def fun(self, x):
+        return float(np.float32(self.loss.fun(np.float32(x).astype(float))))
+
+    def jac(self, x):
+        return np.float32(self.loss.jac(np.float32(x).astype(float))).astype(float)
+
+
+@every_method
+def test_the_floor_of_float32_ends_a_run_and_is_named(method):
+    loss = Float32(overlapping(m=60, l2=0.1))
+    found = minimize(loss, np.ones(3), method, gtol=0, maxiter=1000)
+    assert found.nit < 200 and np.abs(found.jac).max() < 1e-3
+    if not found.success:  # a gradient of exactly 0 may be met by chance
+        assert "no further decrease" in found.message and "float32" in found.message
+        assert "is the gradient right" not in found.message
+
+
+@pytest.mark.parametrize("constant", [0.0, 1e6])
+@pytest.mark.parametrize("method", ["gradient", "nlcg", "bfgs", "lbfgs"])
+def test_a_long_flat_valley_is_no_floor(method, constant):
+    loss = Scaled(Rosenbrock(b=100), constant=constant)
+    found = minimize(loss, [-1.2, 1.0], method, maxiter=20_000, gtol=1e-5)
+    assert found.success, found.message
+
+
+def test_leaving_a_saddle_is_no_floor():
+    """Beside a constant the first hundred decreases are lost; the gradient grows."""
+    loss = Scaled(Saddle(), constant=1e3)
+    found = minimize(loss, [0.0, 1e-9], "gradient", "fixed", step=0.02, maxiter=3000, gtol=1e-12)
+    assert abs(found.x[1]) > 0.7
+
+
+def test_a_step_too_long_by_far_is_not_blamed_on_the_gradient():
+    found = minimize(Rosenbrock(), [0.5, 0.5], "gradient", "backtracking", step=1e9, max_trials=3)
+    assert not found.success and "allow more trials" in found.message
+
+
+def test_nlcg_says_where_it_is_steepest_descent():
+    """Where the gradient only shrinks, g·(g - g_old) < 0."""
+    loss = Quadratic(n=1, condition=1.0)
+    notes = minimize(loss, [5.0], "nlcg", "fixed", step=0.1, maxiter=5).trace.note
+    assert [note == STEEPEST for note in notes] == [False, False, True, True, True, True]
+    trace = minimize(Rosenbrock(), [0, 0], "nlcg", maxiter=20).trace
+    assert not all(note == STEEPEST for note in trace.note[2:])
+
+
+def test_a_tiny_loss_that_meets_gtol_at_once_says_so():
+    found = minimize(Scaled(Rosenbrock(), 1e-12), [0.0, 0.0], "bfgs")
+    assert found.nit == 0 and "already at x0" in found.message and "absolute" in found.message
+    assert "already" not in minimize(Rosenbrock(), [0.0, 0.0], "bfgs").message
+
+
+def test_bfgs_learns_a_wide_spectrum():
+    """Within three times scipy's evaluations, in any units."""
+    loss, x0 = Quadratic(n=10, condition=1e10), np.ones(10)
+    loss.A, loss.b = np.diag(loss.eigenvalues), np.zeros(10)
+    twin = minimize(loss, x0, "BFGS")
+    for scale in (1.0, 1e9, 1e-9):
+        found = minimize(Scaled(loss, scale), x0, "bfgs", gtol=1e-8 * scale)
+        assert found.success and twin.success and found.nfev <= 3 * twin.nfev + 30
+
+
+@pytest.mark.parametrize("n", [3, 6, 20])
+def test_hessian_free_on_small_logistic_losses(n):
+    loss = overlapping(m=200, n=n, l2=1e-3)
+    twin, found = (minimize(loss, np.zeros(n), m, gtol=1e-6) for m in ("Newton-CG", "hessian-free"))
+    assert twin.success and found.success
+    assert found.trace.evaluations[-1] <= 3 * twin.trace.evaluations[-1]
 
 
 def check_best(found, watched):
