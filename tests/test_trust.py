@@ -134,12 +134,17 @@ def test_a_quadratic_and_a_saddle_in_a_radius(method):
 
 
 def test_newton_in_a_radius_asks_for_no_more_than_scipys_trust_ncg():
-    for loss, x0 in ((Rosenbrock(), [-1.2, 1.0]), (overlapping(m=300, n=6, l2=1e-3), np.zeros(6)),
-                     (digits()[1], digits()[0].init(0))):  # fmt: skip
-        ours = minimize(loss, x0, "newton", "trust", gtol=1e-5, maxiter=300)
-        scipys = minimize(loss, x0, "trust-ncg", gtol=1e-5, maxiter=300)
-        assert ours.success and scipys.success and ours.nhev == 0
-        assert ours.trace.evaluations[-1] <= 1.5 * scipys.trace.evaluations[-1] + 30
+    """On one problem, and over starts of another: which minimum a start leads to is luck."""
+    net, loss = digits()
+    for loss, starts in ((Rosenbrock(), [[-1.2, 1.0]]), (overlapping(m=300, n=6), [np.zeros(6)]),
+                         (loss, [net.init(seed) for seed in range(3)])):  # fmt: skip
+        spent = np.zeros(2)
+        for x0 in starts:
+            ours = minimize(loss, x0, "newton", "trust", gtol=1e-5, maxiter=300)
+            scipys = minimize(loss, x0, "trust-ncg", gtol=1e-5, maxiter=300)
+            assert ours.success and scipys.success and ours.nhev == 0
+            spent += ours.trace.evaluations[-1], scipys.trace.evaluations[-1]
+        assert spent[0] <= 1.5 * spent[1] + 30
 
 
 def test_what_a_radius_does_is_in_the_trace():
