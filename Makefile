@@ -93,10 +93,12 @@ fonts: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 
+# In the order of the alphabet: xdist's own begins with the files of most tests, and leaves the
+# experiments, few and long, to one worker at the end while the other has nothing to do.
 unit: $(READY) data
 	@mkdir -p _build/logs
-	$(PYTEST) $(PARALLEL) tests --ignore=tests/test_book.py --ignore=tests/browser \
-	  | tee _build/logs/unit.txt
+	$(PYTEST) $(PARALLEL) --no-loadscope-reorder tests --ignore=tests/test_book.py \
+	  --ignore=tests/browser | tee _build/logs/unit.txt
 
 # The execution cache knows a notebook's cells but not the library and the numbers they read, so
 # it goes whenever one of those changes.
