@@ -260,6 +260,10 @@ CALLS = {
         LOGISTIC, **draws(d, batches=batches, weights=mostly(st.just("rows")))),
     "Reshuffled": lambda d: sampling.Reshuffled(
         LOGISTIC, **draws(d, batch_size=counts, n_batches=counts, seed=seeds)),
+    "rounding": at_x(lambda loss, x, g: gradient_test.rounding(loss, x, 1.0, g), vectors_=2),
+    "why_no_decrease": at_x(
+        lambda loss, x, p: gradient_test.why_no_decrease(loss, x, *loss.fun_and_jac(x), p),
+        vectors_=2),
     "fixed": lambda d: line_search.fixed()(RAY, d.draw(mild)),
     "backtracking": lambda d: line_search.backtracking(
         **draws(d, c1=shares, shrink=shares, max_trials=counts))(RAY, d.draw(shares)),

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pytest
 from helpers import Quadratic, Saddle, Watched, complains, overlapping
+from problems import Changed, Squares, helical_valley
 from scipy.optimize import minimize as scipy_minimize
 from sklearn.datasets import load_digits
 
@@ -163,29 +164,10 @@ def test_the_trust_stays_within_bounds():
 @pytest.mark.parametrize("line_search", ["fixed", "backtracking", "wolfe"])
 @pytest.mark.parametrize("scale", [1e-200, 1e-12, 1.0, 1e12, 1e200])
 def test_no_error_leaves_arc(line_search, scale):
-    """σ once fell to 1e-153, and (λ/σ)² overflowed."""
-
-    class Helix(Loss):
-        n_params = 3
-
-        def fun(self, x):
-            return float(scale * ((10 * np.sin(x[2]) - x[0]) ** 2 + x[1] ** 4 - x[1] ** 2))
-
-        def jac(self, x):
-            r = 10 * np.sin(x[2]) - x[0]
-            return scale * np.array(
-                [-2 * r, 4 * x[1] ** 3 - 2 * x[1], 20 * r * np.cos(x[2])]
-            )
-
-        def hess(self, x):
-            r, c = 10 * np.sin(x[2]) - x[0], np.cos(x[2])
-            return scale * np.array(
-                [[2, 0, -20 * c], [0, 12 * x[1] ** 2 - 2, 0],
-                 [-20 * c, 0, 200 * c * c - 20 * r * np.sin(x[2])]]
-            )  # fmt: skip
-
+    """On the helical valley σ once fell to 1e-153, and (λ/σ)² overflowed."""
+    loss = Changed(Squares(helical_valley, 3), scale)
     for start in ([-1.0, 0.0, 0.0], [3.0, 1e-9, 2.0], [1e6, 1.0, 1.0]):
-        found = minimize(Helix(), start, "arc", line_search, maxiter=600, gtol=1e-9 * scale)
+        found = minimize(loss, start, "arc", line_search, maxiter=1000, gtol=1e-9 * scale)
         assert np.isfinite(found.x).all() and found.message
 
 
