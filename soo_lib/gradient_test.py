@@ -140,8 +140,8 @@ def why_no_decrease(loss, x, f, g, p):
 
     The slopes at both ends of a step foretell what it does to the loss, h(s₀ + s₁)/2. Steps four
     times as long, one after the other, leave rounding behind, wherever it comes from. A right
-    gradient then foretells two in a row, also at a minimum. The error of a wrong one grows in
-    proportion to h, as neither rounding does nor what the foretelling leaves out.
+    gradient then foretells two in a row, also at a minimum. The error of a wrong one grows as h
+    or as h², which neither rounding does nor what the foretelling leaves out, h³ and more.
     """
     if not g @ p < 0:
         p = -g
@@ -153,7 +153,7 @@ def why_no_decrease(loss, x, f, g, p):
     d = p / np.abs(p).max()
     slope = g @ d
     h = min(100 * noise / -slope, 1e-4 * (np.abs(x).max() or 1.0))
-    resolved, foretold, wrong, before = False, 0, 0, np.inf
+    foretold, wrong, before = 0, 0, np.inf
     for _ in range(24):
         z = x + h * d
         value, end = loss.fun_and_jac(z)
@@ -163,14 +163,14 @@ def why_no_decrease(loss, x, f, g, p):
         size, error = max(abs(change), abs(model)), abs(change - model)
         if size > 100 * max(noise, rounding(loss, z, value, end)):
             right = error <= 0.05 * size
-            resolved, foretold = True, foretold + 1 if right else 0
-            wrong = wrong + 1 if not right and 3.2 < error / before < 5 else 0
+            foretold = foretold + 1 if right else 0
+            wrong = wrong + 1 if not right and 3.2 < error / (before or 1.0) < 20 else 0
             before = error
-        if wrong == 2:
+        if wrong == 3:
             return NO_DECREASE
         if foretold == 2:
             bend = (end @ d - slope) / h  # a parabola's lowest point is slope²/2bend below
             lost = 0 < slope**2 <= 200 * max(noise, error) * bend
             return floor if lost else GAVE_UP
         h *= 4
-    return NO_DECREASE if resolved else floor
+    return floor

@@ -137,7 +137,7 @@ def _descend(loss, x, direction, search, step, rescale, maxiter):
     while not loss.outcome and loss.nit < maxiter:
         p = direction(loss, x, g)
         ray = Ray(loss, x, f, g, p)
-        if rescale and last:
+        if rescale and last and ray.slope0 < 0:
             trial = last.alpha * float(np.clip(slope / ray.slope0, 0.1, 10))
         found = search(ray, trial) if ray.slope0 < 0 else None
         if found is None:

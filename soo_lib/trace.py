@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .gradient_test import rounding
+from .gradient_test import rounding, why_no_decrease
 from .losses import Loss
 
 STALLED = 40  # iterations that lead nowhere, looked at in two halves
@@ -193,6 +193,9 @@ class Recorder(Loss):
         if self.ftol and before and moved and abs(before[0].fun - row.fun) <= self.ftol:
             return True, "converged: the last iteration changed the loss by at most ftol"
         if self._stalled():
+            if np.array_equal(self._marks[0], self._marks[-1]):  # every step was refused
+                x, f, g = self.last
+                return False, why_no_decrease(self, x, f, g, -g)
             return False, (
                 f"no further decrease: the last {STALLED} iterations changed the loss by no more "
                 f"than its rounding, the floor of {np.dtype(self.dtype).name}"
