@@ -10,10 +10,11 @@ import numpy as np
 from .activations import ACTIVATIONS, flush, output
 from .checks import as_vector, check_memory
 from .network import Network
-from .strips import side_by_side
+from .strips import ENOUGH, side_by_side
 
 CURVATURES = ("exact", "ggn", "clipped")
-CHUNK = 1e6  # numbers in the largest temporary array
+CHUNK = 5e5  # numbers in the largest temporary array
+STRIP = 2e5  # numbers in the products of inputs that are multiplied at a time
 
 
 def layer_hessians(loss, x, curvature="exact"):
@@ -61,28 +62,27 @@ def layer_hessians(loss, x, curvature="exact"):
     advice = "loss.hessp multiplies with it, kronecker_factors approximates it, neither forms it"
     for layer, (n_in, n_out) in enumerate(net.shapes, 1):
         check_memory((n_in + 1) * n_out, f"the block of layer {layer}", advice)
-    triangles = [(n_in + 1) * (n_in + 2) // 2 for n_in, _ in net.shapes]
+    inputs = [np.triu_indices(n_in + 1) for n_in, _ in net.shapes]
+    outputs = [np.triu_indices(n_out) for _, n_out in net.shapes]
+    sizes = [(len(k), len(j)) for (k, _), (j, _) in zip(inputs, outputs, strict=True)]
 
     def run(rows):
-        sums = [0.0] * len(net.shapes)
-        for layer, inputs, H, _ in backward_hessians(
-            loss.subset(rows), x, curvature, max(triangles)
-        ):
-            X, pairs, at = inputs.T.copy(), np.empty((triangles[layer], len(inputs))), 0
-            for k in range(len(X)):  # the upper triangle of x xᵀ, row by row
-                np.multiply(X[k:], X[k], out=pairs[at : at + len(X) - k])
-                at += len(X) - k
-            sums[layer] += pairs @ H.T[np.triu_indices(H.shape[1])].T  # eqs 68-70 in one
+        sums = [np.zeros(size) for size in sizes]
+        for layer, X, H, _ in backward_hessians(loss.subset(rows), x, curvature):
+            X, (k, k2), H = X.T.copy(), inputs[layer], H.T[outputs[layer]]
+            step = int(max(64, STRIP // len(H.T)))
+            for i in range(0, len(k), step):
+                strip = slice(i, i + step)
+                sums[layer][strip] += (X[k[strip]] * X[k2[strip]]) @ H.T  # eqs 68-70 in one
         return sums
 
-    half = -(-loss.n_samples // 2)
-    halves = [slice(i, i + half) for i in range(0, loss.n_samples, half)]
-    work = loss.n_samples * max(triangles)
-    sums = [sum(parts) for parts in zip(*side_by_side(run, halves, work))]
-    return [
-        _unfold(total / loss.n_samples, *shape, loss.penalty.weights[part])
-        for total, shape, part in zip(sums, net.shapes, net.layer_slices, strict=True)
-    ]
+    m, work = loss.n_samples, loss.n_samples * sum(k * j for k, j in sizes)
+    half = m if work < ENOUGH else -(-m // 2)
+    sums, *others = side_by_side(run, [slice(i, i + half) for i in range(0, m, half)], work)
+    for other in others:
+        for total, more in zip(sums, other, strict=True):
+            total += more
+    return _unfold(loss, sums)
 
 
 def hessian_diagonal(loss, x, curvature="exact"):
@@ -97,11 +97,11 @@ def hessian_diagonal(loss, x, curvature="exact"):
     return diagonal / loss.n_samples + loss.penalty.weights
 
 
-def backward_hessians(loss, x, curvature="exact", width=1):
+def backward_hessians(loss, x, curvature="exact"):
     """The recursion itself: H_Z of each layer and sample, from the last layer to the first.
 
-    The samples come in chunks, all layers of one chunk after another: the wider the layers, or
-    the ``width`` numbers that the caller makes of a sample, the fewer at a time.
+    The samples come in chunks, all layers of one chunk after another: the wider the layers, the
+    fewer at a time.
 
     Yields
     ------
@@ -119,12 +119,13 @@ def backward_hessians(loss, x, curvature="exact", width=1):
     net = _network(loss)
     _, first, second = ACTIVATIONS[net.activation]
     layers = net.unpack(as_vector(x, loss.n_params))
-    rows = int(max(1, CHUNK // max(width, net.sizes[0], max(net.sizes[1:]) ** 2)))
+    rows = int(max(1, CHUNK // max(net.sizes[0], max(net.sizes[1:]) ** 2)))
     for i in range(0, loss.n_samples, rows):
         with np.errstate(over="ignore"):
             A = net.forward(layers, loss.X[i : i + rows].astype(float))
         D, P = output(A[-1], loss.y[i : i + rows])
-        H = np.eye(P.shape[1])[:, :, None] * P.T - P.T[:, None] * P.T  # eq. 83, samples last
+        H = -P.T[:, None] * P.T  # eq. 83, samples last
+        H[range(len(H)), range(len(H))] += P.T
         bend = np.zeros_like(D)
         for layer in reversed(range(len(layers))):
             yield layer, np.c_[A[layer], np.ones(len(D))], H.T, bend
@@ -133,10 +134,10 @@ def backward_hessians(loss, x, curvature="exact", width=1):
                 G = D @ W.T  # eq. 26
                 slope = first(a) * np.ones_like(a)
                 bend = second(a) * G  # with ∇L_X of this layer: eq. 67, not eq. 82
-                H = W @ H.reshape(len(H), -1)  # one product for all samples
-                H = W @ H.reshape(len(W), -1, len(D))  # eqs 66 and 67
-                H *= slope.T
+                H = (W @ H.reshape(len(H), -1)).reshape(len(W), -1, len(D))  # all samples in one
                 H *= slope.T[:, None]
+                H = W @ H  # eqs 66 and 67, from both sides
+                H *= slope.T
                 kept = {"exact": bend, "ggn": 0.0, "clipped": np.maximum(bend, 0)}[curvature]
                 H[range(len(W)), range(len(W))] += np.transpose(kept)
                 D = slope * G  # eq. 27
@@ -232,15 +233,23 @@ def _network(loss):
     return loss.net
 
 
-def _unfold(total, n_in, n_out, weights):
-    """A layer's block, in ``x``'s own order (k, j, k2, j2), from the triangles of x xᵀ and H_Z."""
-    inputs, outputs = _mirror(n_in + 1), _mirror(n_out)
-    block = np.empty((n_in + 1, n_out, n_in + 1, n_out))
-    for k, row in enumerate(inputs):  # a strip at a time, which stays in cache
-        block[k] = total[row][:, outputs].transpose(1, 0, 2)
-    block = block.reshape(2 * [len(weights)])
-    block[np.diag_indices_from(block)] += weights
-    return block
+def _unfold(loss, sums):
+    """The blocks in ``x``'s own order (k, j, k2, j2), from sums over triangles of x xᵀ and H_Z."""
+    shapes = [(n_in + 1, n_out) for n_in, n_out in loss.net.shapes]
+    mirrors = [(_mirror(K), _mirror(n)) for K, n in shapes]
+    blocks = [np.empty(2 * shape) for shape in shapes]
+
+    def strip(layer, k):  # so small that it stays in cache
+        inputs, outputs = mirrors[layer]
+        pieces = sums[layer][inputs[k]][:, outputs]  # (k2, j, j2)
+        np.divide(pieces.transpose(1, 0, 2), loss.n_samples, out=blocks[layer][k])
+
+    strips = [(layer, k) for layer, (K, _) in enumerate(shapes) for k in range(K)]
+    list(side_by_side(lambda at: strip(*at), strips, 10 * sum(block.size for block in blocks)))
+    for layer, part in enumerate(loss.net.layer_slices):
+        blocks[layer] = blocks[layer].reshape(2 * [part.stop - part.start])
+        np.einsum("ii->i", blocks[layer])[:] += loss.penalty.weights[part]
+    return blocks
 
 
 def _mirror(n):

@@ -8,6 +8,7 @@ from threadpoolctl import ThreadpoolController
 
 BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
 STRIPS = 4  # a sum over all rows is a sum of at most so many, whatever the number of threads
+ENOUGH = 1e7  # multiplications that pay for a second thread, which costs some 0.1 ms
 
 _blas = ThreadpoolController()
 # As many as linear algebra was given when we were imported; solvers then run it on one.
@@ -27,12 +28,15 @@ def calm():
 def side_by_side(run, strips, work):
     """``run(strip)`` of each strip in order, on threads where ``work`` pays for them.
 
-    Linear algebra has one thread each. A thread costs some 0.1 ms, which is 1e6 units of ``work``,
-    a multiplication or two each.
+    ``work`` counts multiplications. Linear algebra has one thread each.
     """
-    shared = len(strips) > 1 and THREADS > 1 and work > 1e7
-    with _blas.limit(limits=1), ThreadPoolExecutor(THREADS) as pool:
-        yield from (pool.map if shared else map)(run, strips)
+    shared = len(strips) > 1 and THREADS > 1 and work > ENOUGH
+    with _blas.limit(limits=1):
+        if not shared:
+            yield from map(run, strips)
+            return
+        with ThreadPoolExecutor(THREADS) as pool:
+            yield from pool.map(run, strips)
 
 
 def average(kernel, X, y, size, work):

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import threading
 import tracemalloc
 
 import autograd
@@ -509,6 +510,24 @@ def test_the_number_of_threads_changes_no_digit_of_a_product(monkeypatch):
             results.append(np.r_[loss.hessp(x, p), ggn_product(loss, x, p)])
     for again in results[1:]:
         np.testing.assert_array_equal(again, results[0])
+
+
+def test_the_number_of_threads_changes_no_digit_of_a_block(monkeypatch):
+    loss, x = problem([20, 16, 5], m=1501)
+    whole, used = layer_hessians(loss, x), set()
+
+    def watched(loss, *args):
+        used.add((threading.get_ident(), loss.n_samples))
+        return backward_hessians(loss, *args)
+
+    monkeypatch.setattr(curvature, "backward_hessians", watched)
+    for threads in (1, 2):
+        monkeypatch.setattr("soo_lib.strips.THREADS", threads)
+        with threadpool_limits(threads, user_api="blas"):
+            for again, block in zip(layer_hessians(loss, x), whole):
+                np.testing.assert_array_equal(again, block)
+    assert {m for _, m in used} == {750, 751}
+    assert len({thread for thread, _ in used}) > 1
 
 
 @every_activation
