@@ -3,8 +3,9 @@
     python benchmarks/evaluate.py [--repeats 7] [--rows 60000]
 
 In one run, in turn: this library; the five matrix products that no implementation can avoid;
-PyTorch on the CPU, in batches of 1,000 and all rows at once (``pip install -e .[bench]``);
-scikit-learn's MLPClassifier. Medians, and ratios of medians to this library's.
+PyTorch on the CPU, in batches of 1,000 and all rows at once, and compiled; ``jax.jit``, likewise
+(``pip install -e .[bench]``); scikit-learn's MLPClassifier. Medians, and ratios of medians to this
+library's.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from peers import clock, installed, jax_evaluations, torch_compiled
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
@@ -39,7 +41,11 @@ def main():
         times = measure(contestants(X.astype(dtype), y), args.repeats)
         ours = statistics.median(times["soo_lib"])
         floor = min(statistics.median(times[name]) for name in times if "products" in name)
-        torch = [statistics.median(times[name]) for name in times if "PyTorch" in name]
+        best = {
+            peer: min(statistics.median(times[name]) for name in times if peer in name)
+            for peer in ("PyTorch", "torch.compile", "jax.jit")
+            if any(peer in name for name in times)
+        }
         print(f"\n{np.dtype(dtype).name:34s}   median      min      max   / soo_lib")
         for name, seconds in times.items():
             middle = statistics.median(seconds)
@@ -48,8 +54,8 @@ def main():
                 f" {middle / ours:8.2f}"
             )
         print(f"  soo_lib / floor = {ours / floor:.2f}")
-        if torch:
-            print(f"  soo_lib / PyTorch's better variant = {ours / min(torch):.2f}")
+        for peer, seconds in best.items():
+            print(f"  soo_lib / {peer}'s best variant = {ours / seconds:.2f}")
 
 
 def contestants(X, y):
@@ -61,7 +67,9 @@ def contestants(X, y):
         "soo_lib": clock(lambda: loss.fun_and_jac(x)),
         "five products, side by side": clock(lambda: products(X, layers, THREADS)),
         "five products, BLAS threads": clock(lambda: products(X, layers, 1)),
-        **torch_contestants(X, y, layers),
+        **installed(torch_contestants, X, y, layers),
+        **installed(torch_compiled, X, y, layers),
+        **installed(jax_evaluations, X, y, net, x),
         "scikit-learn MLPClassifier": scikit_learn(X, y),
     }
 
@@ -76,15 +84,6 @@ def measure(functions, repeats):
             if repeat:  # the first round warms up
                 times[name].append(seconds)
     return times
-
-
-def clock(function):
-    def timed():
-        start = time.perf_counter()
-        function()
-        return time.perf_counter() - start
-
-    return timed
 
 
 def products(X, layers, threads):
@@ -113,11 +112,8 @@ def products(X, layers, threads):
 
 
 def torch_contestants(X, y, layers):
-    try:
-        import torch
-    except ImportError:
-        print("(PyTorch is not installed: its rows are left out)")
-        return {}
+    import torch
+
     torch.set_num_threads(THREADS)
     X, y = torch.from_numpy(X), torch.from_numpy(y)
     parameters = [

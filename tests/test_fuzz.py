@@ -39,8 +39,8 @@ from soo_lib.network import Network
 from soo_lib.trace import Recorder
 
 MODULES = [activations, checks, curvature, datasets, gradient_test, lanczos, line_search, losses,
-           network, precondition, records, refresh, sampling, signs, solvers, spectrum,
-           stochastic]  # fmt: skip
+           network, precondition, records, refresh, sampling, signs, solvers, spectrum, stochastic,
+           strips]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
@@ -225,6 +225,11 @@ CALLS = {
     "Network.predict": lambda d: NET.predict(d.draw(vectors(14)), d.draw(tables(5, 3))),
     "Activation": lambda d: activations.ACTIVATIONS["tanh"].second(np.array(d.draw(mild))),
     "cross_entropy": lambda d: activations.cross_entropy(np.full((5, 2), d.draw(mild)), Y),
+    "softmax_product": lambda d: activations.softmax_product(
+        np.full((5, 2), d.draw(mild)), X[:, :2]),
+    "side_by_side": lambda d: list(strips.side_by_side(np.sum, [X, Y], d.draw(st.floats(0, 1e9)))),
+    "average": lambda d: strips.average(lambda X, y, total: float(y.sum()), X, Y, 2,
+                                        d.draw(st.floats(0, 1e9))),
     "flush": lambda d: activations.flush(np.array([d.draw(mild)])),
     "check_memory": lambda d: checks.check_memory(d.draw(st.integers(0, 10**9)), "it"),
     "layer_hessians": on_net(curvature.layer_hessians, curvature=kinds),
