@@ -11,11 +11,14 @@ written here. To move to a newer version, change the version and the integrity l
 
 import base64
 import hashlib
+import json
 import shutil
 import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
+
+from fontTools import subset
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "book" / "_static" / "vendor"
@@ -24,33 +27,10 @@ TESTS = ROOT / "tests" / "browser" / "vendor"
 # name@version, integrity, {path in the package: path under vendor/}; a folder is copied whole.
 PACKAGES = [
     (
-        "requirejs@2.3.8",
-        "sha512-7/cTSLOdYkNBNJcDMWf+luFvMriVm7eYxp4BcFCsAX0wF421Vyce5SXP17c+Jd5otXKGNehIonFlyQXSowL6Mw==",  # noqa: E501
-        {"require.js": "require.js"},
-    ),
-    (
-        "@jupyter-widgets/html-manager@1.0.15",
-        "sha512-5thBIV6ymNgmPVOHvzx+gGy8ZSKmSazhtGw4/c4xJDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",  # noqa: E501
-        {
-            "dist/embed-amd.js": "embed-amd.js",
-            # The icon fonts in their one format that today's browsers read.
-            "dist/1551f4f60c37af51121f.woff2": "1551f4f60c37af51121f.woff2",
-            "dist/7a3337626410ca2f4071.woff2": "7a3337626410ca2f4071.woff2",
-            "dist/d878b0a6a1144760244f.woff2": "d878b0a6a1144760244f.woff2",
-            "dist/embed.js.LICENSE.txt": "LICENSES/html-manager-bundled.txt",
-        },
-    ),
-    (
-        "anywidget@0.11.0",
-        "sha512-LHZgW2j5UjyerZSZcO+BtZPXGMSORQV2bUT480hOR5x/BXS8sOradi/71amJfMueSEnKX0dqPwTfsOGHTsyZpQ==",  # noqa: E501
-        {"dist/index.js": "anywidget.js", "LICENSE": "LICENSES/anywidget.txt"},
-    ),
-    (
         "mathjax@3.2.2",
         "sha512-Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",  # noqa: E501
         {
-            "es5/tex-mml-chtml.js": "mathjax/tex-mml-chtml.js",
-            "es5/output/chtml/fonts": "mathjax/output/chtml/fonts",
+            "es5/output/chtml/fonts/woff-v2": "mathjax/output/chtml/fonts/woff-v2",
             # Loaded by name, on a page that uses such a command.
             "es5/input/tex/extensions/boldsymbol.js": "mathjax/input/tex/extensions/boldsymbol.js",
             "es5/input/tex/extensions/cancel.js": "mathjax/input/tex/extensions/cancel.js",
@@ -58,7 +38,35 @@ PACKAGES = [
             "LICENSE": "LICENSES/mathjax.txt",
         },
     ),
+    (
+        "@fortawesome/fontawesome-free@6.5.2",
+        "sha512-hRILoInAx8GNT5IMkrtIt9blOdrqHOnPBH+k70aWUAqPZPgopb9G5EQJFpaBx/S8zp2fC+mPW349Bziuk1o28Q==",  # noqa: E501
+        {},
+    ),
 ]
+
+# MathJax as the book needs it, in one file: TeX in, HTML out, MathML for screen readers beside it.
+# Without the menu and MathML in, it is three fifths of MathJax's own tex-mml-chtml.js.
+MATHJAX = VENDOR / "mathjax" / "tex-chtml.js"
+PARTS = ["startup", "core", "input/tex", "output/chtml", "output/chtml/fonts/tex",
+         "a11y/assistive-mml"]  # fmt: skip
+# What `input/tex` holds and an extension may ask for by name.
+INSIDE = ["loader", "input/tex-base", "[tex]/ams", "[tex]/newcommand", "[tex]/noundefined",
+          "[tex]/require", "[tex]/autoload", "[tex]/configmacros"]  # fmt: skip
+
+# The icons that the theme shows, out of two thousand: of its buttons and of its style sheet.
+ICONS = {
+    "icons.woff": ("fa-solid-900.ttf", {
+        "angle-down": 0xF107, "angle-left": 0xF104, "angle-right": 0xF105, "arrow-up": 0xF062,
+        "bars": 0xF0C9, "bell": 0xF0F3, "check-circle": 0xF058, "chevron-down": 0xF078,
+        "chevron-right": 0xF054, "circle-half-stroke": 0xF042, "download": 0xF019,
+        "exclamation-circle": 0xF06A, "exclamation-triangle": 0xF071, "expand": 0xF065,
+        "external-link": 0xF35D, "file": 0xF15B, "file-pdf": 0xF1C1, "info-circle": 0xF05A,
+        "lightbulb": 0xF0EB, "list": 0xF03A, "magnifying-glass": 0xF002, "moon": 0xF186,
+        "pencil": 0xF303, "rocket": 0xF135, "share": 0xF064, "sun": 0xF185,
+        "times-circle": 0xF057, "xmark": 0xF00D}),
+    "icons-brands.woff": ("fa-brands-400.ttf", {"github": 0xF09B}),
+}  # fmt: skip
 
 # The same, for the tests: no page of the book has it.
 TEST_PACKAGES = [
@@ -86,6 +94,24 @@ def fetch(name, integrity, folder):
     return unpacked / "package"
 
 
+def join_mathjax(parts):
+    """One file, and a word to its loader that nothing in it need be fetched."""
+    first, *rest = ((parts / f"{name}.js").read_text("utf-8") for name in PARTS)
+    present = f"MathJax.loader.preLoad(...{json.dumps(PARTS + INSIDE)});"
+    MATHJAX.write_text("\n".join([first, present, *rest]) + "\n", "utf-8")
+
+
+def pick_icons(fonts):
+    """The two fonts with the icons in use alone, and without the name that is reserved."""
+    for target, (source, icons) in ICONS.items():
+        options = subset.Options(flavor="woff", layout_features=[], name_IDs=[])
+        font = subset.load_font(fonts / source, options)
+        subsetter = subset.Subsetter(options)
+        subsetter.populate(unicodes=icons.values())
+        subsetter.subset(font)
+        subset.save_font(font, VENDOR / target, options)
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         # Everything is fetched and checked before anything already here is touched.
@@ -102,6 +128,9 @@ def main():
                     shutil.copytree(source, target, dirs_exist_ok=True)
                 else:
                     shutil.copyfile(source, target)
+        (mathjax, *_), (awesome, *_) = packages[:2]
+        join_mathjax(mathjax / "es5")
+        pick_icons(awesome / "webfonts")
     for vendor in VENDOR, TESTS:
         print(f"{sum(f.is_file() for f in vendor.rglob('*'))} files in {vendor}")
 
