@@ -45,7 +45,7 @@ def main():
         for page in sorted(HTML.glob("*.html")):
             text = page.read_text("utf-8")
             for found in STATE.findall(text):
-                (spec,) = [model["state"]["spec"] for model in json.loads(found)["state"].values()
+                (spec,) = [model["state"]["spec"] for model in json.loads(found).values()
                            if "spec" in model["state"]]  # fmt: skip
                 grid, without = grids[spec["name"]], STATE.sub("", text)
                 raw, packed = (len(size(text.encode())) - len(size(without.encode()))

@@ -23,6 +23,7 @@ STATE = "application/vnd.jupyter.widget-state+json"
 OF_EVERY_WIDGET = {"layout", "tabbable", "tooltip"}
 EXPORT = re.compile(r"^export default ([^;]+);\s*\Z", re.MULTILINE)
 # Nothing asks for these: sphinx-thebe's, and Font Awesome, whose icons in use come with the book.
+ADD = 'document.head.append(Object.assign(document.createElement("script"), {{src: {}}}));'
 UNUSED = ("scripts/fontawesome*", "vendor/fontawesome/**/*", "sphinx-thebe.*", "*/*.map")
 IMAGE = re.compile(r'<img loading="lazy"(?![^>]* width=)[^>]* src="([^":]+)"')
 DRAWN = re.compile(r'(?<= d="|.x="|.y=")[^"]*')
@@ -47,8 +48,12 @@ def lighten(app, pagename, templatename, context, doctree):
         body = attributes.get("body", "")
         if attributes.get("type") == STATE:
             context["widget_state"], widgets = apart(json.loads(body))
+        elif "mathjax" in name:  # as the last thing: its work is long, and text can be read before
+            body = ADD.format(json.dumps(context["pathto"](name, True)))
+            if 'class="math' in context.get("body", ""):
+                scripts.append(_JavaScript(None, priority=900, type="module", body=body))
         elif "thebe" not in (name + body).lower():
-            if name and "async" not in attributes:
+            if name:
                 attributes["defer"] = "defer"
             elif "DOCUMENTATION_OPTIONS" in body:
                 attributes["type"] = "module"  # waits for the file that defines them
@@ -67,7 +72,8 @@ def lighten(app, pagename, templatename, context, doctree):
         context["body"] = context["body"].replace("<img ", '<img loading="lazy" decoding="async" ')
     context["sheet"], context["widget_sheets"] = SHEET, [f"widgets/{name}.css" for name in widgets]
     names = [str(getattr(sheet, "filename", sheet)) for sheet in context["css_files"]]
-    app.sheets = ["_static/styles/theme.css", "_static/styles/pydata-sphinx-theme.css"]
+    # The theme's own first, which its template names; its theme.css does but import basic.css.
+    app.sheets = ["_static/basic.css", "_static/styles/pydata-sphinx-theme.css"]
     app.sheets += [name for name in names if "thebe" not in name]
 
 
@@ -135,6 +141,8 @@ def kept(rules, used):
             inner = kept(tinycss2.parse_rule_list(content, True, True), used)
             head = f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}"
             texts += [f"{head}{{{inner}}}"] if inner else []
+        elif content is None and getattr(rule, "lower_at_keyword", "") != "charset":
+            raise ExtensionError(f"no rule that can stand in one sheet: {rule.serialize()}")
         elif content is not None and "vendor/fontawesome" not in (text := rule.serialize()):
             texts.append(text)
     return "\n".join(texts)

@@ -177,7 +177,7 @@ def check_picture(page, panel, state, axis):
 def spec_of(page_name):
     text = (HTML / "book" / f"{page_name}.html").read_text("utf-8")
     state = re.search(r'widget-state\+json">(.*?)</script>', text, re.DOTALL)[1]
-    (spec,) = [model["state"]["spec"] for model in json.loads(state)["state"].values()
+    (spec,) = [model["state"]["spec"] for model in json.loads(state).values()
                if "spec" in model["state"]]  # fmt: skip
     for index, panel in enumerate(spec["panels"]):
         panel["index"] = index
