@@ -20,18 +20,20 @@ from soo_lib.book.precompute import cache_folder
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html" / "book"
 STATE = re.compile(r'(?<=widget-state\+json">).*?(?=</script>)', re.DOTALL)
-REDRAW = """all => all.flatMap((select) => {
+REDRAW = """all => all.flatMap((control) => {
+    const slider = control.type === 'range';
     const redraw = (i) => {
         const start = performance.now();
-        select.selectedIndex = i;
-        select.dispatchEvent(new Event('change'));
-        select.closest('.soo-explorer').getBoundingClientRect();
+        control[slider ? 'value' : 'selectedIndex'] = i;
+        control.dispatchEvent(new Event(slider ? 'input' : 'change'));
+        control.closest('.soo-explorer').getBoundingClientRect();
         return performance.now() - start;
     };
-    const options = [...select.options].map((_, i) => i);
+    const options = [...Array(slider ? Number(control.max) + 1 : control.options.length).keys()];
     const passes = [1, 2, 3, 4, 5].map(() => options.map(redraw));
     return options.map((i) => Math.min(...passes.map((pass) => pass[i])));
 })"""
+
 
 
 def main():
@@ -63,7 +65,8 @@ def redraws(browser, path):
     page = browser.new_page()
     page.goto(path.as_uri())
     page.wait_for_selector(".soo-explorer svg text")
-    times = page.locator(".soo-explorer select").evaluate_all(REDRAW)
+    controls = page.locator(".soo-explorer .controls :is(select, input[type=range])")
+    times = controls.evaluate_all(REDRAW)
     page.close()
     return times
 

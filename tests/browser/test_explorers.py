@@ -25,6 +25,7 @@ NEEDS = {
     "minibatches": ["setup", "grid", "explorer-live", "explorer-record"],
 }
 EXPLORER = ".soo-explorer"
+CONTROLS = f"{EXPLORER} .controls :is(select, input[type=range])"
 
 
 def cells(page):
@@ -61,10 +62,22 @@ def close(shown, known):
 
 def chosen(page, spec):
     """What the controls say, as Python's values."""
-    return {
-        name: next(v for v in values if str(v) == page.locator(f"[name={name}]").input_value())
-        for name, values in spec["controls"].items()
-    }
+    choice = {}
+    for name, values in spec["controls"].items():
+        control = page.locator(f"{EXPLORER} [name={name}]")
+        if control.get_attribute("type") == "range":
+            choice[name] = values[int(control.input_value())]
+            assert control.get_attribute("aria-valuetext") == str(choice[name])
+        else:
+            choice[name] = next(v for v in values if str(v) == control.input_value())
+    return choice
+
+
+def ordered(values):
+    """Three numbers or more, each larger: these the reader slides through."""
+    numbers = [v for v in values if isinstance(v, int | float)]
+    return len(values) > 2 and len(numbers) >= len(values) - 1 and (
+        numbers == sorted(numbers) and values[: len(numbers)] == numbers)  # fmt: skip
 
 
 def untimed(state):
@@ -75,7 +88,7 @@ def untimed(state):
 
 
 def frame(page):
-    return int(page.locator(f"{EXPLORER} input[type=range]").input_value())
+    return int(page.locator(f"{EXPLORER} .steps input").input_value())
 
 
 def table(page, index=0):
@@ -106,11 +119,9 @@ def check_table(page, state):
 PICTURE = """(view) => {
     const at = (node, name) => Number(node.getAttribute(name));
     const all = (selector) => [...view.querySelectorAll(selector)];
-    const texts = all(':scope > text:not([transform])');
-    const left = texts.filter((t) => t.getAttribute('text-anchor') === 'end');
     return {
-        x: texts.filter((t) => at(t, 'y') === 264).map((t) => [t.textContent, at(t, 'x')]),
-        y: left.map((t) => [t.textContent, at(t, 'y') - 4]),
+        x: all('.tick.along').map((t) => [t.textContent, at(t, 'x')]),
+        y: all('.tick.up').map((t) => [t.textContent, at(t, 'y') - 4]),
         dots: all('.run:not(.ghost) circle').map((d) => [at(d, 'cx'), at(d, 'cy')]),
         shades: all('.cell').map((c) => [c.classList.contains('below') ? -1 : 1,
             at(c, 'fill-opacity'), c.getAttribute('d')]),
@@ -174,6 +185,18 @@ def check_picture(page, panel, state, axis):
             assert (np.abs(axis_scale(place[within]) - value[within]) <= tolerance).all()
 
 
+def drag(page, slider, share):
+    """The thumb taken by the mouse to its place: half a thumb's width from either end."""
+    slider.scroll_into_view_if_needed()
+    box, most = slider.bounding_box(), int(slider.get_attribute("max"))
+    places = [box["x"] + 8 + s * (box["width"] - 16)
+              for s in (int(slider.input_value()) / most, share)]  # fmt: skip
+    page.mouse.move(places[0], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(places[1], box["y"] + box["height"] / 2, steps=3)
+    page.mouse.up()
+
+
 def spec_of(page_name):
     text = (HTML / "book" / f"{page_name}.html").read_text("utf-8")
     state = re.search(r'widget-state\+json">(.*?)</script>', text, re.DOTALL)[1]
@@ -203,19 +226,26 @@ def test_every_control_moves_the_picture_and_the_table(visit, compute, hand):
             check_picture(page, panel, state, axis)
         return untimed(state) + axis, page.locator(f"{EXPLORER} .panels").inner_html()
 
-    for select in page.locator(f"{EXPLORER} .controls select").all():
+    for control in page.locator(CONTROLS).all():
         before, picture = check()
-        values = select.locator("option").all_text_contents()
-        start = values.index(select.input_value())
+        name, slider = control.get_attribute("name"), control.get_attribute("type") == "range"
+        values = control.locator("option").all_text_contents()
+        if slider:
+            values = [str(i) for i in range(len(spec["controls"][name]))]
+        assert slider == (name != "axis" and ordered(spec["controls"][name]))
+        start = values.index(control.input_value())
         if hand == "keyboard":
-            select.focus()
+            control.focus()
         for value in values[start + 1 :] + values[: start + 1]:
-            if hand == "mouse":
-                select.select_option(value)
+            if hand == "keyboard":
+                step = "ArrowRight" if slider else "ArrowDown"
+                page.keyboard.press("Home" if value == values[0] else step)
+            elif slider:
+                drag(page, control, int(value) / (len(values) - 1))
             else:
-                page.keyboard.press("Home" if value == values[0] else "ArrowDown")
-            assert select.input_value() == value
-            axis = value if select.get_attribute("name") == "axis" else axis
+                control.select_option(value)
+            assert control.input_value() == value
+            axis = value if name == "axis" else axis
             state, drawn = check()
             assert (state == before) or (drawn != picture)
             before, picture = state, drawn
@@ -243,9 +273,9 @@ def test_values_are_read_by_pointer_and_by_keyboard(visit, name):
 @pytest.mark.parametrize("name", NEEDS)
 def test_step_play_keep_and_reset(visit, name):
     page = visit(f"book/{name}.html", reduced_motion="reduce")
-    last = int(page.locator(f"{EXPLORER} input[type=range]").get_attribute("max"))
+    last = int(page.locator(f"{EXPLORER} .steps input").get_attribute("max"))
     start = frame(page)
-    page.locator(f"{EXPLORER} input[type=range]").focus()
+    page.locator(f"{EXPLORER} .steps input").focus()
     page.keyboard.press("Home")
     assert frame(page) == 0
     page.get_by_role("button", name="One step on").click()
@@ -253,11 +283,11 @@ def test_step_play_keep_and_reset(visit, name):
     page.get_by_role("button", name="One step back").click()
     page.get_by_role("button", name="Play").click()
     page.wait_for_function(
-        "n => +document.querySelector('.soo-explorer input[type=range]').value === n", arg=last
+        "n => +document.querySelector('.soo-explorer .steps input').value === n", arg=last
     )
     page.get_by_role("button", name="Keep to compare").click()
     assert "kept:" in page.locator(f"{EXPLORER} .legend").text_content()
-    page.locator(f"{EXPLORER} .controls select").first.select_option(index=1)
+    page.locator(CONTROLS).first.press("End")
     ghosts = page.locator(f"{EXPLORER} .run.ghost").count()
     assert ghosts or name == "hessian"
     page.get_by_role("button", name="Reset").click()
@@ -267,9 +297,9 @@ def test_step_play_keep_and_reset(visit, name):
 @pytest.mark.parametrize("name", NEEDS)
 def test_a_copied_link_restores_the_choice(visit, name):
     page = visit(f"book/{name}.html", permissions=["clipboard-read", "clipboard-write"])
-    spec, select = spec_of(name), page.locator(f"{EXPLORER} .controls select").first
-    control = select.get_attribute("name")
-    select.press("Home" if spec["initial"][control] == spec["controls"][control][-1] else "End")
+    spec, first = spec_of(name), page.locator(CONTROLS).first
+    control = first.get_attribute("name")
+    first.press("Home" if spec["initial"][control] == spec["controls"][control][-1] else "End")
     page.get_by_role("button", name="One step back").click()
     page.get_by_role("button", name="Copy link").click()
     page.wait_for_function(
@@ -299,6 +329,39 @@ def test_nothing_overflows_on_a_phone(visit, name):
         "all => all.filter(e => e.getBoundingClientRect().right > 390).map(e => e.outerHTML)"
     )
     assert not beyond
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_phone_shows_a_panel_and_the_steps_at_once(visit, name):
+    page = visit(f"book/{name}.html", width=390)
+    steps = page.locator(f"{EXPLORER} .steps")
+    steps.evaluate("node => node.scrollIntoView({block: 'end'})")
+    page.wait_for_timeout(100)
+    assert page.locator(f"{EXPLORER} .panel").last.bounding_box()["y"] > 60  # below the header
+    box = steps.bounding_box()
+    assert box["y"] + box["height"] <= 901
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_panels_fill_the_column(visit, name):
+    page = visit(f"book/{name}.html")
+    own = page.locator(EXPLORER).bounding_box()
+    panels = [panel.bounding_box() for panel in page.locator(f"{EXPLORER} .panel").all()]
+    assert min(p["x"] for p in panels) - own["x"] < 8
+    assert own["x"] + own["width"] - max(p["x"] + p["width"] for p in panels) < 8
+
+
+def test_what_diverges_stays_in_bounds_and_is_said(visit):
+    page = visit("book/rosenbrock.html?rosenbrock.solver=gradient&rosenbrock.line_search=fixed"
+                 "&rosenbrock.step=1")  # fmt: skip
+    said = page.locator(f"{EXPLORER} .beyond")
+    assert re.search(r"up to .*10[⁰¹²³⁴-⁹]{2}", said.nth(1).text_content())
+    assert "outside the picture" in said.nth(0).text_content()
+    ticks = page.locator(f"{EXPLORER} .panel").nth(1).locator(".tick.up").all_text_contents()
+    assert max(map(number, ticks)) <= 1e3
+    assert page.locator(f"{EXPLORER} .panel").nth(1).locator(".run circle").count() >= 1
+    page.locator(f"{EXPLORER} [name=line_search]").select_option("backtracking")
+    assert said.nth(1).text_content() == ""
 
 
 @pytest.mark.parametrize("name", NEEDS)

@@ -12,6 +12,12 @@ function render({ model, el }) {
   const keyOf = (c) => names.map((n) => (controls[n].includes(c[n]) ? controls[n].indexOf(c[n]) : `=${c[n]}`)).join(".");
   const say = (c) => names.map((n) => `${words(n)} ${c[n]}`).join(", ");
   const step = () => Math.min(k, now.count - 1);
+  const numeric = (v) => typeof v === "number";
+  // A slider, where the choices are three numbers or more, each larger, with a word at the end at most.
+  const ordered = (all) => all.length > 2 && all.slice(0, -1).every(numeric)
+    && all.every((v, i) => !i || !numeric(v) || v > all[i - 1]);
+  // Panels one below the other are low, so that a phone shows them and the steps at once.
+  const sizeOf = (W) => ({ W, H: Math.round(clamp((panels.length > 1 && root.clientWidth > 570 ? 0.78 : 0.56) * W, 200, 340)) });
 
   function choose(changed, value) {
     choice = { ...choice, [changed]: value };
@@ -27,13 +33,21 @@ function render({ model, el }) {
   // ---- the page's elements
 
   const button = (text, onclick, label = text) => h("button", { type: "button", "aria-label": label, title: label, onclick }, text);
-  const selects = {}, fields = {}, bar = h("div", { class: "controls" });
+  const selects = {}, said = {}, fields = {}, bar = h("div", { class: "controls" });
   for (const n of names) {
-    const values = controls[n];
-    selects[n] = h("select", { name: n, onchange: (e) => choose(n, values[e.target.selectedIndex]) },
-      ...values.map((v) => h("option", {}, String(v))));
-    bar.append(h("label", {}, words(n), selects[n]));
-    if (!values.every((v) => typeof v === "number")) continue;
+    const values = controls[n], label = h("label", {}, words(n));
+    if (ordered(values)) {
+      said[n] = h("output", {});
+      selects[n] = h("input", { type: "range", name: n, min: 0, max: values.length - 1, step: 1,
+        oninput: (e) => choose(n, values[e.target.value]) });
+      label.replaceChildren(h("span", {}, words(n), " ", said[n]), selects[n]);
+    } else {
+      selects[n] = h("select", { name: n, onchange: (e) => choose(n, values[e.target.selectedIndex]) },
+        ...values.map((v) => h("option", {}, String(v))));
+      label.append(selects[n]);
+    }
+    bar.append(label);
+    if (!values.every(numeric)) continue;
     fields[n] = h("input", { type: "number", step: "any", hidden: true, "aria-label": `any ${words(n)}`,
       onkeydown: (e) => e.key === "Enter" && e.target.blur(), // JupyterLab keeps the key from making a change
       onchange: (e) => e.target.value !== "" && choose(n, Number(e.target.value)) });
@@ -50,11 +64,11 @@ function render({ model, el }) {
       const list = h("ul", { class: "pictures", "aria-label": title });
       return { panel, list, node: h("div", { class: "panel" }, heading, list) };
     }
-    const svg = s("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" }), leave = () => { view.at = null; mark(view); };
+    const svg = s("svg", { "aria-hidden": "true" }), beyond = h("p", { class: "beyond" }), leave = () => { view.at = null; mark(view); };
     const plot = h("div", { class: "plot", tabindex: 0, role: "slider", "aria-valuemin": 0, onblur: leave, onpointerleave: leave,
       "aria-label": `${title}: read values with the arrow keys`, onkeydown: (e) => read(view, e),
       onpointermove: (e) => point(view, e), onpointerdown: (e) => point(view, e) }, svg);
-    const view = { panel, svg, plot, readout, node: h("div", { class: "panel" }, heading, plot, readout) };
+    const view = { panel, svg, plot, readout, beyond, node: h("div", { class: "panel" }, heading, plot, readout, beyond) };
     return view;
   });
 
@@ -62,6 +76,7 @@ function render({ model, el }) {
   const where = h("span", { class: "where" }), play = button("▶", () => (timer ? stop() : start()), "Play");
   const steps = h("div", { class: "steps" }, button("‹", () => go(step() - 1), "One step back"), play,
     button("›", () => go(step() + 1), "One step on"), range, where);
+  const kind = h("span", { class: "kind", title: "Every choice was computed beforehand, by Python" }, "recorded");
   const keep = h("button", { type: "button", onclick: () => {
     kept = kept ? null : { ...now, k: step(), said: say(drawn) };
     update();
@@ -84,14 +99,19 @@ function render({ model, el }) {
   // The last attribute: JupyterLab leaves the keys to us.
   const root = h("div", { class: "soo-explorer", role: "group", "aria-label": `Explorer: ${words(name)}`, "data-lm-suppress-shortcuts": "true" },
     bar, h("div", { class: "panels" }, ...views.map((view) => view.node)), legend, steps,
-    h("div", { class: "actions" }, keep, reset, copy, address), status, details);
+    h("div", { class: "actions" }, keep, reset, copy, address), status, kind, details);
 
   // ---- drawing
 
   function update(prefix = "") {
     const key = keyOf(choice);
     for (const n of names) {
-      selects[n].selectedIndex = controls[n].indexOf(choice[n]);
+      const at = controls[n].indexOf(choice[n]); // -1 where a kernel computes what is in no list
+      if (said[n]) {
+        if (at >= 0) selects[n].value = at;
+        said[n].textContent = choice[n];
+        selects[n].setAttribute("aria-valuetext", choice[n]);
+      } else selects[n].selectedIndex = at;
       if (fields[n]) fields[n].value = controls[n].includes(choice[n]) ? "" : choice[n];
     }
     switcher.value = axis;
@@ -110,8 +130,12 @@ function render({ model, el }) {
     range.setAttribute("aria-valuetext", where.textContent);
     for (const view of views) {
       if (view.list) { drawPictures(view.list, view.panel, now, i); continue; }
+      const size = view.size = sizeOf(view.plot.clientWidth || 340);
+      view.svg.setAttribute("viewBox", `0 0 ${size.W} ${size.H}`);
       view.svg.replaceChildren();
-      view.places = DRAW[view.panel.kind](view.svg, view.panel, now, kept, i, axis);
+      const { places, beyond } = DRAW[view.panel.kind](view.svg, size, view.panel, now, kept, i, axis);
+      view.places = places;
+      view.beyond.textContent = beyond;
       mark(view);
     }
     const labels = new Map(now.at(i).map((run) => [run.label, run.color]));
@@ -152,7 +176,7 @@ function render({ model, el }) {
     settle(view, { j, i: clamp(from.i + move[0], 0, view.places[j].length - 1) });
   }
   function point(view, event) {
-    const box = view.svg.getBoundingClientRect(), unit = W / box.width;
+    const box = view.svg.getBoundingClientRect(), unit = view.size.W / box.width;
     const far = (p) => (p.x - (event.clientX - box.left) * unit) ** 2 + (p.y - (event.clientY - box.top) * unit) ** 2;
     const at = view.places.flat().reduce((best, p) => (best && far(best) <= far(p) ? best : p), null);
     if (event.type === "pointerdown") return settle(view, at);
@@ -207,7 +231,7 @@ function render({ model, el }) {
 
   function hear({ tell, key, state, error }) {
     if (tell === "live") {
-      live = copy.hidden = true;
+      live = copy.hidden = kind.hidden = true;
       for (const n in fields) fields[n].hidden = false;
     } else if (tell === "state") packed[key] = state;
     if (key !== keyOf(choice)) return;
@@ -217,11 +241,13 @@ function render({ model, el }) {
   model.on("msg:custom", hear);
   restart();
   const linked = restore();
+  el.append(root); // first: a picture is as wide as the place it has
   update();
-  el.append(root);
+  const resized = new ResizeObserver(() => now && views.some((v) => v.svg && v.size?.W !== v.plot.clientWidth) && update());
+  resized.observe(root);
   if (linked) root.scrollIntoView();
   model.send({ ask: "hello" });
-  return () => { stop(); model.off("msg:custom", hear); };
+  return () => { stop(); resized.disconnect(); model.off("msg:custom", hear); };
 }
 
 export default { render };
