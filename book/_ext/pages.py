@@ -23,6 +23,8 @@ STATE = "application/vnd.jupyter.widget-state+json"
 OF_EVERY_WIDGET = {"layout", "tabbable", "tooltip"}
 EXPORT = re.compile(r"^export default ([^;]+);\s*\Z", re.MULTILINE)
 # Nothing asks for these: sphinx-thebe's, and Font Awesome, whose icons in use come with the book.
+# Of our own scripts these go only where what they serve is.
+WHERE = {"_static/predict.js": "predict-asked", "_static/quick-check.js": "quick-check"}
 ADD = 'document.head.append(Object.assign(document.createElement("script"), {{src: {}}}));'
 UNUSED = ("scripts/fontawesome*", "vendor/fontawesome/**/*", "sphinx-thebe.*", "*/*.map")
 IMAGE = re.compile(r'<img loading="lazy"(?![^>]* width=)[^>]* src="([^":]+)"')
@@ -52,7 +54,9 @@ def lighten(app, pagename, templatename, context, doctree):
             body = ADD.format(json.dumps(context["pathto"](name, True)))
             if 'class="math' in context.get("body", ""):
                 scripts.append(_JavaScript(None, priority=900, type="module", body=body))
-        elif "thebe" not in (name + body).lower():
+        elif "thebe" not in (name + body).lower() and (
+            WHERE.get(name, "") in context.get("body", "")
+        ):
             if name:
                 attributes["defer"] = "defer"
             elif "DOCUMENTATION_OPTIONS" in body:

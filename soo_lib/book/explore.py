@@ -17,6 +17,7 @@ import itertools
 from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import anywidget
 import matplotlib.pyplot as plt
@@ -77,9 +78,22 @@ def columns(trace, label="", color=None, every=1, **more):
     of the trace, where what else is given has no more.
     """
     shown = {"label": label, "color": color or plots.solver_color(label) or plots.BLUE}
-    axes = {"iterations": np.arange(len(trace.fun)), "evaluations": trace.evaluations,
+    rows = getattr(trace, "iterations", np.arange(len(trace.fun)))
+    axes = {"iterations": rows, "evaluations": trace.evaluations,
             "seconds": [float(f"{t:.2g}") for t in trace.seconds], "loss": trace.fun}  # fmt: skip
     return {**shown, **{name: column[::every] for name, column in axes.items()}, **more}
+
+
+def thinned(trace, most=60):
+    """The rows of a long run that a picture can show: the first half of ``most`` all, then ever
+    sparser to the last. It serves :func:`columns` and :func:`landscape` as the trace does.
+    """
+    last, half = len(trace) - 1, most // 2
+    spread = np.geomspace(half, last, most - half).astype(int) if last > half else []
+    rows = np.unique([*range(min(half, last + 1)), *spread])
+    few = {name: getattr(trace, name)[rows] for name in ("fun", "evaluations", "seconds")}
+    return SimpleNamespace(**few, iterations=rows, x=[trace.x[k] for k in rows],
+                           trials=[[], *(trace.trials[k + 1] for k in rows[:-1])])  # fmt: skip
 
 
 def landscape(loss, trace, xlim, ylim, ellipses=False, levels=10):
