@@ -102,6 +102,24 @@ def test_trial_points_are_those_of_the_search():
             np.testing.assert_allclose(found / size, known / size, atol=0.02)
 
 
+def test_a_thinned_run_keeps_its_beginning_its_end_and_whole_rows():
+    loss, box = Rosenbrock(), ((-2, 2),) * 2
+    trace = minimize(loss, [-1.2, 1], "gradient", "backtracking", maxiter=900).trace
+    few = explore.thinned(trace, 40)
+    assert list(few.iterations[:20]) == list(range(20)) and few.iterations[-1] == 900
+    assert 30 <= len(few.iterations) <= 40 and (np.diff(np.diff(few.iterations)) >= -1).all()
+    assert (few.fun == trace.fun[few.iterations]).all()
+    run = explore.columns(few, "gradient")
+    assert (run["iterations"] == few.iterations).all()
+    assert (run["evaluations"] == trace.evaluations[few.iterations]).all()
+    # From a row that was kept, what the search tried next, though its own iterate was not.
+    whole = explore.landscape(loss, trace, *box)["trials"].split("|")
+    kept = explore.landscape(loss, few, *box)["trials"].split("|")
+    assert kept[1:] == [whole[k + 1] for k in few.iterations[:-1]]
+    short = minimize(loss, [0, 0], maxiter=5).trace
+    assert list(explore.thinned(short).iterations) == [0, 1, 2, 3, 4, 5]
+
+
 def test_the_ellipse_is_a_level_curve_of_the_model_through_the_point():
     loss, x = Rosenbrock(), np.array([0.3, 0.05])
     g, H = loss.jac(x), loss.hess(x)

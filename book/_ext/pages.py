@@ -35,7 +35,7 @@ def setup(app):
     templates = str(Path(__file__).parent / "templates")
     app.connect("config-inited", lambda _, config: config.templates_path.insert(0, templates))
     app.connect("html-page-context", lighten, priority=900)
-    app.connect("build-finished", finish)
+    app.connect("build-finished", finish, priority=900)  # the theme still writes its pygments.css
     return {"parallel_read_safe": True}
 
 

@@ -80,7 +80,7 @@
     tell();
     return {
       mark(guess, found) {
-        button.hidden = guess !== null;
+        button.hidden = out.hidden = guess !== null;
         range.disabled = guess !== null;
         if (guess !== null) range.value = 1000 * at(guess);
         const place = at(numberIn(found));
@@ -159,7 +159,7 @@
         fixed = guess !== null;
         drawn = guess === null ? Array(COLUMNS).fill(null) : [...guess];
         button.hidden = again.hidden = fixed;
-        const pairs = text.split(",").map((pair) => pair.trim().split(/\s+/).map(Number));
+        const pairs = text.replace(/['"‘’“”]/g, "").split(",").map((pair) => pair.trim().split(/\s+/).map(Number));
         const points = pairs.length > 1 ? pairs.map(([u, v]) => [X(u), Y(v)]) : [];
         found.setAttribute("d", fixed ? line(points) : "");
         draw();
