@@ -5,6 +5,8 @@ weights. With a 1 appended to each input the three become one: layer l's block i
 (x xᵀ) ⊗ H_Z over the samples, in ``x``'s own order.
 """
 
+from functools import reduce
+
 import numpy as np
 
 from .activations import ACTIVATIONS, flush, output
@@ -53,8 +55,6 @@ def layer_hessians(loss, x, curvature="exact"):
     >>> loss = net.loss(rng.normal(size=(20, 3)), rng.integers(2, size=20))
     >>> x = net.init(seed=0)
     >>> first, last = layer_hessians(loss, x)
-    >>> first.shape, last.shape
-    ((16, 16), (10, 10))
     >>> bool(np.allclose(last, loss.hess(x)[net.layer_slices[1], net.layer_slices[1]]))
     True
     """
@@ -78,11 +78,8 @@ def layer_hessians(loss, x, curvature="exact"):
 
     m, work = loss.n_samples, loss.n_samples * sum(k * j for k, j in sizes)
     half = m if work < ENOUGH else -(-m // 2)
-    sums, *others = side_by_side(run, [slice(i, i + half) for i in range(0, m, half)], work)
-    for other in others:
-        for total, more in zip(sums, other, strict=True):
-            total += more
-    return _unfold(loss, sums)
+    halves = side_by_side(run, [slice(i, i + half) for i in range(0, m, half)], work)
+    return _unfold(loss, [reduce(np.add, parts) for parts in zip(*halves, strict=True)])
 
 
 def hessian_diagonal(loss, x, curvature="exact"):
@@ -100,8 +97,7 @@ def hessian_diagonal(loss, x, curvature="exact"):
 def backward_hessians(loss, x, curvature="exact"):
     """The recursion itself: H_Z of each layer and sample, from the last layer to the first.
 
-    The samples come in chunks, all layers of one chunk after another: the wider the layers, the
-    fewer at a time.
+    The samples come in chunks, fewer where layers are wide; all layers of a chunk one by one.
 
     Yields
     ------
@@ -109,8 +105,7 @@ def backward_hessians(loss, x, curvature="exact"):
     inputs : (m, n_in + 1) array
         The layer's inputs for a chunk of samples, with a 1 appended.
     H : (m, n_out, n_out) array
-        Second derivatives of each sample's loss in the layer's Z. The samples lie side by side in
-        memory: ``H.T`` has its rows and columns first, and is contiguous.
+        Second derivatives of each sample's loss in the layer's Z; ``H.T`` is contiguous.
     bend : (m, n_out) array
         The σ'' term on H's diagonal before ``curvature`` bends it; 0 in the last layer.
     """
@@ -146,10 +141,9 @@ def backward_hessians(loss, x, curvature="exact"):
 def ggn_product(loss, x, p):
     """The generalised Gauss-Newton matrix times ``p``: Jᵀ H_L J p, and the penalty's share.
 
-    The model is replaced by its tangent in the parameters, so that the softmax's curvature alone
-    is left: positive semi-definite (Schraudolph 2002). A layer's block is then the Hessian's
-    without its σ'' term; blocks between layers differ by more, as even a linear network multiplies
-    its weights. ``x``, ``p``, the product: (n_params,); any ``loss`` with ``ggnp`` will do.
+    The model is replaced by its tangent in the parameters: positive semi-definite (Schraudolph
+    2002). A layer's block is then the Hessian's without its σ'' term; blocks between layers differ
+    by more, as even linear layers multiply. ``x``, ``p``: (n_params,); a ``loss`` with ``ggnp``.
     """
     return loss.ggnp(x, p)
 

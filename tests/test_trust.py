@@ -135,9 +135,9 @@ def test_a_quadratic_and_a_saddle_in_a_radius(method):
 
 def test_newton_in_a_radius_asks_for_no_more_than_scipys_trust_ncg():
     """On one problem, and over starts of another: which minimum a start leads to is luck."""
-    net, loss = digits()
+    net, on_digits = digits()
     for loss, starts in ((Rosenbrock(), [[-1.2, 1.0]]), (overlapping(m=300, n=6), [np.zeros(6)]),
-                         (loss, [net.init(seed) for seed in range(3)])):  # fmt: skip
+                         (on_digits, [net.init(seed) for seed in range(3)])):  # fmt: skip
         spent = np.zeros(2)
         for x0 in starts:
             ours = minimize(loss, x0, "newton", "trust", gtol=1e-5, maxiter=300)
