@@ -44,9 +44,8 @@ def layer_hessians(loss, x, curvature="exact"):
 
     Notes
     -----
-    Paper, eqs 66-70, 78-83 and algorithm 3, with the corrections that the book proves. Both
-    factors of (x xᵀ) ⊗ H_Z are symmetric: only their upper triangles are multiplied. The two
-    halves of the samples are summed side by side, each the same for any number of threads.
+    Paper, eqs 66-70, 78-83 and algorithm 3, as the book corrects them. Both factors of
+    (x xᵀ) ⊗ H_Z are symmetric: their upper triangles are multiplied, by halves of the samples.
 
     Examples
     --------
@@ -83,9 +82,9 @@ def layer_hessians(loss, x, curvature="exact"):
 
 
 def hessian_diagonal(loss, x, curvature="exact"):
-    """The diagonal of the Hessian at ``x``, (n_params,), without its blocks: eqs 66-70.
+    """The diagonal at ``x``, (n_params,), of the ``loss``'s Hessian or of what ``curvature`` says.
 
-    ``loss``, ``x`` and ``curvature`` are those of :func:`layer_hessians`.
+    Eqs 66-70, without the blocks of :func:`layer_hessians`.
     """
     diagonal = np.zeros(loss.n_params)
     for layer, inputs, H, _ in backward_hessians(loss, x, curvature):
@@ -159,19 +158,19 @@ def kronecker_factors(loss, x):
     Returns
     -------
     list of (A, G)
-        A, (n_in + 1, n_in + 1): mean of x xᵀ over the samples, x with a 1 appended. G, (n_out,
-        n_out): mean of the Gauss-Newton H_Z. ``np.kron(A, G)`` has the order of ``x``; it is
-        exact where x xᵀ and H_Z are uncorrelated over the samples. The penalty is left out.
+        A, (n_in + 1, n_in + 1): mean of x xᵀ, x with a 1 appended. G, (n_out, n_out): mean of the
+        Gauss-Newton H_Z. ``np.kron(A, G)`` has the order of ``x``, and is exact where x xᵀ and H_Z
+        are uncorrelated over the samples. The penalty is left out.
 
     Notes
     -----
-    Eq. 67 without σ'' keeps H_Z = B Bᵀ with as many columns as classes: B = Diag(√p) - p √pᵀ in
-    the last layer, then Diag(σ') W B. Only B is propagated, so G is exact and cheap.
+    Eq. 67 without σ'' keeps H_Z = B Bᵀ with a column a class: Diag(√p) - p √pᵀ in the last
+    layer, then Diag(σ') W B. Only B is propagated, so G is exact and cheap.
     """
     net, layers = _network(loss), loss.layers(x)
     first = ACTIVATIONS[net.activation].first
     shapes = [n for n_in, n_out in net.shapes for n in (n_in + 1, n_out)]
-    ends = np.cumsum([n * n for n in shapes])
+    ends = np.cumsum(np.square(shapes))
 
     def split(total):
         parts = np.split(total, ends[:-1])
@@ -197,12 +196,10 @@ def kronecker_factors(loss, x):
 
 
 def squared_gradients(loss, x):
-    """Mean over the samples of each one's squared gradient, (n_params,), the penalty left out.
-
-    ``loss`` is a NetworkLoss, ``x`` a point, (n_params,).
+    """Mean of each sample's squared gradient at ``x``, (n_params,), the penalty left out.
 
     A sample's gradient in a layer's weights is the outer product of its input and its ∂L/∂Z
-    (eq. 24), so the sum of squares is (X²)ᵀD²: no sample's gradient is formed.
+    (eq. 24), so the sum over a network's ``loss`` is (X²)ᵀD²: no sample's gradient is formed.
     """
     net, layers = _network(loss), loss.layers(x)
     first = ACTIVATIONS[net.activation].first
