@@ -189,7 +189,7 @@ def _scipy(loss, x, method, maxiter, options):
             raise ValueError(f"settings of scipy's {method}: {warning}; {known}") from warning
     if loss.outcome or found.status == 1:
         return None
-    why = why_no_decrease(loss, found.x, found.fun, found.jac, -found.jac)
+    why = why_no_decrease(loss, *loss.last, -loss.last[2])  # scipy's may be of two points
     return f"{why} (scipy: {str(found.message).rstrip('.')})"
 
 
