@@ -75,7 +75,7 @@ def output(Z, y):
 
 
 def softmax_product(P, R):
-    """(Diag(p) - p pᵀ) r for each row: the cross-entropy's Hessian in Z (eq. 83) times R."""
+    """(Diag(p) - p pᵀ) r for each row of ``P`` and ``R``, (m, classes): H_Z (eq. 83) times R."""
     product = P * R
     product -= P * product.sum(axis=1, keepdims=True)
     return flush(product)

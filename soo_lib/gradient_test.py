@@ -127,16 +127,18 @@ GAVE_UP = (
 
 
 def rounding(loss, x, f, g):
-    """How finely values of the loss can be told at x: u(|f| + Σ|xᵢgᵢ|), u of its ``dtype``.
+    """How finely values of ``loss`` can be told at ``x``: u(|f| + Σ|xᵢgᵢ|), u of its ``dtype``.
 
-    A value is rounded, and so is the point that it belongs to.
+    A value ``f`` is rounded, and so is the point, (n_params,), where ``g`` is the gradient.
     """
     u = np.finfo(getattr(loss, "dtype", float)).eps
     return float(u * (abs(f) + np.abs(x) @ np.abs(g)))
 
 
 def why_no_decrease(loss, x, f, g, p):
-    """Why a search from x along p found no decrease where gᵀp < 0, in words.
+    """Why a search from ``x`` along ``p``, (n_params,), found no decrease of ``loss``, in words.
+
+    ``f`` and ``g`` are its value and gradient at ``x``, and gᵀp < 0.
 
     The slopes at both ends of a step foretell what it does to the loss, h(s₀ + s₁)/2. Steps four
     times as long, one after the other, leave rounding behind, wherever it comes from. A right

@@ -1,4 +1,4 @@
-"""Symmetric matrices known by their products alone, and Lanczos's way to look into them."""
+"""Symmetric matrices known by their products alone, and how Lanczos (1950) looks into them."""
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal

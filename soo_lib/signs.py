@@ -10,7 +10,10 @@ from .spectrum import extreme_eigenvalues, operator
 
 
 def smallest_eigenvalue(loss, x, seed=0):
-    """Smallest eigenvalue of the Hessian at ``x``, and its eigenvector (n_params,)."""
+    """Smallest eigenvalue of ``loss``'s Hessian at ``x``, and its eigenvector, (n_params,).
+
+    ``seed`` draws the start of :func:`soo_lib.spectrum.extreme_eigenvalues`.
+    """
     found = extreme_eigenvalues(operator(loss, x), seed=seed)
     return float(found.values[0]), found.vectors[:, 0]
 
@@ -18,10 +21,10 @@ def smallest_eigenvalue(loss, x, seed=0):
 class LayerSigns(NamedTuple):
     """What :func:`layer_signs` finds."""
 
-    negative: list  # share of σ'' terms below 0 in each hidden layer, over samples and units
-    smallest: list  # smallest eigenvalue of each layer's block
-    full: float  # smallest eigenvalue of the whole Hessian
-    gnorm: float  # largest |∂L/∂xᵢ|: only where this is 0 does a sign tell a saddle
+    negative: list  #: share of σ'' terms below 0 in each hidden layer, over samples and units
+    smallest: list  #: smallest eigenvalue of each layer's block
+    full: float  #: smallest eigenvalue of the whole Hessian
+    gnorm: float  #: largest entry of the gradient: only where this is 0 does a sign tell a saddle
 
 
 def layer_signs(loss, x):
@@ -29,6 +32,7 @@ def layer_signs(loss, x):
 
     Positive semi-definite layer blocks do not make the Hessian so: the blocks between layers count
     too. Negative curvature is a saddle only where the gradient vanishes (appendix C, corrected).
+    ``loss`` is a NetworkLoss, ``x`` a point, (n_params,).
     """
     blocks, full = layer_hessians(loss, x), smallest_eigenvalue(loss, x)[0]
     counts = np.zeros((len(blocks), 2))

@@ -79,11 +79,11 @@ def operator(loss, x, curvature="exact"):
 
 
 class Extremes(NamedTuple):
-    """Both ends of a spectrum: eigenvalues ascending, vectors as columns, and ‖Av - λv‖ of each."""
+    """Both ends of a spectrum, as :func:`extreme_eigenvalues` finds them (Wu and Simon 2000)."""
 
-    values: np.ndarray
-    vectors: np.ndarray
-    residuals: np.ndarray
+    values: np.ndarray  #: eigenvalues, (2k,), ascending
+    vectors: np.ndarray  #: eigenvectors, (n, 2k), a column each
+    residuals: np.ndarray  #: ‖Av - λv‖ of each, (2k,)
 
 
 def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
@@ -151,12 +151,12 @@ def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
 
 
 class Density(NamedTuple):
-    """A density on a grid, and the quadrature behind it: Σ weights·f(nodes) ≈ tr f(A)/n."""
+    """A density on a grid, and the quadrature behind it (Papyan 2020)."""
 
-    grid: np.ndarray  # (points,), ascending
-    density: np.ndarray  # (points,), its integral 1
-    nodes: np.ndarray  # of all starts, one start's after another's
-    weights: np.ndarray  # >= 0, with the sum 1
+    grid: np.ndarray  #: (points,), ascending
+    density: np.ndarray  #: (points,), its integral 1
+    nodes: np.ndarray  #: of all starts, one start's after another's
+    weights: np.ndarray  #: >= 0, with the sum 1
 
 
 def spectral_density(A, steps=80, starts=10, width=None, points=1000, seed=0):

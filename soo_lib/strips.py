@@ -44,6 +44,7 @@ def average(kernel, X, y, size, work):
 
     ``kernel(X, y, total)`` adds a block's part to ``total``, a vector of length ``size``, and
     returns the block's loss. The strips are of whole blocks, and are added in the same order.
+    ``work`` is a row's multiplications.
     """
 
     def run(strip):

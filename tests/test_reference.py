@@ -12,8 +12,8 @@ from numpydoc.docscrape import ClassDoc, FunctionDoc
 import soo_lib
 
 MODULES = sorted(path.stem for path in Path(soo_lib.__file__).parent.glob("[!_]*.py"))
-# What only prepares, draws or records has no source in the literature.
-PLAIN = {"checks", "datasets", "plots", "sources", "trace"}
+# What only prepares, adds up, draws or records has no source in the literature.
+PLAIN = {"checks", "datasets", "plots", "sources", "strips", "trace"}
 SOURCE = re.compile(r"\b[Pp]aper\b|\beqs?\.? \d|\b[Aa]ppendix\b|N&W|Nocedal|\b(19|20)\d\d\b")
 
 
