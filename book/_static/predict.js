@@ -157,6 +157,7 @@
     return {
       mark(guess, text) {
         fixed = guess !== null;
+        if (fixed && !(guess.length === COLUMNS && guess.every(Number.isFinite))) throw guess;
         drawn = guess === null ? Array(COLUMNS).fill(null) : [...guess];
         button.hidden = again.hidden = fixed;
         const pairs = text.replace(/['"‘’“”]/g, "").split(",").map((pair) => pair.trim().split(/\s+/).map(Number));
@@ -215,6 +216,7 @@
     let kept = null;
     try {
       kept = JSON.parse(store.getItem(key));
+      if (kept && kept.guess === undefined) throw kept;
       render(kept);
     } catch { // written by an older page, or by hand
       answer(kept = null);

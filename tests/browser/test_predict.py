@@ -1,0 +1,194 @@
+"""Predictions: a guess, a veil until it is made, guess and truth together, and a memory."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from test_book import CHAPTERS, HTML, ROOT, soup
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+CHOICE, NUMBER, CURVE = "book/saddles.html", "book/rosenbrock.html", "book/depth.html"
+
+
+def block(page, kind):
+    inside = {"choice": ".predict-choices", "number": ".predict-slider", "curve": ".predict-pad"}
+    return page.locator(f".predict.admonition:has({inside[kind]})").first
+
+
+def opened(visit, path, kind, **settings):
+    page = visit(path, ready=".predict-place", **settings)
+    return page, block(page, kind)
+
+
+def veiled(page, found):
+    """Of what follows a block: is the first part out of reach, and does it look it?"""
+    return found.evaluate("""(node) => {
+        const next = node.nextElementSibling;
+        return [next.inert, getComputedStyle(next).filter !== 'none'];
+    }""")
+
+
+@pytest.mark.parametrize("hand", ["mouse", "keyboard"])
+def test_a_choice_unveils_and_is_remembered(visit, hand):
+    page, found = opened(visit, CHOICE, "choice")
+    assert veiled(page, found) == [True, True]
+    button = found.locator(".predict-choices button").nth(1)
+    said = button.text_content()
+    if hand == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Enter")
+    assert veiled(page, found)[0] is False
+    assert said in found.locator(".predict-said").text_content()
+    page.reload()
+    page.wait_for_selector(".predict-place")
+    found = block(page, "choice")
+    assert veiled(page, found) == [False, False]
+    assert found.locator("button[aria-pressed=true]").text_content() == said
+    found.get_by_role("button", name="Guess again").click()
+    assert veiled(page, found)[0] is True
+    assert page.context.cookies() == []
+
+
+def test_a_number_is_set_on_the_slider_and_the_truth_stands_on_it_too(visit):
+    page, found = opened(visit, NUMBER, "number")
+    slider = found.locator("input[type=range]")
+    assert not found.locator(".predict-truth").is_visible()
+    assert not found.locator(".predict-answer").is_visible()
+    slider.focus()
+    page.keyboard.press("Home")
+    assert "10⁻¹²" in slider.get_attribute("aria-valuetext")
+    page.keyboard.press("End")
+    assert slider.get_attribute("aria-valuetext").startswith("1 ")
+    found.get_by_role("button", name="That is my guess").click()
+    assert veiled(page, found)[0] is False
+    text = found.locator(".predict-said").text_content()
+    known = float(found.locator(".predict-answer").text_content().split(";")[0])
+    assert f"Found: {known}" in text
+    place = float(found.locator(".predict-truth").evaluate("n => n.style.getPropertyValue('--at')"))
+    assert abs(10 ** (-12 + 12 * place) / known - 1) < 1e-6
+
+
+@pytest.mark.parametrize("hand", ["mouse", "keyboard"])
+def test_a_curve_is_drawn_by_hand_and_the_truth_beside_it(visit, hand):
+    page, found = opened(visit, CURVE, "curve")
+    pad = found.locator(".predict-pad")
+    pad.scroll_into_view_if_needed()
+    done = found.get_by_role("button", name="That is my guess")
+    assert done.is_disabled()
+    if hand == "mouse":
+        box = pad.bounding_box()
+        page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 0.2 * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.99 * box["width"], box["y"] + 0.7 * box["height"], steps=4)
+        page.mouse.up()
+    else:
+        pad.focus()
+        page.keyboard.press("ArrowUp")
+        for _ in range(50):
+            page.keyboard.press("ArrowRight")
+        assert "layer 9" in pad.get_attribute("aria-valuetext")
+    done.click()
+    assert veiled(page, found)[0] is False
+    mine = found.locator("path.mine").get_attribute("d")
+    truth = found.locator("path.found").get_attribute("d")
+    assert mine.count("L") > 40
+    assert truth.count("L") == 8  # nine layers
+    page.reload()
+    page.wait_for_selector(".predict-place")
+    assert block(page, "curve").locator("path.mine").get_attribute("d") == mine
+
+
+def test_who_only_looks_is_shown(visit):
+    page, found = opened(visit, CHOICE, "choice")
+    found.get_by_role("button", name="Just show me").click()
+    assert veiled(page, found)[0] is False
+    assert "Your guess" not in found.locator(".predict-said").text_content()
+
+
+def test_a_link_into_what_is_veiled_unveils_it(visit):
+    page, _ = opened(visit, CHOICE, "choice")
+    inside = page.evaluate("""() => {
+        const all = [...document.querySelectorAll('.predict-veiled')];
+        return (all.find((node) => node.id) ?? all.flatMap((node) =>
+            [...node.querySelectorAll('[id]')])[0])?.id;
+    }""")
+    if inside is None:  # give one of them an address
+        inside = "there"
+        page.evaluate("document.querySelector('.predict-veiled').id = 'there'")
+    page.evaluate("id => { location.hash = id; }", inside)
+    page.wait_for_function("id => !document.getElementById(id).closest('[inert]')", arg=inside)
+
+
+def test_nonsense_in_the_store_is_forgotten(visit):
+    page, found = opened(visit, CHOICE, "choice")
+    found.locator(".predict-choices button").first.click()
+    for text in ("nonsense", json.dumps({"guess": 99}), json.dumps({"guess": "x"}), "7"):
+        page.evaluate("text => Object.keys(localStorage).filter((key) => key.startsWith('predict'))"
+                      ".forEach((key) => localStorage.setItem(key, text))", text)  # fmt: skip
+        page.reload()
+        page.wait_for_selector(".predict-place")
+        assert veiled(page, block(page, "choice")) == [True, True], text
+
+
+def test_without_scripts_it_is_a_question_and_the_page_goes_on(visit):
+    page = visit(CHOICE, ready=None, java_script_enabled=False)
+    found = page.locator(".predict.admonition").first
+    assert found.locator("ul li").first.is_visible() and found.locator("button").count() == 0
+    assert not page.locator(".predict-veiled").count()
+    page = visit(NUMBER, ready=None, java_script_enabled=False)
+    assert not page.locator(".predict-answer").first.is_visible()
+
+
+def test_on_paper_nothing_is_veiled(visit):
+    page, found = opened(visit, CHOICE, "choice")
+    page.emulate_media(media="print")
+    assert veiled(page, found)[1] is False
+    assert not found.get_by_role("button", name="Just show me").is_visible()
+
+
+@pytest.mark.parametrize("path, kind", [(CHOICE, "choice"), (NUMBER, "number"), (CURVE, "curve")])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(visit, path, kind, theme):
+    page, found = opened(visit, path, kind, theme=theme, reduced_motion="reduce")
+    page.add_script_tag(path=AXE)
+    for press in (None, "Just show me"):
+        if press:
+            found.get_by_role("button", name=press).click()
+        problems = page.evaluate("axe.run('.predict')")["violations"]
+        assert not problems, [(p["id"], [node["html"] for node in p["nodes"]]) for p in problems]
+
+
+@pytest.mark.parametrize("path, kind", [(CHOICE, "choice"), (NUMBER, "number"), (CURVE, "curve")])
+def test_nothing_overflows_on_a_phone(visit, path, kind):
+    page, found = opened(visit, path, kind, width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    beyond = found.locator(":not(svg *)").evaluate_all(
+        "all => all.filter(e => e.getBoundingClientRect().right > 390).map(e => e.outerHTML)"
+    )
+    assert not beyond
+
+
+def test_two_thirds_of_the_predictions_take_a_guess():
+    sources = [cell.source for page in CHAPTERS
+               for cell in nbformat.read(ROOT / f"{page}.ipynb", as_version=4).cells
+               if cell.cell_type == "markdown"]  # fmt: skip
+    asked = sum(source.count("```{predict}") for source in sources)
+    plain = sum(source.count("```{admonition} Predict") for source in sources)
+    assert asked >= 2 * plain and asked > 20, (asked, plain)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_an_answer_holds_what_the_question_needs(name):
+    """A number on a slider's scale, or a curve's pairs: else truth would not be drawn."""
+    for found in soup(HTML / f"{name}.html").select(".predict"):
+        asked = json.loads(found.select_one(".predict-asked").string)
+        answer = found.select_one(".predict-answer")
+        if answer and "x" in asked:
+            pairs = answer.get_text().strip(" '\n‘’").split(",")
+            assert len(pairs) > 1 and all(len(pair.split()) == 2 for pair in pairs), pairs
+        elif answer and "low" in asked:
+            number = float(answer.get_text().split()[0].strip(",;").replace(",", ""))
+            assert asked["low"] <= number <= asked["high"], (number, asked)

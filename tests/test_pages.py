@@ -1,0 +1,104 @@
+"""The book's own Sphinx extensions: what they take out of a page, and what they refuse."""
+
+import json
+import re
+import sys
+
+import pytest
+import tinycss2
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import docutils_namespace
+from test_book import ROOT
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+import pages  # noqa: E402
+
+
+def kept(sheet, *used):
+    rules = tinycss2.parse_stylesheet(sheet, True, True)
+    return re.sub(r"\s+", "", pages.kept(rules, {*used}))
+
+
+def test_a_rule_stays_where_a_page_may_use_it():
+    assert kept(".a{x:1} .b{x:2} p{x:3}", "a") == ".a{x:1}p{x:3}"
+    assert kept(".a, .b .c, p > #d{x:1}", "a", "b") == ".a{x:1}"
+    assert kept("p:not(.gone), q:is(.b, .c) {x:1}") == "p:not(.gone),q:is(.b,.c){x:1}"
+    assert kept('[data-x="a,b"] .a, i.c::before{x:1}', "a") == '[data-x="a,b"].a{x:1}'
+    assert kept("@media print{.a{x:1}.b{x:2}} @media screen{.b{x:3}}", "a") == (
+        "@mediaprint{.a{x:1}}")  # fmt: skip
+    assert kept("@font-face{font-family:F} @keyframes k{to{x:1}}") == (
+        "@font-face{font-family:F}@keyframesk{to{x:1}}")  # fmt: skip
+    assert kept(r".w-1\/2{x:1}") == r".w-1\/2{x:1}"  # what cannot be told stays
+    assert kept("@font-face{src:url(../vendor/fontawesome/webfonts/fa.woff2)}") == ""
+    with pytest.raises(ExtensionError, match="import"):
+        kept('@import "other.css";')
+
+
+def stored(esm, css=".w{}"):
+    own = {"_esm": esm, "_css": css, "_anywidget_id": "soo_lib.book.Thing", "layout": "IPY_MODEL_1",
+           "_view_name": "AnyView", "value": "</script>"}  # fmt: skip
+    return {"state": {"1": {"state": {"_view_name": "LayoutView"}}, "2": {"state": own}}}
+
+
+def test_a_widget_keeps_its_traits_and_its_program_becomes_a_file():
+    esm = "const a = 1;\nexport default { render };\n"
+    text, programs = pages.apart(stored(esm))
+    ((name, (script, css)),) = programs.items()
+    assert json.loads(text) == {"2": {"widget": name, "state": {"value": "</script>"}}}
+    assert "</script" not in text and css == ".w{}"
+    assert f'["{name}"] = (() => {{' in script and "return { render };" in script
+    assert "export" not in script
+    other, *_ = pages.apart(stored(esm + " "))[1]
+    assert other != name and name.startswith("thing-")  # a new program has a new address
+
+
+@pytest.mark.parametrize("esm", ["import x from 'y';\nexport default { x };", "const a = 1;"])
+def test_a_program_that_cannot_be_one_file_is_refused(esm):
+    with pytest.raises(ExtensionError, match="_esm must import nothing"):
+        pages.apart(stored(esm))
+
+
+def test_a_drawing_keeps_its_places_to_a_hundredth():
+    line = '<path d="M 1.23456 -0.005 L 12 3.1"/><use x="1.98765" scale="0.015625"/>'
+    assert pages.DRAWN.sub(pages.rounded, line) == (
+        '<path d="M 1.23 -0.01 L 12 3.1"/><use x="1.99" scale="0.015625"/>')  # fmt: skip
+
+
+@pytest.fixture
+def build(tmp_path):
+    def built(*lines):
+        (tmp_path / "conf.py").write_text(
+            f"import sys; sys.path.insert(0, {str(ROOT / 'book' / '_ext')!r})\n"
+            "extensions = ['myst_parser', 'predict']\n"
+        )
+        (tmp_path / "index.md").write_text("# A page\n\n" + "\n".join(lines))
+        out = tmp_path / "out"
+        with docutils_namespace(), open(tmp_path / "warnings", "w+") as said:
+            Sphinx(tmp_path, tmp_path, out, out / "trees", "html", status=None, warning=said,
+                   freshenv=True).build()  # fmt: skip
+            said.seek(0)
+            return (out / "index.html").read_text("utf-8"), said.read()
+
+    return built
+
+
+def test_a_prediction_asks_and_hides_its_answer(build):
+    page, said = build("```{predict}", ":range: 1 1e4", ":unit: steps", ":answer: 12 *steps*", "",
+                       "How many?", "```")  # fmt: skip
+    assert not said
+    assert '<p class="admonition-title">Predict</p>' in page and "<p>How many?</p>" in page
+    assert '{"low": 1.0, "high": 10000.0, "unit": "steps"}' in page
+    assert re.search(r'predict-answer[^>]*>\s*<p>12 <em>steps</em></p>', page)
+    page, said = build("```{predict}", "", "Which?", "", "- a", "- b", "```")
+    assert not said and '"predict-asked">{}<' in page
+    page, said = build("```{predict}", ":curve: layer 1 9, norm of g 1e-8 1", "", "Draw.", "```")
+    assert not said and '"name": "norm of g", "ends": [1e-08, 1.0]' in page
+
+
+@pytest.mark.parametrize("lines", [
+    ["", "Which?"], ["", "- one choice"], [":range: 0 1", "", "?"], [":range: 5 1", "", "?"],
+    [":range: few many", "", "?"], [":curve: x 0 1", "", "?"], [":curve: x 0, y 0 1", "", "?"],
+])  # fmt: skip
+def test_a_prediction_that_asks_nothing_says_what_it_needs(build, lines):
+    assert "predict: " in build("```{predict}", *lines, "```")[1]
