@@ -1,0 +1,55 @@
+// Solvers: a direction rule times a step rule.
+
+import { DIRECTIONS } from "./directions.js";
+import { EPS, plus } from "./linalg.js";
+import { LINE_SEARCHES, Ray } from "./line_search.js";
+import { Recorder, as_result } from "./trace.js";
+
+export const NO_DECREASE = "line search found no decrease along a descent direction; is the gradient right? is the loss re-sampled?";
+
+/** The loop of every method, an iteration at a time: yields the recorder after each row, so that a
+ * page can draw, wait or stop in between; returns the result. */
+export function* iterate(loss, x0, options = {}) {
+  const { method = "newton", line_search = "wolfe", step = 1, maxiter = 100, gtol = 1e-8, ftol = 0, ...settings } = options;
+  const direction = new DIRECTIONS[method](settings);
+  // N&W: a nearly exact search where p has no scale
+  const search = LINE_SEARCHES[line_search]({ ...(direction.scaled ? {} : { c2: 0.1 }), ...settings });
+  // N&W eq. 3.60: a direction with no scale of its own starts from the last success
+  const rescale = line_search === "wolfe" && !direction.scaled, recorder = new Recorder(loss, gtol, ftol);
+  let x = Float64Array.from(x0), [f, g] = recorder.fun_and_jac(x);
+  let trial = step, last = null, slope = NaN, restart = "";
+  recorder.row(x, f, g);
+  yield recorder;
+  while (!recorder.outcome && recorder.nit < maxiter) {
+    recorder.resume();
+    const p = direction.direction(recorder, x, g), ray = new Ray(recorder, x, f, g, p);
+    if (rescale && last) trial = last.alpha * Math.min(Math.max(slope / ray.slope0, 0.1), 10);
+    const found = ray.slope0 < 0 ? search(ray, trial) : null;
+    if (!found) {
+      if (direction.fresh) return as_result(recorder, no_decrease(recorder, f, g));
+      direction.restart();
+      restart = direction.restarted;
+      continue;
+    }
+    direction.update(plus(found.x, -1, x), g, found.jac);
+    ({ x, fun: f, jac: g } = found); // eq. 1
+    recorder.row(x, f, g, found.alpha, [restart, direction.note].filter(Boolean).join("; "));
+    [last, slope, restart] = [found, ray.slope0, ""];
+    yield recorder;
+  }
+  return as_result(recorder, `stopped at maxiter = ${maxiter} before it converged`);
+}
+
+/** The whole run at once. */
+export const minimize = (loss, x0, options) => drain(iterate(loss, x0, options));
+
+export function drain(run) {
+  for (;;) {
+    const { done, value } = run.next();
+    if (done) return value;
+  }
+}
+
+const no_decrease = (recorder, f, g) =>
+  recorder.loss.gnorm(g) < Math.sqrt(EPS) * Math.max(1, Math.abs(f))
+    ? "no further decrease: the differences of the loss are lost in rounding" : NO_DECREASE;

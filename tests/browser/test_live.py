@@ -1,0 +1,321 @@
+"""The engine in the page against soo_lib: two implementations, each the other's test.
+
+Served as the files that they are, so no book need be built.
+"""
+
+import functools
+import http.server
+import itertools
+import re
+import threading
+
+import numpy as np
+import pytest
+from conftest import Quiet
+
+from soo_lib.book.explore import WEB
+from soo_lib.losses import Logistic, Loss, Rosenbrock
+from soo_lib.network import Network
+from soo_lib.sampling import Batched
+from soo_lib.solvers import minimize
+from soo_lib.stochastic import minimize_stochastic
+
+METHODS = "gradient", "newton", "nlcg", "bfgs", "lbfgs"
+
+
+class Quadratic(Loss):
+    """½ xᵀHx with the eigenvalues 1 and kappa, the first along the direction ``angle``."""
+
+    n_params = 2
+
+    def __init__(self, kappa, angle):
+        Q = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        self.H = Q @ np.diag([1, kappa]) @ Q.T
+        self.fun = lambda x: float(x @ self.H @ x) / 2
+        self.jac = lambda x: self.H @ x
+        self.hess = lambda x: self.H
+
+
+class Saddle(Loss):
+    n_params = 2
+    fun = staticmethod(lambda v: float(v[0] ** 2 - v[1] ** 2 + v[1] ** 4))
+    jac = staticmethod(lambda v: np.array([2 * v[0], -2 * v[1] + 4 * v[1] ** 3]))
+    hess = staticmethod(lambda v: np.diag([2, -2 + 12 * v[1] ** 2]))
+
+
+class Dealt(Loss):
+    """Other rows at every evaluation: those of a list, one after another."""
+
+    def __init__(self, loss, rows):
+        self.loss, self.n_params, self.deal = loss, loss.n_params, itertools.cycle(rows)
+
+    def _fresh(self):
+        return self.loss.subset(next(self.deal))
+
+    fun = lambda self, x: self._fresh().fun(x)  # noqa: E731
+    jac = lambda self, x: self._fresh().jac(x)  # noqa: E731
+    fun_and_jac = lambda self, x: self._fresh().fun_and_jac(x)  # noqa: E731
+    hess = lambda self, x: self._fresh().hess(x)  # noqa: E731
+
+
+class Shaken(Loss):
+    """A loss that rounds otherwise: its values and derivatives by at most two units in the last place."""
+
+    def __init__(self, loss, seed):
+        rng = np.random.default_rng(seed)
+        self.loss, self.n_params, self.why_no_minimum = loss, loss.n_params, loss.why_no_minimum
+        self._shake = lambda v: v * (1 + 2.0**-52 * rng.integers(-2, 3, size=np.shape(v)))
+
+    def fun(self, x):
+        return float(self._shake(self.loss.fun(x)))
+
+    def jac(self, x):
+        return self._shake(self.loss.jac(x))
+
+    def fun_and_jac(self, x):
+        f, g = self.loss.fun_and_jac(x)
+        return float(self._shake(f)), self._shake(g)
+
+    def hess(self, x):
+        H = self._shake(self.loss.hess(x))
+        return (H + H.T) / 2
+
+
+rng = np.random.default_rng(5)
+X, PLANE = np.c_[np.ones(40), rng.normal(size=(40, 2))], rng.normal(size=(60, 2))
+Y = (X @ [0.3, 1, -2] + 1.5 * rng.normal(size=40) > 0).astype(int)
+KIND = (np.hypot(*PLANE.T) > 1.1).astype(int) + (PLANE[:, 0] > 1)
+BATCHES = [rng.choice(40, 12, replace=False) for _ in range(500)]
+
+NETS = {"tanh": [2, 4, 3], "sigmoid": [2, 3, 3, 3], "relu": [2, 6, 3], "linear": [2, 3]}
+
+
+# A penalty on the biases too: without one softmax leaves the last layer's sum of biases free, and
+# Newton's method a Hessian whose smallest eigenvalue is rounding alone.
+def net(activation, l2=0.05):
+    return Network(NETS[activation], activation).loss(PLANE, KIND, l2=l2, penalize_bias=True)
+
+
+# The same loss in Python and, as an expression, in the page.
+DATA = "Float64Array.from(data.X.flat()), data.Y"
+LOSSES = {
+    "rosenbrock 50": (lambda: Rosenbrock(1, 50), "new Rosenbrock(1, 50)"),
+    "rosenbrock 4": (lambda: Rosenbrock(1, 4), "new Rosenbrock(1, 4)"),
+    "rosenbrock 100": (lambda: Rosenbrock(-1.5, 100), "new Rosenbrock(-1.5, 100)"),
+    "quadratic 30": (lambda: Quadratic(30, 0.6), "new Quadratic(30, 0.6)"),
+    "quadratic 2000": (lambda: Quadratic(2000, 2.2), "new Quadratic(2000, 2.2)"),
+    "saddle": (Saddle, "new Saddle()"),
+    "logistic": (lambda: Logistic(X, Y), f"new Logistic({DATA})"),
+    "logistic l2": (lambda: Logistic(X, Y, l2=0.1), f"new Logistic({DATA}, 0.1)"),
+    "separable": (lambda: Logistic(X, (X[:, 1] > 0) * 1),
+                  "new Logistic(Float64Array.from(data.X.flat()), data.X.map((r) => +(r[1] > 0)))"),
+    "batched": (lambda: Batched(Logistic(X, Y), BATCHES[:3] + [np.arange(5)], weights="rows"),
+                f"new Batched(new Logistic({DATA}),"
+                " [...data.BATCHES.slice(0, 3), [0, 1, 2, 3, 4]], 'rows')"),
+    "dealt": (lambda: Dealt(Logistic(X, Y), BATCHES),
+              f"new Reshuffled(new Logistic({DATA}), 12, 1, 0, deal(data.BATCHES))"),
+    **{name: (functools.partial(net, name),
+              f"new Network({sizes}, '{name}').loss("
+              "Float64Array.from(data.PLANE.flat()), data.KIND, 0.05, true)")
+       for name, sizes in NETS.items()},
+}  # fmt: skip
+STARTS = {2: ([-1.2, 1.0], [3.0, 2.5]), 3: ([0, 0, 0], [1, -2, 0.5])}
+SEARCHES = {
+    "fixed": dict(line_search="fixed", step=0.01),
+    "backtracking": dict(line_search="backtracking"),
+    "shrink": dict(line_search="backtracking", step=1.7, shrink=0.3, c1=0.1),
+    "wolfe": dict(line_search="wolfe"),
+    "c2": dict(line_search="wolfe", step=0.3, c2=0.5, ftol=1e-3),
+}
+
+
+def starts(loss):
+    if loss.n_params in STARTS:
+        return STARTS[loss.n_params]
+    return [np.random.default_rng(seed).normal(size=loss.n_params) * size
+            for seed, size in enumerate((0.5, 2.0))]  # fmt: skip
+
+
+def combinations():
+    for (name, (make, js)), method in itertools.product(LOSSES.items(), METHODS):
+        for start, x0 in enumerate(starts(make())):
+            for search, settings in SEARCHES.items():
+                if method == "lbfgs" and search == "c2":
+                    settings = {**settings, "memory": 3}
+                yield {"id": f"{name}, {method}, {search}, start {start}", "make": make, "js": js,
+                       "x0": x0, "options": {"method": method, "maxiter": 60, "gtol": 1e-6, **settings}}  # fmt: skip
+
+
+RUN = """async ({ runs, data }) => {
+    const names = ["losses", "network", "sampling", "solvers", "rules"];
+    const all = Object.assign({}, ...await Promise.all(names.map((n) => import(`./${n}.js`))));
+    const deal = (batches, k = 0) => () => batches[k++ % batches.length];
+    const keys = [...Object.keys(all), "data", "deal"], values = [...Object.values(all), data, deal];
+    return runs.map(({ js, x0, options, epochs }) => {
+        const loss = new Function(...keys, `return ${js}`)(...values), path = [], notes = [];
+        if (epochs) options.deal = deal(epochs);
+        const run = (epochs ? all.epochs_of : all.iterate)(loss, x0, options);
+        for (;;) {
+            const { done, value } = run.next();
+            if (done) {
+                const { nit, message, success, nfev, njev, nhev, x, fun } = value;
+                const counts = [nfev, njev, nhev];
+                return { path, notes, nit, message, success, counts, x: [...x], fun: String(fun) };
+            }
+            if (path.length <= 20) path.push([...value.last[0]]);
+            notes.push(value.rows.at(-1).note);
+        }
+    });
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(chromium):
+    handler = functools.partial(Quiet, directory=WEB / "live")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = chromium.new_page()
+        page.goto(f"http://localhost:{server.server_port}/")
+        yield page
+        page.close()
+        server.shutdown()
+
+
+def in_page(page, runs):
+    plain = [{**run, "x0": list(map(float, run["x0"]))} for run in runs]
+    for run in plain:
+        run.pop("make", None)
+    data = {"X": X.tolist(), "Y": Y.tolist(), "PLANE": PLANE.tolist(), "KIND": KIND.tolist(),
+            "BATCHES": [b.tolist() for b in BATCHES]}  # fmt: skip
+    return page.evaluate(RUN, {"runs": plain, "data": data})
+
+
+def in_python(run, around=lambda loss: loss):
+    x0 = np.array(run["x0"], float)
+    path = [x0]
+    found = minimize(around(run["make"]()), x0, callback=lambda x: path.append(x), **run["options"])
+    return {"path": path[:21], "notes": list(found.trace.note), "nit": found.nit, "x": found.x,
+            "counts": [found.nfev, found.njev, found.nhev], "success": found.success,
+            "message": found.message}  # fmt: skip
+
+
+def differs(a, b):
+    """The first thing in which two runs differ, or ""."""
+    for k, (x, known) in enumerate(zip(a["path"], b["path"])):
+        size = max(np.abs(known).max(), np.abs(b["path"][0]).max())
+        if np.isfinite(known).all() and not np.abs(np.subtract(x, known)).max() <= 1e-9 * size:
+            return f"iterate {k}: {x} against {known}"
+    digits = re.compile(r"(?<=norm )\S+")  # the last gradient is rounding's
+    a, b = ({**run, "message": digits.sub("", run["message"])} for run in (a, b))
+    for name in ("nit", "message", "success", "notes", "counts"):
+        if a[name] != b[name]:
+            return f"{name}: {a[name]} against {b[name]}"
+    return ""
+
+
+def test_iterate_by_iterate(page):
+    """At least 300 combinations; a path may fork only where rounding forks soo_lib's own."""
+    runs, forked = list(combinations()), []
+    assert len(runs) >= 300
+    for run, seen in zip(runs, in_page(page, runs), strict=True):
+        known = in_python(run)
+        if difference := differs(seen, known):
+            twins = (in_python(run, lambda loss, seed=seed: Shaken(loss, seed)) for seed in range(8))
+            assert any(differs(twin, known) for twin in twins), f"{run['id']}: {difference}"
+            forked.append(f"{run['id']}: {difference}")
+    print(f"{len(runs)} runs; rounding forks {len(forked)}:", *forked, sep="\n")
+    assert len(forked) <= 0.02 * len(runs), forked
+
+
+@pytest.mark.parametrize("kind", ["tanh", "sigmoid", "relu"])
+def test_rules_on_given_batches(page, kind, monkeypatch):
+    rules = {"sgd": {}, "momentum": {"momentum": 0.8}, "adam": {"beta2": 0.9},
+             "kronecker": {"refresh": 3, "damping": 0.1}}  # fmt: skip
+    x0 = Network(NETS[kind]).init(1)
+    deals = [np.array_split(rng.permutation(60), 5) for _ in range(8)]
+    runs = [{"js": LOSSES[kind][1], "x0": x0, "epochs": [[b.tolist() for b in d] for d in deals],
+             "options": {"rule": rule, "epochs": 8, "batch_size": 12, "step": 0.05, **settings}}
+            for rule, settings in rules.items()]  # fmt: skip
+    for run, seen in zip(runs, in_page(page, runs), strict=True):
+        order = iter(deals)
+        monkeypatch.setattr("soo_lib.stochastic.partition", lambda *_, order=order: next(order))
+        path = [x0]
+        found = minimize_stochastic(net(kind), x0, callback=lambda x: path.append(x),
+                                    **run["options"])  # fmt: skip
+        np.testing.assert_allclose(seen["path"], path, rtol=1e-9, atol=1e-12)
+        assert seen["message"] == found.message
+        assert seen["counts"] == [found.nfev, found.njev, found.nhev]
+
+
+def test_diverging_rule_says_so(page):
+    run = {"js": LOSSES["linear"][1], "x0": np.ones(9), "epochs": [[list(range(60))]],
+           "options": {"rule": "sgd", "epochs": 3, "step": 1e200}}  # fmt: skip
+    seen = in_page(page, [run])[0]
+    known = minimize_stochastic(net("linear"), np.ones(9), batch_size=60, epochs=3, step=1e200)
+    assert seen["message"] == known.message and not seen["success"]
+
+
+DERIVATIVES = """async ({ js, data, x0, seed }) => {
+    const names = ["losses", "network", "sampling", "linalg"];
+    const all = Object.assign({}, ...await Promise.all(names.map((n) => import(`./${n}.js`))));
+    const loss = new Function(...Object.keys(all), "data", "deal", `return ${js}`)(...Object.values(all), data);
+    const { plus, dot, product } = all, x = Float64Array.from(x0), random = all.normal(seed);
+    const [d, p] = [x.map(random), x.map(random)];
+    const fixed = { 1: (x) => loss.fun(x), 2: (x) => dot(loss.jac(x), p) };
+    const slopes = { 1: dot(loss.jac(x), d), 2: dot(loss.hessp(x, p), d) };
+    const errors = [1, 2].map((k) => [...Array(14)].map((_, i) => {
+        const e = 2 ** (-2 - i);
+        return (fixed[k](plus(x, e, d)) - fixed[k](plus(x, -e, d))) / (2 * e) - slopes[k];
+    }));
+    const H = loss.hess(x), apart = product(H, p).map((v, i) => v - loss.hessp(x, p)[i]);
+    const both = loss.fun_and_jac(x);
+    return { errors, size: Math.abs(slopes[1]) + Math.abs(slopes[2]), apart: all.largest(apart),
+        Hp: [...loss.hessp(x, p)], Gp: [...loss.ggnp(x, p)], p: [...p], H: [...H],
+        same: both[0] === loss.fun(x) && all.largest(plus(both[1], -1, loss.jac(x))) === 0 };
+}"""
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "dealt"])
+def test_derivatives_by_differences_of_their_own(page, name):
+    """Central differences err as ε² (eq. 31); what Python thinks is asked afterwards."""
+    make, js = LOSSES[name]
+    loss = make()
+    x0 = np.random.default_rng(3).normal(size=loss.n_params)
+    data = {"X": X.tolist(), "Y": Y.tolist(), "PLANE": PLANE.tolist(), "KIND": KIND.tolist(),
+            "BATCHES": [b.tolist() for b in BATCHES]}  # fmt: skip
+    seen = page.evaluate(DERIVATIVES, {"js": js, "data": data, "x0": x0.tolist(), "seed": 4})
+    for errors in np.abs(seen["errors"]):
+        assert errors.min() < 1e-7 * seen["size"]
+        # relu's kinks hide the order, and a quadratic's difference is exact
+        clear = np.flatnonzero(errors[2:] > 1e-9 * seen["size"])[:6] + 2
+        if name != "relu" and len(clear) >= 3:
+            order = np.polyfit(-np.log(2) * clear, np.log(errors[clear]), 1)[0]
+            assert order == pytest.approx(2, abs=0.2), errors
+    assert seen["apart"] < 1e-11 * seen["size"] and seen["same"]
+    p = np.array(seen["p"])
+    np.testing.assert_allclose(seen["Hp"], loss.hessp(x0, p), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(seen["Gp"], loss.ggnp(x0, p), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(seen["H"], loss.hess(x0).ravel(), rtol=1e-10, atol=1e-12)
+
+
+def test_linear_algebra(page):
+    """Eigenvalues whole and by Lanczos, and the inverse, against numpy's."""
+    A = np.random.default_rng(0).normal(size=(30, 30))
+    A = A + A.T
+    A[4] = A[:, 4] = 0  # a column that needs no reflection
+    seen = page.evaluate("""async (flat) => {
+        const { cholesky, eigh, inverse, product } = await import("./linalg.js");
+        const { extreme_eigenvalues } = await import("./spectrum.js");
+        const A = Float64Array.from(flat), { values, vectors } = eigh(A, 30);
+        const P = A.map((v, i) => v + (i % 31 ? 0 : 40));
+        return { values: [...values], vectors: [...vectors], inverse: [...inverse(P, 30)],
+            none: cholesky(A, 30), ends: extreme_eigenvalues((p) => product(A, p), 30) };
+    }""", A.ravel().tolist())  # fmt: skip
+    known, V = np.linalg.eigvalsh(A), np.reshape(seen["vectors"], (30, 30))
+    np.testing.assert_allclose(np.sort(seen["values"]), known, atol=1e-12)
+    np.testing.assert_allclose(A @ V.T, V.T * seen["values"], atol=1e-12)
+    np.testing.assert_allclose(V @ V.T, np.eye(30), atol=1e-12)
+    inverse = np.linalg.inv(A + 40 * np.eye(30))
+    np.testing.assert_allclose(np.reshape(seen["inverse"], (30, 30)), inverse, atol=1e-13)
+    np.testing.assert_allclose(seen["ends"], known[[0, -1]], rtol=1e-10)
+    assert seen["none"] is None
