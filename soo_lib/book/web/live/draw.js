@@ -1,0 +1,100 @@
+// Drawing that the live pictures share: axes and paths in SVG, fields and level curves on canvas.
+
+const SVG = "http://www.w3.org/2000/svg";
+export const COLORS = { gradient: "#6e6e6e", newton: "#0072b2", nlcg: "#d55e00", bfgs: "#cc79a7", lbfgs: "#009e73",
+  sgd: "#56b4e9", momentum: "#6e6e6e", adam: "#d55e00", kronecker: "#0072b2" }; // as in plots.py
+
+export function h(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props))
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== false) node.setAttribute(name, value === true ? "" : value);
+  node.append(...children);
+  return node;
+}
+
+export function s(tag, attributes = {}, text = "") {
+  const node = document.createElementNS(SVG, tag);
+  for (const name in attributes) node.setAttribute(name, attributes[name]);
+  node.textContent = text;
+  return node;
+}
+
+export const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
+const raised = (k) => String(k).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
+
+/** A number for a reader: three digits, powers of ten raised. */
+export function show(v, digits = 3) {
+  if (!Number.isFinite(v)) return v > 0 ? "∞" : "–";
+  if (Number.isInteger(v) && Math.abs(v) < 1e6) return String(v).replace("-", "−");
+  const [front, power] = v.toExponential(digits - 1).split("e").map(Number);
+  const text = power >= -3 && power < 6 ? String(Number(v.toPrecision(digits))) : front === 1 ? `10${raised(power)}` : `${front}·10${raised(power)}`;
+  return text.replace("-", "−");
+}
+
+/** A scale: of(v) is a share of [low, high], at(share) a value, ticks the values to write. */
+export function scale(low, high, log = false) {
+  if (!(high > low)) [low, high] = log ? [low / 2, low * 2] : [low - 1, low + 1];
+  const bend = log ? Math.log10 : (v) => v, back = log ? (v) => 10 ** v : (v) => v, [a, b] = [bend(low), bend(high)];
+  const rough = (b - a) / 4, unit = 10 ** Math.floor(Math.log10(rough)), whole = log ? Math.max(1, Math.ceil(rough)) : 0;
+  const step = whole || [1, 2, 5, 10].map((k) => k * unit).find((k) => k >= rough), ticks = [];
+  for (let k = Math.ceil(a / step - 1e-9); k * step <= b + 1e-9 * step; k++) ticks.push(back(Number((k * step).toPrecision(12))));
+  return { of: (v) => (bend(v) - a) / (b - a), at: (share) => back(a + share * (b - a)), ticks, low, high };
+}
+
+/** Axes in `svg`, emptied first; X and Y place a value, `inside` takes what is drawn, clipped. */
+export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height = 260, left = 54, bottom = 38 } = {}) {
+  const [right, top, base] = [width - 10, 8, height - bottom], inside = s("svg", { x: left, y: top, width: right - left, height: base - top, viewBox: `${left} ${top} ${right - left} ${base - top}` });
+  const X = (v) => left + clamp(x.of(v), -9, 9) * (right - left), Y = (v) => base - clamp(y.of(v), -9, 9) * (base - top);
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.replaceChildren(
+    ...y.ticks.flatMap((v) => [s("line", { class: "grid", x1: left, x2: right, y1: Y(v), y2: Y(v) }), s("text", { x: left - 6, y: Y(v) + 4, "text-anchor": "end" }, show(v))]),
+    ...x.ticks.map((v) => s("text", { x: X(v), y: base + 16, "text-anchor": "middle" }, show(v))),
+    s("path", { class: "axis", d: `M${left} ${top}V${base}H${right}` }), inside,
+    s("text", { x: (left + right) / 2, y: height - 4, "text-anchor": "middle" }, xlabel),
+    s("text", { x: -(top + base) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, ylabel));
+  // from a pointer's place on the screen to values
+  const place = (event) => {
+    const box = svg.getBoundingClientRect(), unit = width / box.width;
+    return [x.at(((event.clientX - box.left) * unit - left) / (right - left)), y.at((base - (event.clientY - box.top) * unit) / (base - top))];
+  };
+  return { X, Y, inside, place, left, right, top, base };
+}
+
+/** Path data through the points; a gap where one is not finite. */
+export function trail(points, X, Y) {
+  let pen = "M";
+  return points.map(([u, v]) => {
+    const [px, py] = [X(u), Y(v)], text = Number.isFinite(px + py) ? `${pen}${px.toFixed(1)} ${py.toFixed(1)}` : "";
+    pen = text ? "L" : "M";
+    return text;
+  }).join("");
+}
+
+/** Sets every pixel of an n × m canvas: colour(i, j) is [r, g, b, alpha], the top row first. */
+export function paint(canvas, n, m, colour) {
+  Object.assign(canvas, { width: n, height: m });
+  const context = canvas.getContext("2d"), image = context.createImageData(n, m);
+  for (let j = 0, t = 0; j < m; j++) for (let i = 0; i < n; i++, t += 4) image.data.set(colour(i, j), t);
+  context.putImageData(image, 0, 0);
+}
+
+/** Filled level curves of f(u, v) over x and y (scales), drawn in the colour of the page's ink. */
+export function level_curves(canvas, f, x, y, levels = 14, n = 90) {
+  const F = new Float64Array((n + 1) ** 2).map((_, t) => f(x.at((t % (n + 1)) / n), y.at(Math.floor(t / (n + 1)) / n)));
+  const low = F.reduce((a, b) => Math.min(a, b)), high = F.reduce((a, b) => Math.max(a, b)), range = high - low;
+  const T = F.map((v) => levels * (1 + Math.log10(Math.max(1e-5, (v - low) / range)) / 5)); // levels at equal ratios
+  const width = canvas.clientWidth || 360, height = canvas.clientHeight || 260, ink = getComputedStyle(canvas).color.match(/[\d.]+/g).map(Number);
+  const at = (i, j) => {
+    const [a, b] = [(i / width) * n, (1 - j / height) * n], [p, q] = [Math.min(n - 1, Math.floor(a)), clamp(Math.floor(b), 0, n - 1)];
+    const [u, v, t] = [a - p, b - q, q * (n + 1) + p];
+    return (1 - v) * ((1 - u) * T[t] + u * T[t + 1]) + v * ((1 - u) * T[t + n + 1] + u * T[t + n + 2]);
+  };
+  paint(canvas, width, height, (i, j) => {
+    const t = at(i, j), slope = Math.hypot(at(i + 1, j) - t, at(i, j + 1) - t), line = clamp(1.1 - Math.abs(t - Math.round(t)) / (slope || 1), 0, 1);
+    return [ink[0], ink[1], ink[2], 255 * (0.015 * Math.floor(clamp(t, 0, levels)) + 0.16 * line)];
+  });
+}
+
+export const table = (head, body) => h("table", {}, h("thead", {}, h("tr", {}, ...head.map((t) => h("th", { scope: "col" }, t)))),
+  h("tbody", {}, ...body.map((row) => h("tr", {}, ...row.map((c) => h("td", {}, typeof c === "number" ? show(c) : c))))));
