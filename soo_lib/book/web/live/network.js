@@ -3,6 +3,7 @@
 
 import { normal } from "./sampling.js";
 import { L2, Loss, take } from "./losses.js";
+import { plus } from "./linalg.js";
 
 /** σ, and its derivatives as functions of a = σ(z). */
 export const ACTIVATIONS = {
@@ -162,46 +163,53 @@ export class NetworkLoss extends Loss {
   /** All second derivatives, their columns together: for one sample a weight moves its unit's z by
    * its input, so R(·) goes once through the net a unit, not once a weight. */
   hess(x) {
-    const { net, n_params: n } = this, { layers, sizes } = net, last = layers.length - 1;
+    const { net, n_params: n, n_samples: m } = this, { layers, sizes } = net, last = layers.length - 1;
     const { first, second } = ACTIVATIONS[net.activation], H = new Float64Array(n * n), T = new Float64Array(n);
-    const A = net.forward(x, this.X), Ds = [], Gs = [];
-    const { D, P } = cross_entropy(A.at(-1), this.y);
-    Ds[last] = D;
+    const A = net.forward(x, this.X), D = [], G = [], { D: top, P } = cross_entropy(A.at(-1), this.y);
+    const slopes = A.map((a, l) => (l && l <= last ? a.map(first) : a)), bends = [];
+    D[last] = top;
     for (let l = last; l; l--) {
-      Gs[l] = pull(Ds[l], x, layers[l]);
-      Ds[l - 1] = Gs[l].map((v, i) => v * first(A[l][i]));
+      G[l] = pull(D[l], x, layers[l]);
+      D[l - 1] = G[l].map((v, i) => v * slopes[l][i]);
+      bends[l] = G[l].map((v, i) => v * second(A[l][i]));
     }
-    for (let i = 0; i < this.n_samples; i++) {
-      const row = (M, l) => M.subarray(i * sizes[l], (i + 1) * sizes[l]);
-      const a = A.map(row), d = Ds.map((M, l) => row(M, l + 1)), G = Gs.map(row), p = row(P, last + 1);
-      layers.forEach(({ n_in, n_out, start }, l) => {
-        for (let j = 0; j < n_out; j++) {
-          const Rz = [], Ra = [], Rd = [];
-          Rz[l] = new Float64Array(n_out).fill(1, j, j + 1);
-          for (let q = l + 1; q <= last; q++) {
-            Ra[q] = Rz[q - 1].map((v, k) => first(a[q][k]) * v);
-            Rz[q] = affine(Ra[q], x, layers[q], undefined, 0);
-          }
-          Rd[last] = curve(p, Rz[last], sizes[last + 1]);
-          for (let q = last; q > l; q--)
-            Rd[q - 1] = pull(Rd[q], x, layers[q]).map((v, k) => first(a[q][k]) * v + second(a[q][k]) * Rz[q - 1][k] * G[q][k]);
-          for (let q = l, t = start; q <= last; q++)
-            for (let k = 0; k <= sizes[q]; k++) {
-              const input = k < sizes[q] ? a[q][k] : 1, moved = q > l && k < sizes[q] ? Ra[q][k] : 0;
-              for (let o = 0; o < sizes[q + 1]; o++) T[t++] = moved * d[q][o] + input * Rd[q][o];
+    layers.forEach(({ n_in, n_out, start }, l) => {
+      for (let j = 0; j < n_out; j++) {
+        const RZ = [], RA = [], RD = [];
+        RZ[l] = new Float64Array(m * n_out);
+        for (let i = j; i < RZ[l].length; i += n_out) RZ[l][i] = 1;
+        for (let q = l + 1; q <= last; q++) {
+          RA[q] = by(slopes[q], RZ[q - 1]);
+          RZ[q] = affine(RA[q], x, layers[q], undefined, 0);
+        }
+        RD[last] = curve(P, RZ[last], sizes[last + 1]);
+        for (let q = last; q > l; q--) RD[q - 1] = plus(by(slopes[q], pull(RD[q], x, layers[q])), 1, by(bends[q], RZ[q - 1]));
+        for (let i = 0; i < m; i++) {
+          for (let q = l, t = start; q <= last; q++) {
+            const wide = sizes[q], out = sizes[q + 1], a = A[q], d = D[q], r = RD[q], moves = RA[q];
+            for (let k = 0; k <= wide; k++) {
+              const input = k < wide ? a[i * wide + k] : 1, moved = moves && k < wide ? moves[i * wide + k] : 0;
+              for (let o = i * out; o < (i + 1) * out; o++) T[t++] = moved * d[o] + input * r[o];
             }
+          }
           for (let k = 0; k <= n_in; k++) {
-            const input = k < n_in ? a[l][k] : 1, at = (start + k * n_out + j) * n;
-            for (let t = start; t < n; t++) H[at + t] += input * T[t];
+            const input = k < n_in ? A[l][i * n_in + k] : 1, row = start + k * n_out + j, at = row * n;
+            for (let t = row; t < n; t++) H[at + t] += input * T[t];
           }
         }
-      });
-    }
+      }
+    });
     for (let r = 0; r < n; r++)
-      for (let c = r; c < n; c++)
-        H[r * n + c] = H[c * n + r] = H[r * n + c] / this.n_samples + (r === c ? this.penalty.weights[r] : 0);
+      for (let c = r; c < n; c++) H[r * n + c] = H[c * n + r] = H[r * n + c] / m + (r === c ? this.penalty.weights[r] : 0);
     return H;
   }
+}
+
+/** Two vectors, entry by entry. */
+function by(a, b) {
+  const c = new Float64Array(a.length);
+  for (let i = 0; i < c.length; i++) c[i] = a[i] * b[i];
+  return c;
 }
 
 /** A and G of each layer, whose Kronecker product is near its Gauss-Newton block; see Python's. */
