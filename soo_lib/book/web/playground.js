@@ -1,0 +1,295 @@
+// The playground: two solvers, side by side from one start, teach a network points in the plane.
+
+import { COLORS, axes, clamp, h, paint, s, scale, show, table, trail } from "./live/draw.js";
+import { button, draggable, live, runner } from "./live/controls.js";
+import { SETS, make_points } from "./live/datasets.js";
+import { ACTIVATIONS, Network, cross_entropy } from "./live/network.js";
+import { DIRECTIONS } from "./live/directions.js";
+import { LINE_SEARCHES } from "./live/line_search.js";
+import { RULES, epochs_of } from "./live/rules.js";
+import { Reshuffled, draw as draw_batches, uniform } from "./live/sampling.js";
+import { iterate } from "./live/solvers.js";
+import { lanczos } from "./live/spectrum.js";
+
+const BOX = 3.2, GRID = 48, ROWS = 150, NEWTON_MOST = 200, SIDES = ["a", "b"];
+const CLASS = [[0, 114, 178], [213, 94, 0], [0, 158, 115]]; // blue, orange, green, as in plots.py
+const MARKS = ["m-2.2 0a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0", "m0 -3l2.8 4.9h-5.6z", "m-2 -2h4v4h-4z"];
+const EDGE = { gradient: 2, sgd: 2, momentum: 3.8 }; // of α·λ_max, where the direction is -g; 2(1 + μ) with momentum
+
+const own = (state, side) => (name) => state[`${side}_${name}`];
+const solver = (side, first) => [
+  { name: `${side}_method`, label: "solver", options: [...Object.keys(DIRECTIONS), ...Object.keys(RULES), ...(side === "b" ? ["none"] : [])] },
+  { name: `${side}_search`, label: "step rule", options: Object.keys(LINE_SEARCHES), when: (state) => own(state, side)("method") in DIRECTIONS },
+  { name: `${side}_step`, label: "step", min: 1e-3, max: 100, log: true, when: (state) => own(state, side)("method") !== "none" },
+  { name: `${side}_batch`, label: "rows in a batch", min: 1, max: ROWS, whole: true, when: (state) => own(state, side)("method") !== "none" },
+  { name: `${side}_rows`, label: "batches", options: ["fixed", "reshuffled"], when: (state) => own(state, side)("method") !== "none" && own(state, side)("batch") < ROWS },
+].map((field) => ({ ...field, group: side }));
+
+const FIELDS = [
+  ...[{ name: "data", label: "points", options: SETS }, { name: "noise", label: "noise", min: 0, max: 0.6 },
+    { name: "seed", label: "seed of the points", min: 0, max: 99, whole: true }].map((field) => ({ ...field, group: "data" })),
+  ...[{ name: "hidden", label: "hidden layers", pattern: /^(?:[1-9]|1[0-6])(?:[ ,]+(?:[1-9]|1[0-6])){0,5}$/, words: "up to six widths from 1 to 16, as 8 8" },
+    { name: "activation", label: "activation", options: Object.keys(ACTIVATIONS) }, { name: "l2", label: "penalty λ", min: 1e-6, max: 1, log: true },
+    { name: "scale", label: "size of the start", min: 0, max: 3 }, { name: "start", label: "seed of the start", min: 0, max: 99, whole: true },
+  ].map((field) => ({ ...field, group: "net" })),
+  ...solver("a"), ...solver("b"),
+  ...[{ name: "pace", label: "iterations a second", min: 1, max: 240, log: true, whole: true }, { name: "axis", label: "axis", options: ["iterations", "evaluations", "seconds"] },
+    { name: "curve", label: "curvature", options: ["α·λ_max", "λ_max", "λ_min"] }, { name: "shown", label: "units of", options: SIDES, words: { a: "the first solver", b: "the second" } },
+  ].map((field) => ({ ...field, group: "view", free: true })),
+];
+const side = (name, values) => Object.fromEntries(Object.entries({ search: "wolfe", step: 1, batch: ROWS, rows: "fixed", ...values }).map(([key, v]) => [`${name}_${key}`, v]));
+const INITIAL = { data: "moons", noise: 0.25, seed: 1, hidden: "8 8", activation: "tanh", l2: 1e-4, scale: 1, start: 1, pace: 12, axis: "iterations", curve: "α·λ_max", shown: "a",
+  ...side("a", { method: "lbfgs" }), ...side("b", { method: "gradient" }) };
+const STORIES = [
+  { name: "A saddle at zero", set: { hidden: "6", scale: 0.01, pace: 6, curve: "λ_min", ...side("a", { method: "newton" }) },
+    say: "Weights near zero: the gradient all but vanishes and the smallest eigenvalue is negative, so this is a saddle. Which of the two leaves along that eigenvector? Then set the size of the start to 0." },
+  { name: "Four sigmoid layers", set: { data: "circles", noise: 0.15, hidden: "6 6 6 6", activation: "sigmoid", l2: 1e-5, start: 1, pace: 20 },
+    say: "Through four sigmoid layers the gradient reaches the first one some thousand times smaller than the last. Watch the norms a layer: gradient descent stalls on its plateau, L-BFGS rescales and gets away." },
+  { name: "The edge of stability", set: { hidden: "8", ...side("a", { method: "gradient" }), ...side("b", { method: "gradient", search: "fixed", step: 1 }) },
+    say: "A step longer than 2/λ_max climbs the steepest direction. The exact search lives on that edge whatever the curvature does; does the fixed step, too?" },
+  { name: "A batch too small for curvature", set: { ...side("a", { method: "lbfgs" }), ...side("b", { method: "lbfgs", batch: 15, rows: "reshuffled" }) },
+    say: "The same solver twice; the second sees 15 other rows at every look. Its pairs then hold the noise of two batches, not curvature. Draw its batch larger: from how many rows on does it keep up?" },
+  { name: "A spiral in twenty iterations", set: { data: "spirals", noise: 0.1, seed: 0, hidden: "10 8", pace: 5, ...side("a", { method: "newton" }), ...side("b", { method: "adam", step: 0.03, batch: 15, rows: "reshuffled" }) },
+    say: "Newton's method with all 136² second derivatives against Adam, whose iteration is a pass over all rows. Count iterations, then switch the axis to seconds: who is first?" },
+];
+
+/** A solver's run as a generator that yields its recorder after every iteration. */
+function start_run(state, which, loss, x0) {
+  const get = own(state, which), { n_samples: m } = loss, batch_size = get("batch"), fixed = get("rows") === "fixed", random = uniform(state.start);
+  if (get("method") in RULES) {
+    const batches = fixed ? draw_batches(m, m, 1, random)[0] : null, dealt = batches && Array.from({ length: Math.ceil(m / batch_size) }, (_, i) => batches.slice(i * batch_size, (i + 1) * batch_size));
+    return epochs_of(loss, x0, { rule: get("method"), batch_size, step: get("step"), seed: state.start, epochs: Infinity, deal: dealt && (() => dealt) });
+  }
+  const seen = batch_size === m ? loss : fixed ? loss.subset(draw_batches(m, batch_size, 1, random)[0]) : new Reshuffled(loss, batch_size, 1, state.start);
+  return iterate(seen, x0, { method: get("method"), line_search: get("search"), step: get("step"), maxiter: Infinity });
+}
+
+/** Mean loss without penalty and share recognised of some rows. */
+function measure(net, x, { X, y }, classes) {
+  const { f, P } = cross_entropy(net.forward(x, X).at(-1), y);
+  const right = y.filter((k, i) => P.subarray(i * classes, (i + 1) * classes).every((p, j) => j === k || p < P[i * classes + k]));
+  return [f / y.length, right.length / y.length];
+}
+
+const PIXELS = Float64Array.from({ length: 2 * GRID * GRID }, (_, t) => {
+  const i = t >> 1, share = (t % 2 ? GRID - 0.5 - Math.floor(i / GRID) : (i % GRID) + 0.5) / GRID;
+  return BOX * (2 * share - 1);
+});
+
+function render({ el }) {
+  let points, net, loss, lanes = [], begun = 0, taken = 0;
+
+  function build(state) {
+    points = make_points(state.data, ROWS, state.noise, state.seed);
+    net = new Network([2, ...state.hidden.split(/[ ,]+/).map(Number), points.classes], state.activation);
+    loss = net.loss(points.train.X, points.train.y, state.l2);
+    const x0 = net.init(state.start, state.scale);
+    lanes = SIDES.map((which) => ({ which, method: own(state, which)("method"), history: [], x: x0, over: "" })).filter(({ method }) => method !== "none");
+    for (const lane of lanes) {
+      lane.passes = lane.method in RULES ? 1 / ROWS : own(state, lane.which)("batch") / ROWS;
+      if (lane.method === "newton" && net.n_params > NEWTON_MOST)
+        lane.over = `Newton needs all ${net.n_params}² second derivatives of this net; here it takes at most ${NEWTON_MOST} parameters. Choose narrower layers, or L-BFGS`;
+      else lane.run = start_run(state, lane.which, loss, x0);
+      advance(lane);
+    }
+    [begun, taken] = [performance.now(), 0];
+  }
+
+  /** One iteration of a lane; false once it is over. */
+  function advance(lane) {
+    if (lane.over) return false;
+    const { done, value } = lane.run.next();
+    if (done) { lane.over = value.message; return false; }
+    const [x] = value.last, row = value.rows.at(-1), g = loss.jac(x);
+    const [train, held] = [points.train, points.held_out].map((rows) => measure(net, x, rows, points.classes));
+    lane.x = x;
+    lane.history.push({ iterations: value.nit, evaluations: row.evaluations * lane.passes, seconds: row.seconds, train: train[0], held: held[0], right: held[1], step: row.step, note: row.note,
+      layers: net.layers.map(({ start, stop }) => Math.sqrt(g.subarray(start, stop).reduce((sum, v) => sum + v * v, 0))) });
+    return true;
+  }
+
+  /** A slice of work: an iteration of each, at the reader's pace, or one product for the spectrum. */
+  function work() {
+    const due = ((performance.now() - begun) / 1000) * view.state.pace >= taken;
+    if (due) {
+      taken++;
+      if (performance.now() - begun > 1000) [begun, taken] = [performance.now(), 0];
+      if (!lanes.map(advance).some(Boolean)) { view.say("Both have come to an end."); look(); return false; }
+    }
+    return look() || due ? true : null;
+  }
+
+  /** The next product of a Lanczos run at the latest iterate; false where there is nothing to do. */
+  function look(whole = false) {
+    const lane = lanes.find((l) => l.spectrum) ?? lanes.find((l) => l.history.length && !l.history.at(-1).ends && performance.now() - (l.looked ?? -1e9) > 150);
+    if (!lane) return false;
+    const row = (lane.row = lane.spectrum ? lane.row : lane.history.at(-1)), { x } = lane;
+    lane.spectrum ??= lanczos((p) => loss.hessp(x, p), net.n_params, 0, 30);
+    const { done, value } = lane.spectrum.next();
+    if (!done) return true;
+    Object.assign(row, { ends: value, product: EDGE[lane.method] ? row.step * value[1] : NaN });
+    Object.assign(lane, { spectrum: null, looked: performance.now() });
+    return true;
+  }
+
+  // ---- the page's elements
+
+  const run = button("▶ Run", () => (engine.running ? halt() : go()), "Run or pause", { class: "primary" });
+  const once = button("Step", () => { halt(); if (!lanes.map(advance).some(Boolean)) view.say("Both have come to an end."); settle(); });
+  const again = button("↺", () => { halt(); build(view.state); settle(); }, "Start again");
+  const clock = h("span", { class: "clock" });
+  const cards = SIDES.map((which, i) => {
+    const canvas = h("canvas", { "aria-hidden": "true" }), dots = s("svg", { viewBox: `0 0 200 200`, "aria-hidden": "true" }), probe = h("p", { class: "readout" });
+    const plane = h("div", { class: "regions", tabindex: 0, role: "application", "aria-label": `What the ${i ? "second" : "first"} solver's net says of the plane; read it with the arrow keys` }, canvas, dots);
+    const at = [0, 0], read = () => {
+      const lane = lanes.find((l) => l.which === which);
+      if (!lane) return;
+      const { P } = cross_entropy(net.forward(lane.x, Float64Array.from(at)).at(-1), [0]);
+      probe.textContent = `at (${show(at[0], 2)}, ${show(at[1], 2)}): ${[...P].map((p, k) => `${["blue", "orange", "green"][k]} ${Math.round(100 * p)} %`).join(", ")}`;
+    };
+    const move = (event) => {
+      const box = plane.getBoundingClientRect();
+      at[0] = BOX * clamp((2 * (event.clientX - box.left)) / box.width - 1, -1, 1);
+      at[1] = BOX * clamp(1 - (2 * (event.clientY - box.top)) / box.height, -1, 1);
+      read();
+    };
+    draggable(plane, move, (dx, dy) => { at[0] = clamp(at[0] + dx / 5, -BOX, BOX); at[1] = clamp(at[1] + dy / 5, -BOX, BOX); read(); });
+    plane.addEventListener("pointermove", move);
+    return { which, canvas, dots, probe, gauges: h("div", { class: "gauges" }), outcome: h("p", { class: "outcome" }), controls: h("div", { class: "controls" }), plane };
+  });
+  const netcanvas = h("canvas", { class: "net", "aria-hidden": "true" }), columns = h("div", { class: "columns" });
+  const charts = ["loss of train (drawn through) and held-out rows (dashed)", "curvature of the loss"].map((label) => s("svg", { class: "chart", role: "img", "aria-label": label }));
+  const legend = h("p", { class: "legend" }), tables = h("div", { class: "tables", tabindex: 0, role: "region", "aria-label": "data" });
+  const details = h("details", { ontoggle: () => draw() }, h("summary", {}, "The run as a table"), tables);
+
+  function body(controls, { reset, copy, address }) {
+    const of = (group) => controls.filter(({ field }) => field.group === group).map(({ node }) => node);
+    for (const card of cards) card.controls.append(...of(card.which));
+    return h("div", { class: "playground" },
+      h("div", { class: "actions" }, run, once, again, clock, of("view")[0]),
+      h("div", { class: "setup" }, h("div", { class: "controls" }, ...of("data"), ...of("net"))),
+      h("div", { class: "cards" }, ...cards.map((card) => (card.node = h("section", { class: "card", "aria-label": card.which === "a" ? "first solver" : "second solver" },
+        card.controls, card.plane, card.probe, card.outcome, card.gauges)))),
+      h("div", { class: "charts" }, h("div", {}, of("view")[1], charts[0]), h("div", {}, of("view")[2], charts[1])), legend,
+      h("div", { class: "units" }, of("view")[3], columns, netcanvas), h("div", { class: "actions" }, reset, copy, address), details);
+  }
+
+  const engine = runner(work, () => { draw(); label(); });
+  const label = () => (run.textContent = engine.running ? "❚❚ Pause" : "▶ Run");
+  function go() { [begun, taken] = [performance.now(), 0]; engine.start(); label(); }
+  function halt() { engine.stop(); label(); }
+  function settle() { while (look()); draw(); }
+
+  // ---- drawing
+
+  function draw() {
+    const { state } = view, latest = lanes.map((lane) => lane.history.at(-1)).filter(Boolean);
+    clock.textContent = `iteration ${Math.max(0, ...latest.map((row) => row.iterations))} · ${net.n_params} parameters`;
+    for (const card of cards) {
+      const lane = lanes.find((l) => l.which === card.which);
+      for (const part of [card.plane, card.probe, card.outcome, card.gauges]) part.hidden = !lane;
+      if (!lane) continue;
+      const maps = (lane.maps = net.forward(lane.x, PIXELS)), { P } = cross_entropy(maps.at(-1), new Uint8Array(GRID * GRID)), k = points.classes;
+      paint(card.canvas, GRID, GRID, (i, j) => {
+        const p = P.subarray((j * GRID + i) * k, (j * GRID + i + 1) * k), most = p.indexOf(Math.max(...p));
+        return [...CLASS[most], Number.isFinite(p[most]) ? 40 + 150 * ((p[most] - 1 / k) / (1 - 1 / k)) : 0];
+      });
+      const row = lane.history.at(-1), known = lane.history.findLast?.((r) => r.ends) ?? {}, edge = EDGE[lane.method];
+      card.outcome.textContent = row ? `train ${show(row.train)}, held out ${show(row.held)}, ${Math.round(100 * row.right)} % recognised. ${lane.over || row.note}` : lane.over;
+      card.gauges.replaceChildren(
+        gauge("gradient, layer by layer", (row?.layers ?? []).map((v) => ({ at: (Math.log10(Math.max(v, 1e-8)) + 8) / 9, text: show(v, 2) }))),
+        gauge("eigenvalues, smallest and largest", (known.ends ?? []).map((v) => ({ at: 0.5 + clamp(Math.asinh(v * 20) / 14, -0.5, 0.5), from: 0.5, text: show(v, 2) }))),
+        edge ? gauge("α·λ_max", [{ at: clamp(known.product / 2 / edge, 0, 1) || 0, text: show(known.product, 3), mark: 0.5, markText: String(edge), hot: known.product > edge }])
+          : h("p", { class: "quiet" }, "α·λ_max: the direction is not −g, so 2 is no limit here"));
+    }
+    chart(charts[0], "loss, no penalty", ["train", "held"], state.axis);
+    chart(charts[1], state.curve, [(row) => (state.curve === "α·λ_max" ? row.product : row.ends?.[state.curve === "λ_max" ? 1 : 0])], state.axis, state.curve);
+    legend.replaceChildren(...lanes.map((lane) => h("span", { class: `key ${lane.which === "b" ? "dash2" : ""}`, style: `--c: ${ink(lane)}` }, name(lane))), h("span", { class: "key ghost" }, "held out"));
+    units(state);
+    if (details.open) tables.replaceChildren(table(["iteration", ...lanes.flatMap((l) => [`train, ${name(l)}`, "held out", "recognised", "step", "λ min", "λ max"])],
+      Array.from({ length: Math.min(200, Math.max(0, ...lanes.map((l) => l.history.length))) }, (_, i) => [i, ...lanes.flatMap(({ history: { [i]: r } }) => (r ? [r.train, r.held, r.right, r.step, ...(r.ends ?? [NaN, NaN])] : Array(6).fill("")))])));
+  }
+
+  const same = () => lanes.length === 2 && lanes[0].method === lanes[1].method;
+  const ink = (lane) => (same() && lane.which === "b" ? "#cc79a7" : COLORS[lane.method]);
+  const name = (lane) => `${lane.method}${same() ? (lane.which === "a" ? ", first" : ", second") : ""}`;
+
+  function gauge(label, bars) {
+    return h("div", { class: "gauge" }, h("span", { class: "quiet" }, label), h("span", { class: "bars" }, ...bars.map(({ at, from = 0, text, mark, markText, hot }) =>
+      h("span", { class: `bar${hot ? " hot" : ""}`, style: `--from: ${100 * Math.min(at, from)}%; --size: ${100 * Math.abs(clamp(at, 0, 1) - from)}%` },
+        h("i"), ...(mark === undefined ? [] : [h("b", { style: `--mark: ${100 * mark}%` }, markText)]), h("em", {}, text)))));
+  }
+
+  function chart(svg, ylabel, parts, axis, signed = "") {
+    const read = (row, part) => (typeof part === "function" ? part(row) : row[part]);
+    const thin = ({ history }) => history.filter((_, i) => history.length < 400 || i % Math.ceil(history.length / 400) === 0 || i === history.length - 1);
+    const rows = lanes.map(thin), all = rows.flatMap((list) => list.flatMap((row) => parts.map((part) => read(row, part)))).filter(Number.isFinite);
+    const linear = signed === "λ_min", values = linear ? all : all.filter((v) => v > 0), most = Math.max(...values, signed === "α·λ_max" ? 4 : -Infinity), least = Math.min(...values, signed === "α·λ_max" ? 0.5 : Infinity);
+    const top = Number.isFinite(most) ? Math.min(most, 1e4) : 1, y = linear ? scale(Math.min(0, Number.isFinite(least) ? least : 0), Math.max(0, top), false) : scale(Math.max(Number.isFinite(least) ? least : 0.1, top * 1e-7) * 0.9, top * 1.1, true);
+    const x = scale(0, Math.max(axis === "seconds" ? 1e-3 : 5, ...rows.flatMap((list) => list.at(-1)?.[axis] ?? 0)));
+    const { X, Y, inside, left, right } = axes(svg, x, y, { xlabel: axis === "evaluations" ? "evaluations of all rows" : axis, ylabel, height: 230 });
+    const level = signed === "α·λ_max" ? 2 : linear ? 0 : null;
+    if (level !== null) inside.append(s("line", { class: "level", x1: left, x2: right, y1: Y(level), y2: Y(level) }));
+    lanes.forEach((lane, i) => parts.forEach((part, j) => inside.append(s("g", { class: `run${j ? " held" : ""}${lane.which === "b" ? " dash2" : ""}`, style: `--c: ${ink(lane)}` }))
+      ?? inside.lastChild.append(s("path", { d: trail(rows[i].map((row) => [row[axis], read(row, part)]).filter(([, v]) => Number.isFinite(v)), X, Y) }))));
+  }
+
+  /** Every hidden unit's picture, with the weights between them. */
+  function units(state) {
+    const lane = lanes.find((l) => l.which === state.shown) ?? lanes[0], wide = netcanvas.clientWidth || 600, dense = window.devicePixelRatio || 1;
+    const sizes = net.sizes.slice(0, -1), gap = wide / (sizes.length + 0.4), side = Math.min(44, gap * 0.55), most = Math.max(...sizes), high = most * (side + 6) + 4;
+    Object.assign(netcanvas, { width: wide * dense, height: high * dense });
+    netcanvas.style.aspectRatio = `${wide} / ${high}`;
+    const context = netcanvas.getContext("2d"), tile = h("canvas"), place = (l, k) => [gap * (l + 0.7), high / 2 + (k - (sizes[l] - 1) / 2) * (side + 6)];
+    context.scale(dense, dense);
+    net.layers.forEach(({ n_in, n_out, start }, l) => {
+      if (l + 1 < sizes.length) for (let k = 0; k < n_in; k++) for (let j = 0; j < n_out; j++) {
+        const w = lane.x[start + k * n_out + j], [[x0, y0], [x1, y1]] = [place(l, k), place(l + 1, j)];
+        context.strokeStyle = `rgba(${CLASS[w > 0 ? 0 : 1]}, ${clamp(Math.abs(w) / 2, 0.05, 0.9)})`;
+        context.lineWidth = clamp(Math.abs(w), 0.4, 4);
+        context.beginPath();
+        context.moveTo(x0 + side / 2, y0);
+        context.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1 - side / 2, y1);
+        context.stroke();
+      }
+      for (let k = 0; k < n_in; k++) {
+        const map = lane.maps[l], shift = l && state.activation === "sigmoid" ? 0.5 : 0;
+        let size = shift || 1e-9;
+        for (let i = k; i < map.length; i += n_in) size = Math.max(size, Math.abs(map[i] - shift));
+        paint(tile, GRID, GRID, (i, j) => {
+          const v = (map[(j * GRID + i) * n_in + k] - shift) / (state.activation === "tanh" && l ? 1 : size);
+          return [...CLASS[v > 0 ? 0 : 1], 25 + 215 * Math.min(1, Math.abs(v))];
+        });
+        const [x, y] = place(l, k);
+        context.clearRect(x - side / 2, y - side / 2, side, side);
+        context.drawImage(tile, x - side / 2, y - side / 2, side, side);
+      }
+    });
+  }
+
+  /** Buttons over the columns: a unit more or less, a layer more or less. */
+  function adders(state) {
+    const widths = state.hidden.split(/[ ,]+/).map(Number), set = (list) => view.set({ hidden: list.join(" ") });
+    columns.style.setProperty("--columns", widths.length + 1);
+    columns.replaceChildren(h("span", { class: "quiet" }, "x, y"), ...widths.map((n, l) => h("span", {},
+      button("−", () => set(widths.with?.(l, n - 1) ?? widths), `a unit less in layer ${l + 1}`, { disabled: n < 2 }), String(n),
+      button("+", () => set(widths.with?.(l, n + 1) ?? widths), `a unit more in layer ${l + 1}`, { disabled: n > 15 }))),
+      h("span", { class: "layers" }, button("− layer", () => set(widths.slice(0, -1)), "a layer less", { disabled: widths.length < 2 }), button("+ layer", () => set([...widths, widths.at(-1)]), "a layer more", { disabled: widths.length > 5 })));
+  }
+
+  function update(state, changed) {
+    if ([...changed].some((key) => !FIELDS.find((field) => field.name === key)?.free)) {
+      const { train } = { train: null, ...points };
+      build(state);
+      adders(state);
+      if (train?.X.join() !== points.train.X.join()) for (const { dots } of cards)
+        dots.replaceChildren(...points.train.y.map((k, i) => s("path", { class: `point kind${k}`, d: `M${100 + (100 * points.train.X[2 * i]) / BOX} ${100 - (100 * points.train.X[2 * i + 1]) / BOX}${MARKS[k]}` })));
+    }
+    if (!engine.running) settle();
+  }
+
+  const view = live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, stories: STORIES.map((story) => ({ ...story, then: () => matchMedia("(prefers-reduced-motion: reduce)").matches || go() })), body, draw: (state, changed) => view ? update(state, changed) : 0 });
+  return () => engine.stop();
+}
+
+export default { render };
