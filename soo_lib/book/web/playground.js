@@ -77,7 +77,7 @@ const PIXELS = Float64Array.from({ length: 2 * GRID * GRID }, (_, t) => {
 });
 
 function render({ el }) {
-  let points, net, loss, lanes = [], begun = 0, taken = 0;
+  let view, points, net, loss, lanes = [], begun = 0, taken = 0;
 
   function build(state) {
     points = make_points(state.data, ROWS, state.noise, state.seed);
@@ -288,7 +288,7 @@ function render({ el }) {
     if (!engine.running) settle();
   }
 
-  const view = live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, stories: STORIES.map((story) => ({ ...story, then: () => matchMedia("(prefers-reduced-motion: reduce)").matches || go() })), body, draw: (state, changed) => view ? update(state, changed) : 0 });
+  live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, stories: STORIES.map((story) => ({ ...story, then: () => matchMedia("(prefers-reduced-motion: reduce)").matches || go() })), body, draw: (state, changed, self) => { view = self; update(state, changed); } });
   return () => engine.stop();
 }
 

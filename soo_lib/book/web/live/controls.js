@@ -1,5 +1,6 @@
-// Controls that the live pictures share. A field is { name, label } and either options, a list, or
-// min and max of a number, with log, whole, and mark(state), the critical value.
+// Controls that the live pictures share. A field is { name, label } and either options, a list; or
+// min and max of a number, with log, whole, and mark(state), the critical value; or the pattern of a
+// text, and in words what it asks for. when(state): is the field of use at all?
 
 import { clamp, h, scale, show } from "./draw.js";
 
@@ -9,6 +10,8 @@ export function parse(field, text) {
     const found = field.options.find((option) => String(option) === text);
     return found === undefined ? { complaint: `${field.label} must be one of ${field.options.join(", ")}; got “${text}”` } : { value: found };
   }
+  if (field.pattern)
+    return field.pattern.test(text) ? { value: text } : { complaint: `${field.label} must be ${field.words}; got “${text}”` };
   const value = String(text).trim() === "" ? NaN : Number(String(text).replace("−", "-"));
   if (value >= field.min && value <= field.max && (!field.whole || Number.isInteger(value))) return { value };
   return { complaint: `${field.label} must be a ${field.whole ? "whole " : ""}number from ${show(field.min)} to ${show(field.max)}; got “${text}”` };
@@ -47,6 +50,10 @@ export function control(field, change, complain) {
     const names = field.options.map((option) => h("option", { value: option }, field.words?.[option] ?? String(option)));
     const list = h("select", { name: field.name, onchange: () => take(list.value) }, ...names);
     return { node: h("label", { class: "field" }, field.label, list), update: (state) => (list.value = state[field.name]) };
+  }
+  if (field.pattern) {
+    const box = h("input", { type: "text", name: field.name, onchange: () => take(box.value) });
+    return { node: h("label", { class: "field" }, field.label, box), update: (state) => (box.value = state[field.name]) };
   }
   const { of, at } = scale(field.min, field.max, field.log), fine = 1000;
   const value = (share) => (field.whole ? Math.round(at(share)) : Number(at(share).toPrecision(3)));
@@ -98,8 +105,8 @@ export function draggable(node, move, nudge) {
   });
 }
 
-/** The frame of every live picture: one state, one draw(state, changed), one codec, stories, status.
- * `stories`: { name, set, say }; `bar`, `body`: where controls and pictures go. */
+/** The frame of every live picture: one state, one draw(state, changed, view), one codec, stories: lists
+ * of { name, set, say, then }, and a status. body(controls, buttons) returns the node between them. */
 export function live(el, { name, label, fields, initial, stories = [], body, draw }) {
   const { read, write } = codec(name, fields, initial), status = h("p", { class: "status", role: "status" });
   let { state, complaints } = read(location.search), waiting = 0, changed = new Set(fields.map((field) => field.name));
@@ -117,12 +124,13 @@ export function live(el, { name, label, fields, initial, stories = [], body, dra
     for (const { update, node, field } of controls) { update(state); node.hidden = field.when ? !field.when(state) : false; }
     const before = changed;
     changed = new Set();
-    draw(state, before);
+    draw(state, before, view);
   }
-  const tell = ({ set: changes, say: sentence }, own) => {
+  const tell = ({ set: changes, say: sentence, then }, own) => {
     for (const other of told.children) other.setAttribute("aria-pressed", String(other === own));
     said.textContent = sentence;
     set({ ...initial, ...changes });
+    then?.();
   };
   const told = h("div", { class: "stories", role: "group", "aria-label": "Stories" }, ...stories.map((story) => {
     const own = button(story.name, () => tell(story, own), story.name, { "aria-pressed": "false", "data-story": story.name });
@@ -138,6 +146,7 @@ export function live(el, { name, label, fields, initial, stories = [], body, dra
     ...(stories.length ? [told, said] : []), body(controls, { reset, copy, address }), status);
   el.append(root);
   say(complaints.join(" "));
+  const view = { set, say, root, get state() { return state; } };
   render();
-  return { set, say, root, get state() { return state; } };
+  return view;
 }

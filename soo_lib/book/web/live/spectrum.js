@@ -3,10 +3,10 @@
 import { dot, plus, times, tridiagonal } from "./linalg.js";
 import { normal } from "./sampling.js";
 
-/** [smallest, largest] by Lanczos with all vectors kept orthogonal. */
-export function extreme_eigenvalues(times_H, n, seed = 0, steps = 40) {
-  const basis = [], d = [], e = [], random = normal(seed);
-  let v = Float64Array.from({ length: n }, random), size = Math.sqrt(dot(v, v));
+/** [smallest, largest] by Lanczos with all vectors kept orthogonal; yields after every product. */
+export function* lanczos(times_H, n, seed = 0, steps = 40) {
+  const basis = [], d = [], e = [];
+  let v = Float64Array.from({ length: n }, normal(seed)), size = Math.sqrt(dot(v, v));
   for (let k = 0; k < Math.min(n, steps) && size > 1e-10; k++) {
     if (k) e.push(size);
     basis.push((v = times(1 / size, v)));
@@ -15,6 +15,7 @@ export function extreme_eigenvalues(times_H, n, seed = 0, steps = 40) {
     v = w;
     for (let pass = 0; pass < 2; pass++) for (const u of basis) v = plus(v, -dot(u, v), u);
     size = Math.sqrt(dot(v, v));
+    yield k;
   }
   const { values } = tridiagonal(Float64Array.from(d), Float64Array.from(e));
   return [Math.min(...values), Math.max(...values)];
