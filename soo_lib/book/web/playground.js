@@ -7,7 +7,7 @@ import { ACTIVATIONS, Network, cross_entropy } from "./live/network.js";
 import { DIRECTIONS } from "./live/directions.js";
 import { LINE_SEARCHES } from "./live/line_search.js";
 import { RULES, epochs_of } from "./live/rules.js";
-import { Reshuffled, draw as draw_batches, uniform } from "./live/sampling.js";
+import { Reshuffled, draw, uniform } from "./live/sampling.js";
 import { iterate } from "./live/solvers.js";
 import { lanczos } from "./live/spectrum.js";
 
@@ -21,7 +21,7 @@ const solver = (side, first) => [
   { name: `${side}_method`, label: "solver", options: [...Object.keys(DIRECTIONS), ...Object.keys(RULES), ...(side === "b" ? ["none"] : [])] },
   { name: `${side}_search`, label: "step rule", options: Object.keys(LINE_SEARCHES), when: (state) => own(state, side)("method") in DIRECTIONS },
   { name: `${side}_step`, label: "step", min: 1e-3, max: 100, log: true, when: (state) => own(state, side)("method") !== "none" },
-  { name: `${side}_batch`, label: "rows in a batch", min: 1, max: ROWS, whole: true, when: (state) => own(state, side)("method") !== "none" },
+  { name: `${side}_batch`, label: `rows in a batch, of ${ROWS}`, min: 1, max: ROWS, whole: true, when: (state) => own(state, side)("method") !== "none" },
   { name: `${side}_rows`, label: "batches", options: ["fixed", "reshuffled"], when: (state) => own(state, side)("method") !== "none" && own(state, side)("batch") < ROWS },
 ].map((field) => ({ ...field, group: side }));
 
@@ -57,10 +57,10 @@ const STORIES = [
 function start_run(state, which, loss, x0) {
   const get = own(state, which), { n_samples: m } = loss, batch_size = get("batch"), fixed = get("rows") === "fixed", random = uniform(state.start);
   if (get("method") in RULES) {
-    const batches = fixed ? draw_batches(m, m, 1, random)[0] : null, dealt = batches && Array.from({ length: Math.ceil(m / batch_size) }, (_, i) => batches.slice(i * batch_size, (i + 1) * batch_size));
+    const batches = fixed ? draw(m, m, 1, random)[0] : null, dealt = batches && Array.from({ length: Math.ceil(m / batch_size) }, (_, i) => batches.slice(i * batch_size, (i + 1) * batch_size));
     return epochs_of(loss, x0, { rule: get("method"), batch_size, step: get("step"), seed: state.start, epochs: Infinity, deal: dealt && (() => dealt) });
   }
-  const seen = batch_size === m ? loss : fixed ? loss.subset(draw_batches(m, batch_size, 1, random)[0]) : new Reshuffled(loss, batch_size, 1, state.start);
+  const seen = batch_size === m ? loss : fixed ? loss.subset(draw(m, batch_size, 1, random)[0]) : new Reshuffled(loss, batch_size, 1, state.start);
   return iterate(seen, x0, { method: get("method"), line_search: get("search"), step: get("step"), maxiter: Infinity });
 }
 
@@ -157,7 +157,7 @@ function render({ el }) {
     plane.addEventListener("pointermove", move);
     return { which, canvas, dots, probe, gauges: h("div", { class: "gauges" }), outcome: h("p", { class: "outcome" }), controls: h("div", { class: "controls" }), plane };
   });
-  const netcanvas = h("canvas", { class: "net", "aria-hidden": "true" }), columns = h("div", { class: "columns" });
+  const netcanvas = h("canvas", { class: "net", "aria-hidden": "true" }), columns = h("div", { class: "columns" }), layers = h("span", { class: "layers" });
   const charts = ["loss of train (drawn through) and held-out rows (dashed)", "curvature of the loss"].map((label) => s("svg", { class: "chart", role: "img", "aria-label": label }));
   const legend = h("p", { class: "legend" }), tables = h("div", { class: "tables", tabindex: 0, role: "region", "aria-label": "data" });
   const details = h("details", { ontoggle: () => draw() }, h("summary", {}, "The run as a table"), tables);
@@ -167,11 +167,10 @@ function render({ el }) {
     for (const card of cards) card.controls.append(...of(card.which));
     return h("div", { class: "playground" },
       h("div", { class: "actions" }, run, once, again, clock, of("view")[0]),
-      h("div", { class: "setup" }, h("div", { class: "controls" }, ...of("data"), ...of("net"))),
-      h("div", { class: "cards" }, ...cards.map((card) => (card.node = h("section", { class: "card", "aria-label": card.which === "a" ? "first solver" : "second solver" },
+      h("div", { class: "stage" }, h("div", { class: "controls setup" }, ...of("data"), ...of("net")), ...cards.map((card) => (card.node = h("section", { class: "card", "aria-label": card.which === "a" ? "first solver" : "second solver" },
         card.controls, card.plane, card.probe, card.outcome, card.gauges)))),
       h("div", { class: "charts" }, h("div", {}, of("view")[1], charts[0]), h("div", {}, of("view")[2], charts[1])), legend,
-      h("div", { class: "units" }, of("view")[3], columns, netcanvas), h("div", { class: "actions" }, reset, copy, address), details);
+      h("div", { class: "units" }, h("div", { class: "actions" }, of("view")[3], layers), columns, netcanvas), h("div", { class: "actions" }, reset, copy, address), details);
   }
 
   const engine = runner(work, () => { draw(); label(); });
@@ -198,18 +197,19 @@ function render({ el }) {
       card.outcome.textContent = row ? `train ${show(row.train)}, held out ${show(row.held)}, ${Math.round(100 * row.right)} % recognised. ${lane.over || row.note}` : lane.over;
       card.gauges.replaceChildren(
         gauge("gradient, layer by layer", (row?.layers ?? []).map((v) => ({ at: (Math.log10(Math.max(v, 1e-8)) + 8) / 9, text: show(v, 2) }))),
-        gauge("eigenvalues, smallest and largest", (known.ends ?? []).map((v) => ({ at: 0.5 + clamp(Math.asinh(v * 20) / 14, -0.5, 0.5), from: 0.5, text: show(v, 2) }))),
-        edge ? gauge("α·λ_max", [{ at: clamp(known.product / 2 / edge, 0, 1) || 0, text: show(known.product, 3), mark: 0.5, markText: String(edge), hot: known.product > edge }])
-          : h("p", { class: "quiet" }, "α·λ_max: the direction is not −g, so 2 is no limit here"));
+        gauge("eigenvalues of the Hessian, smallest to largest", known.ends ? [{ from: bent(known.ends[0]), at: bent(known.ends[1]), text: known.ends.map((v) => show(v, 2)).join(" to "), mark: bent(0), markText: "0", hot: known.ends[0] < 0 }] : []),
+        edge ? gauge("α·λ_max against its limit", [{ at: clamp(0.5 + Math.log10(known.product / edge) / 4, 0, 1) || 0, text: show(known.product), mark: 0.5, markText: String(edge), hot: known.product > edge }])
+          : h("p", { class: "quiet" }, "α·λ_max has no limit of 2 here: the direction is not −g"));
     }
     chart(charts[0], "loss, no penalty", ["train", "held"], state.axis);
     chart(charts[1], state.curve, [(row) => (state.curve === "α·λ_max" ? row.product : row.ends?.[state.curve === "λ_max" ? 1 : 0])], state.axis, state.curve);
-    legend.replaceChildren(...lanes.map((lane) => h("span", { class: `key ${lane.which === "b" ? "dash2" : ""}`, style: `--c: ${ink(lane)}` }, name(lane))), h("span", { class: "key ghost" }, "held out"));
+    legend.replaceChildren(...lanes.map((lane) => h("span", { class: "key", style: `--c: ${ink(lane)}` }, name(lane))), h("span", { class: "key ghost" }, "held out"));
     units(state);
     if (details.open) tables.replaceChildren(table(["iteration", ...lanes.flatMap((l) => [`train, ${name(l)}`, "held out", "recognised", "step", "λ min", "λ max"])],
       Array.from({ length: Math.min(200, Math.max(0, ...lanes.map((l) => l.history.length))) }, (_, i) => [i, ...lanes.flatMap(({ history: { [i]: r } }) => (r ? [r.train, r.held, r.right, r.step, ...(r.ends ?? [NaN, NaN])] : Array(6).fill("")))])));
   }
 
+  const bent = (v) => 0.25 + clamp(Math.asinh(20 * v) / 12, -0.25, 0.75); // an eigenvalue's place: both signs, many sizes
   const same = () => lanes.length === 2 && lanes[0].method === lanes[1].method;
   const ink = (lane) => (same() && lane.which === "b" ? "#cc79a7" : COLORS[lane.method]);
   const name = (lane) => `${lane.method}${same() ? (lane.which === "a" ? ", first" : ", second") : ""}`;
@@ -230,51 +230,43 @@ function render({ el }) {
     const { X, Y, inside, left, right } = axes(svg, x, y, { xlabel: axis === "evaluations" ? "evaluations of all rows" : axis, ylabel, height: 230 });
     const level = signed === "α·λ_max" ? 2 : linear ? 0 : null;
     if (level !== null) inside.append(s("line", { class: "level", x1: left, x2: right, y1: Y(level), y2: Y(level) }));
-    lanes.forEach((lane, i) => parts.forEach((part, j) => inside.append(s("g", { class: `run${j ? " held" : ""}${lane.which === "b" ? " dash2" : ""}`, style: `--c: ${ink(lane)}` }))
+    lanes.forEach((lane, i) => parts.forEach((part, j) => inside.append(s("g", { class: `run${j ? " held" : ""}`, style: `--c: ${ink(lane)}` }))
       ?? inside.lastChild.append(s("path", { d: trail(rows[i].map((row) => [row[axis], read(row, part)]).filter(([, v]) => Number.isFinite(v)), X, Y) }))));
   }
 
-  /** Every hidden unit's picture, with the weights between them. */
+  /** Every unit's picture of the plane, with the weights between them; at the end the classes. */
   function units(state) {
-    const lane = lanes.find((l) => l.which === state.shown) ?? lanes[0], wide = netcanvas.clientWidth || 600, dense = window.devicePixelRatio || 1;
-    const sizes = net.sizes.slice(0, -1), gap = wide / (sizes.length + 0.4), side = Math.min(44, gap * 0.55), most = Math.max(...sizes), high = most * (side + 6) + 4;
+    const lane = lanes.find((l) => l.which === state.shown) ?? lanes[0], { sizes } = net, wide = netcanvas.clientWidth || 600, dense = window.devicePixelRatio || 1;
+    const gap = wide / sizes.length, side = Math.min(42, gap * 0.6), high = Math.max(...sizes) * (side + 6) + 4, last = sizes.length - 1;
     Object.assign(netcanvas, { width: wide * dense, height: high * dense });
     netcanvas.style.aspectRatio = `${wide} / ${high}`;
-    const context = netcanvas.getContext("2d"), tile = h("canvas"), place = (l, k) => [gap * (l + 0.7), high / 2 + (k - (sizes[l] - 1) / 2) * (side + 6)];
+    const context = netcanvas.getContext("2d"), tile = h("canvas"), place = (l, k) => [gap * (l + 0.5), high / 2 + (k - (sizes[l] - 1) / 2) * (side + 6)];
+    const { P } = cross_entropy(lane.maps[last], new Uint8Array(GRID * GRID));
     context.scale(dense, dense);
-    net.layers.forEach(({ n_in, n_out, start }, l) => {
-      if (l + 1 < sizes.length) for (let k = 0; k < n_in; k++) for (let j = 0; j < n_out; j++) {
-        const w = lane.x[start + k * n_out + j], [[x0, y0], [x1, y1]] = [place(l, k), place(l + 1, j)];
-        context.strokeStyle = `rgba(${CLASS[w > 0 ? 0 : 1]}, ${clamp(Math.abs(w) / 2, 0.05, 0.9)})`;
-        context.lineWidth = clamp(Math.abs(w), 0.4, 4);
-        context.beginPath();
-        context.moveTo(x0 + side / 2, y0);
-        context.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1 - side / 2, y1);
-        context.stroke();
+    sizes.forEach((n, l) => Array.from({ length: n }, (_, k) => {
+      const map = l < last ? lane.maps[l] : P, middle = l === last || (l && state.activation === "sigmoid") ? 0.5 : 0, [x, y] = place(l, k);
+      let size = middle || (l && state.activation === "tanh" ? 1 : 1e-9);
+      for (let i = k; i < map.length; i += n) size = Math.max(size, Math.abs(map[i] - middle));
+      if (l) for (let from = 0; from < sizes[l - 1]; from++) {
+        const { start } = net.layers[l - 1], w = lane.x[start + from * n + k], [x0, y0] = place(l - 1, from), half = (x0 + x) / 2;
+        Object.assign(context, { strokeStyle: `rgba(${CLASS[w > 0 ? 0 : 1]}, ${clamp(Math.abs(w) / 2, 0.08, 0.9)})`, lineWidth: clamp(Math.abs(w), 0.5, 4) });
+        context.stroke(new Path2D(`M${x0 + side / 2} ${y0}C${half} ${y0} ${half} ${y} ${x - side / 2} ${y}`));
       }
-      for (let k = 0; k < n_in; k++) {
-        const map = lane.maps[l], shift = l && state.activation === "sigmoid" ? 0.5 : 0;
-        let size = shift || 1e-9;
-        for (let i = k; i < map.length; i += n_in) size = Math.max(size, Math.abs(map[i] - shift));
-        paint(tile, GRID, GRID, (i, j) => {
-          const v = (map[(j * GRID + i) * n_in + k] - shift) / (state.activation === "tanh" && l ? 1 : size);
-          return [...CLASS[v > 0 ? 0 : 1], 25 + 215 * Math.min(1, Math.abs(v))];
-        });
-        const [x, y] = place(l, k);
-        context.clearRect(x - side / 2, y - side / 2, side, side);
-        context.drawImage(tile, x - side / 2, y - side / 2, side, side);
-      }
-    });
+      paint(tile, GRID, GRID, (i, j) => {
+        const v = (map[(j * GRID + i) * n + k] - middle) / size;
+        return l === last ? [...CLASS[k], 250 * (0.5 + v / 2)] : [...CLASS[v > 0 ? 0 : 1], 20 + 220 * Math.min(1, Math.abs(v)) || 0];
+      });
+      context.drawImage(tile, x - side / 2, y - side / 2, side, side);
+    }));
   }
 
   /** Buttons over the columns: a unit more or less, a layer more or less. */
   function adders(state) {
     const widths = state.hidden.split(/[ ,]+/).map(Number), set = (list) => view.set({ hidden: list.join(" ") });
-    columns.style.setProperty("--columns", widths.length + 1);
-    columns.replaceChildren(h("span", { class: "quiet" }, "x, y"), ...widths.map((n, l) => h("span", {},
-      button("−", () => set(widths.with?.(l, n - 1) ?? widths), `a unit less in layer ${l + 1}`, { disabled: n < 2 }), String(n),
-      button("+", () => set(widths.with?.(l, n + 1) ?? widths), `a unit more in layer ${l + 1}`, { disabled: n > 15 }))),
-      h("span", { class: "layers" }, button("− layer", () => set(widths.slice(0, -1)), "a layer less", { disabled: widths.length < 2 }), button("+ layer", () => set([...widths, widths.at(-1)]), "a layer more", { disabled: widths.length > 5 })));
+    columns.replaceChildren(h("span", { class: "quiet" }, "x and y"), ...widths.map((n, l) => h("span", { class: "column" },
+      button("−", () => set(widths.with(l, n - 1)), `a unit less in layer ${l + 1}`, { disabled: n < 2 }), h("span", {}, String(n)),
+      button("+", () => set(widths.with(l, n + 1)), `a unit more in layer ${l + 1}`, { disabled: n > 15 }))), h("span", { class: "quiet" }, "classes"));
+    layers.replaceChildren(button("− layer", () => set(widths.slice(0, -1)), "a layer less", { disabled: widths.length < 2 }), button("+ layer", () => set([...widths, widths.at(-1)]), "a layer more", { disabled: widths.length > 5 }));
   }
 
   function update(state, changed) {

@@ -80,14 +80,14 @@ export function control(field, change, complain) {
 
 export const button = (text, onclick, label = text, props = {}) => h("button", { type: "button", "aria-label": label, title: label, onclick, ...props }, text);
 
-/** Work in slices: each frame `work()` until it returns false or its share of the frame is spent. */
+/** Work in slices: each frame `work()` until its share is spent, or null: no more now, or false: ever. */
 export function runner(work, draw, budget = 12) {
   let asked = 0;
   const frame = () => {
     const end = performance.now() + budget;
     let more = true;
     while (more && performance.now() < end) more = work();
-    asked = more && asked ? requestAnimationFrame(frame) : 0;
+    asked = more !== false && asked ? requestAnimationFrame(frame) : 0;
     draw();
   };
   return { start: () => (asked ||= requestAnimationFrame(frame)), stop() { asked = cancelAnimationFrame(asked) ?? 0; }, get running() { return asked !== 0; } };

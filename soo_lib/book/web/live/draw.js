@@ -36,9 +36,10 @@ export function show(v, digits = 3) {
 export function scale(low, high, log = false) {
   if (!(high > low)) [low, high] = log ? [low / 2, low * 2] : [low - 1, low + 1];
   const bend = log ? Math.log10 : (v) => v, back = log ? (v) => 10 ** v : (v) => v, [a, b] = [bend(low), bend(high)];
-  const rough = (b - a) / 4, unit = 10 ** Math.floor(Math.log10(rough)), whole = log ? Math.max(1, Math.ceil(rough)) : 0;
-  const step = whole || [1, 2, 5, 10].map((k) => k * unit).find((k) => k >= rough), ticks = [];
-  for (let k = Math.ceil(a / step - 1e-9); k * step <= b + 1e-9 * step; k++) ticks.push(back(Number((k * step).toPrecision(12))));
+  const rough = (b - a) / 4, unit = 10 ** Math.floor(Math.log10(rough)), step = log ? Math.max(1, Math.round(rough)) : [1, 2, 5, 10].map((k) => k * unit).find((k) => k >= rough * 0.999);
+  const ticks = [], parts = log && b - a < 2 ? (b - a < 1 ? [1, 2, 3, 5, 7] : [1, 2, 5]) : [1]; // of a decade
+  for (let k = (log ? Math.floor : Math.ceil)(a / step - 1e-9); k * step <= b + 1e-9 * step; k++)
+    ticks.push(...parts.map((part) => part * back(Number((k * step).toPrecision(12)))).filter((v) => v >= low * 0.999 && v <= high * 1.001));
   return { of: (v) => (bend(v) - a) / (b - a), at: (share) => back(a + share * (b - a)), ticks, low, high };
 }
 

@@ -1,7 +1,6 @@
 // Vectors are Float64Arrays; a symmetric matrix is one of n·n entries, row after row.
 
 export const EPS = 2 ** -52;
-export const SIZES = (x) => Float64Array.from(x, Math.abs);
 
 export function dot(a, b) {
   let sum = 0;
