@@ -41,16 +41,16 @@ const side = (name, values) => Object.fromEntries(Object.entries({ search: "wolf
 const INITIAL = { data: "moons", noise: 0.25, seed: 1, hidden: "8 8", activation: "tanh", l2: 1e-4, scale: 1, start: 1, pace: 12, axis: "iterations", curve: "α·λ_max", shown: "a",
   ...side("a", { method: "lbfgs" }), ...side("b", { method: "gradient" }) };
 const STORIES = [
-  { name: "A saddle at zero", set: { hidden: "6", scale: 0.01, pace: 6, curve: "λ_min", ...side("a", { method: "newton" }) },
-    say: "Weights near zero: the gradient all but vanishes and the smallest eigenvalue is negative, so this is a saddle. Which of the two leaves along that eigenvector? Then set the size of the start to 0." },
-  { name: "Four sigmoid layers", set: { data: "circles", noise: 0.15, hidden: "6 6 6 6", activation: "sigmoid", l2: 1e-5, start: 1, pace: 20 },
-    say: "Through four sigmoid layers the gradient reaches the first one some thousand times smaller than the last. Watch the norms a layer: gradient descent stalls on its plateau, L-BFGS rescales and gets away." },
-  { name: "The edge of stability", set: { hidden: "8", ...side("a", { method: "gradient" }), ...side("b", { method: "gradient", search: "fixed", step: 1 }) },
-    say: "A step longer than 2/λ_max climbs the steepest direction. The exact search lives on that edge whatever the curvature does; does the fixed step, too?" },
-  { name: "A batch too small for curvature", set: { ...side("a", { method: "lbfgs" }), ...side("b", { method: "lbfgs", batch: 15, rows: "reshuffled" }) },
-    say: "The same solver twice; the second sees 15 other rows at every look. Its pairs then hold the noise of two batches, not curvature. Draw its batch larger: from how many rows on does it keep up?" },
-  { name: "A spiral in twenty iterations", set: { data: "spirals", noise: 0.1, seed: 0, hidden: "10 8", pace: 5, ...side("a", { method: "newton" }), ...side("b", { method: "adam", step: 0.03, batch: 15, rows: "reshuffled" }) },
-    say: "Newton's method with all 136² second derivatives against Adam, whose iteration is a pass over all rows. Count iterations, then switch the axis to seconds: who is first?" },
+  { name: "A saddle at zero", set: { hidden: "6", scale: 0.01, pace: 4, curve: "λ_min", ...side("a", { method: "newton" }) },
+    say: "Weights near zero: the gradient all but vanishes, and the smallest eigenvalue is as negative as the largest is positive, so this is a saddle. Which solver sees that, and which is at the lower loss after forty iterations?" },
+  { name: "Four sigmoid layers", set: { data: "circles", noise: 0.15, hidden: "6 6 6 6", activation: "sigmoid", l2: 1e-5, start: 0, pace: 20 },
+    say: "On its way back through four sigmoid layers the gradient shrinks some four hundred times: see the norms at iteration 0. Gradient descent stays on its plateau for hundreds of iterations. L-BFGS?" },
+  { name: "The edge of stability", set: { hidden: "8", pace: 6, ...side("a", { method: "gradient" }), ...side("b", { method: "gradient", search: "fixed", step: 4 }) },
+    say: "A step longer than 2/λ_max climbs along the steepest eigenvector. Watch α·λ_max on the right: a nearly exact search lives at 2, now a little above, now below. And the fixed step of 4?" },
+  { name: "A batch too small for curvature", set: { ...side("a", { search: "fixed", method: "lbfgs", batch: 15, rows: "reshuffled" }), ...side("b", { search: "fixed", method: "gradient", batch: 15, rows: "reshuffled" }) },
+    say: "Other 15 rows at every look. The gradient's errors average out. L-BFGS takes the difference of two batches for curvature, and its loss jumps. Draw both batches larger: at 100 rows, who is ahead?" },
+  { name: "A spiral in twelve iterations", set: { data: "spirals", noise: 0.1, hidden: "10 8", pace: 4, ...side("a", { method: "newton" }), ...side("b", { method: "adam", step: 0.03, batch: 15, rows: "reshuffled" }) },
+    say: "Newton's method, with all 136² second derivatives at each step, against Adam, whose iteration here is a pass over all rows. Stop at iteration 12 and compare; then give Adam two hundred, and switch the axis to seconds." },
 ];
 
 /** A solver's run as a generator that yields its recorder after every iteration. */
