@@ -103,7 +103,7 @@ LOSSES = {
     "rosenbrock 4": (lambda: Rosenbrock(1, 4), "new Rosenbrock(1, 4)"),
     "rosenbrock 100": (lambda: Rosenbrock(-1.5, 100), "new Rosenbrock(-1.5, 100)"),
     "quadratic 30": (lambda: Quadratic(30, 0.6), "new Quadratic(30, 0.6)"),
-    "quadratic 2000": (lambda: Quadratic(2000, 2.2), "new Quadratic(2000, 2.2)"),
+    "quadratic 200": (lambda: Quadratic(200, 2.2), "new Quadratic(200, 2.2)"),
     "saddle": (Saddle, "new Saddle()"),
     "logistic": (lambda: Logistic(X, Y), f"new Logistic({DATA})"),
     "logistic l2": (lambda: Logistic(X, Y, l2=0.1), f"new Logistic({DATA}, 0.1)"),
@@ -142,8 +142,9 @@ def combinations():
             for search, settings in SEARCHES.items():
                 if method == "lbfgs" and search == "c2":
                     settings = {**settings, "memory": 3}
+                most = 10 if name == "relu" else 60  # near its kinks any rounding changes the path
                 yield {"id": f"{name}, {method}, {search}, start {start}", "make": make, "js": js,
-                       "x0": x0, "options": {"method": method, "maxiter": 60, "gtol": 1e-6, **settings}}  # fmt: skip
+                       "x0": x0, "options": {"method": method, "maxiter": most, "gtol": 1e-6, **settings}}  # fmt: skip
 
 
 RUN = """async ({ runs, data }) => {
@@ -154,7 +155,7 @@ RUN = """async ({ runs, data }) => {
     return runs.map(({ js, x0, options, epochs }) => {
         const loss = new Function(...keys, `return ${js}`)(...values), path = [], notes = [];
         if (epochs) options.deal = deal(epochs);
-        const run = (epochs ? all.epochs_of : all.iterate)(loss, x0, options);
+        const run = (epochs ? all.iterate_epochs : all.iterate)(loss, x0, options);
         for (;;) {
             const { done, value } = run.next();
             if (done) {
@@ -299,23 +300,23 @@ def test_derivatives_by_differences_of_their_own(page, name):
 
 
 def test_linear_algebra(page):
-    """Eigenvalues whole and by Lanczos, and the inverse, against numpy's."""
+    """Eigenvalues whole and by Lanczos, and a solution, against numpy's."""
     A = np.random.default_rng(0).normal(size=(30, 30))
     A = A + A.T
     A[4] = A[:, 4] = 0  # a column that needs no reflection
     seen = page.evaluate("""async (flat) => {
-        const { cholesky, eigh, inverse, product } = await import("./linalg.js");
+        const { cho_solve, cholesky, eigh, product } = await import("./linalg.js");
         const { lanczos } = await import("./spectrum.js"), { drain } = await import("./solvers.js");
         const A = Float64Array.from(flat), { values, vectors } = eigh(A, 30);
         const P = A.map((v, i) => v + (i % 31 ? 0 : 40));
-        return { values: [...values], vectors: [...vectors], inverse: [...inverse(P, 30)],
+        return { values: [...values], vectors: [...vectors], solved: [...cho_solve(cholesky(P, 30), Float64Array.from(flat.slice(0, 30)))],
             none: cholesky(A, 30), ends: drain(lanczos((p) => product(A, p), 30)) };
     }""", A.ravel().tolist())  # fmt: skip
     known, V = np.linalg.eigvalsh(A), np.reshape(seen["vectors"], (30, 30))
     np.testing.assert_allclose(np.sort(seen["values"]), known, atol=1e-12)
     np.testing.assert_allclose(A @ V.T, V.T * seen["values"], atol=1e-12)
     np.testing.assert_allclose(V @ V.T, np.eye(30), atol=1e-12)
-    inverse = np.linalg.inv(A + 40 * np.eye(30))
-    np.testing.assert_allclose(np.reshape(seen["inverse"], (30, 30)), inverse, atol=1e-13)
+    solved = np.linalg.solve(A + 40 * np.eye(30), A[0])
+    np.testing.assert_allclose(seen["solved"], solved, atol=1e-14)
     np.testing.assert_allclose(seen["ends"], known[[0, -1]], rtol=1e-10)
     assert seen["none"] is None

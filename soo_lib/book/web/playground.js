@@ -6,7 +6,7 @@ import { SETS, make_points } from "./live/datasets.js";
 import { ACTIVATIONS, Network, cross_entropy } from "./live/network.js";
 import { DIRECTIONS } from "./live/directions.js";
 import { LINE_SEARCHES } from "./live/line_search.js";
-import { RULES, epochs_of } from "./live/rules.js";
+import { RULES, iterate_epochs } from "./live/rules.js";
 import { Reshuffled, draw, uniform } from "./live/sampling.js";
 import { iterate } from "./live/solvers.js";
 import { lanczos } from "./live/spectrum.js";
@@ -21,7 +21,7 @@ const solver = (side, first) => [
   { name: `${side}_method`, label: "solver", options: [...Object.keys(DIRECTIONS), ...Object.keys(RULES), ...(side === "b" ? ["none"] : [])] },
   { name: `${side}_search`, label: "step rule", options: Object.keys(LINE_SEARCHES), when: (state) => own(state, side)("method") in DIRECTIONS },
   { name: `${side}_step`, label: "step", min: 1e-3, max: 100, log: true, when: (state) => own(state, side)("method") !== "none" },
-  { name: `${side}_batch`, label: `rows in a batch, of ${ROWS}`, min: 1, max: ROWS, whole: true, when: (state) => own(state, side)("method") !== "none" },
+  { name: `${side}_batch`, label: `batch, of ${ROWS} rows`, min: 1, max: ROWS, whole: true, when: (state) => own(state, side)("method") !== "none" },
   { name: `${side}_rows`, label: "batches", options: ["fixed", "reshuffled"], when: (state) => own(state, side)("method") !== "none" && own(state, side)("batch") < ROWS },
 ].map((field) => ({ ...field, group: side }));
 
@@ -58,7 +58,7 @@ function start_run(state, which, loss, x0) {
   const get = own(state, which), { n_samples: m } = loss, batch_size = get("batch"), fixed = get("rows") === "fixed", random = uniform(state.start);
   if (get("method") in RULES) {
     const batches = fixed ? draw(m, m, 1, random)[0] : null, dealt = batches && Array.from({ length: Math.ceil(m / batch_size) }, (_, i) => batches.slice(i * batch_size, (i + 1) * batch_size));
-    return epochs_of(loss, x0, { rule: get("method"), batch_size, step: get("step"), seed: state.start, epochs: Infinity, deal: dealt && (() => dealt) });
+    return iterate_epochs(loss, x0, { rule: get("method"), batch_size, step: get("step"), seed: state.start, epochs: Infinity, deal: dealt && (() => dealt) });
   }
   const seen = batch_size === m ? loss : fixed ? loss.subset(draw(m, batch_size, 1, random)[0]) : new Reshuffled(loss, batch_size, 1, state.start);
   return iterate(seen, x0, { method: get("method"), line_search: get("search"), step: get("step"), maxiter: Infinity });
@@ -167,8 +167,8 @@ function render({ el }) {
     for (const card of cards) card.controls.append(...of(card.which));
     return h("div", { class: "playground" },
       h("div", { class: "actions" }, run, once, again, clock, of("view")[0]),
-      h("div", { class: "stage" }, h("div", { class: "controls setup" }, ...of("data"), ...of("net")), ...cards.map((card) => (card.node = h("section", { class: "card", "aria-label": card.which === "a" ? "first solver" : "second solver" },
-        card.controls, card.plane, card.probe, card.outcome, card.gauges)))),
+      h("div", { class: "stage" }, ...cards.map((card) => h("section", { class: "card", "aria-label": card.which === "a" ? "first solver" : "second solver" },
+        card.controls, card.plane, card.probe, card.outcome, card.gauges)), h("div", { class: "controls setup" }, ...of("data"), ...of("net"))),
       h("div", { class: "charts" }, h("div", {}, of("view")[1], charts[0]), h("div", {}, of("view")[2], charts[1])), legend,
       h("div", { class: "units" }, h("div", { class: "actions" }, of("view")[3], layers), columns, netcanvas), h("div", { class: "actions" }, reset, copy, address), details);
   }

@@ -1,9 +1,10 @@
 // Direction rules: where to go from x (Nocedal & Wright, chapters 3, 5, 6 and 7).
 
-import { EPS, cho_solve, cholesky, dot, eigh, plus, product, times } from "./linalg.js";
+import { EPS, cho_solve, cholesky, dot, eigh, plus, product, times, zeros } from "./linalg.js";
 
 export class Gradient {
   scaled = false; // is a step of length 1 the natural first trial?
+  c2 = 0.1; // of the strong Wolfe conditions: N&W, a nearly exact search where p has no scale
   restarted = "restarted from steepest descent";
   note = "";
   get fresh() { return true; }
@@ -15,58 +16,50 @@ export class Gradient {
 /** -H⁻¹g by Cholesky; where H is indefinite, with the eigenvalues' absolute values. */
 export class Newton extends Gradient {
   scaled = true;
+  c2 = 0.9;
   direction(loss, x, g) {
-    const n = g.length, H = loss.hess(x);
-    this.note = "";
-    if (!H.every(Number.isFinite)) {
-      this.note = "Hessian not finite: steepest descent";
-      return times(-1, g);
-    }
-    const L = cholesky(H, n);
-    if (L) return times(-1, cho_solve(L, g));
-    const { values, vectors } = eigh(H, n), sizes = values.map(Math.abs);
-    const floor = Math.sqrt(EPS) * Math.max(...sizes) || 1;
+    const n = g.length, H = loss.hess(x), finite = H.every(Number.isFinite), L = finite && cholesky(H, n);
+    this.note = finite ? "" : "Hessian not finite: steepest descent";
+    if (!finite || L) return times(-1, L ? cho_solve(L, g) : g);
+    const { values, vectors } = eigh(H, n), sizes = values.map(Math.abs), floor = Math.sqrt(EPS) * Math.max(...sizes) || 1;
     this.note = `Hessian not positive definite: smallest eigenvalue ${two_digits(Math.min(...values))}`;
     return sizes.reduce((p, size, i) => {
       const v = vectors.subarray(i * n, (i + 1) * n);
       return plus(p, -dot(v, g) / Math.max(size, floor), v);
-    }, new Float64Array(n));
+    }, zeros(n));
   }
 }
 
 /** -g + βp with Polak-Ribière's β >= 0 (N&W eq. 5.44). */
 export class NonlinearCG extends Gradient {
-  p = null;
-  get fresh() { return !this.p; }
-  direction(loss, x, g) { return (this.last = this.p ? plus(times(-1, g), this.beta, this.p) : times(-1, g)); }
-  update(s, g_old, g) {
-    this.beta = Math.max(0, dot(g, plus(g, -1, g_old)) / dot(g_old, g_old));
-    this.p = this.last;
-  }
-  restart() { this.p = null; }
+  fresh = true;
+  direction(loss, x, g) { return (this.p = this.fresh ? times(-1, g) : plus(times(-1, g), this.beta, this.p)); }
+  update(s, g_old, g) { Object.assign(this, { beta: Math.max(0, dot(g, plus(g, -1, g_old)) / dot(g_old, g_old)), fresh: false }); }
+  restart() { this.fresh = true; }
 }
 
 /** -Hg with H from the last pairs (s, y) (N&W algorithm 7.4). */
 export class LBFGS extends Gradient {
   scaled = true;
+  c2 = 0.9;
   pairs = [];
   constructor({ memory = 10 } = {}) { super(); this.memory = memory; }
   get fresh() { return !this.pairs.length; }
   direction(loss, x, g) {
     let p = times(-1, g);
     if (this.fresh) return p;
-    const alphas = [], latest = this.pairs.at(-1);
-    for (const { s, y, rho } of this.pairs.toReversed()) {
+    const alphas = [], last = this.pairs.at(-1);
+    for (const { s, y, rho } of this.pairs.slice().reverse()) {
       alphas.unshift(rho * dot(s, p));
       p = plus(p, -alphas[0], y);
     }
-    p = p.map((v) => v / (latest.rho * dot(latest.y, latest.y))); // N&W eq. 7.20
+    p = p.map((v) => v / (last.rho * dot(last.y, last.y))); // N&W eq. 7.20
     this.pairs.forEach(({ s, y, rho }, i) => (p = plus(p, alphas[i] - rho * dot(y, p), s)));
     return p;
   }
   update(s, g_old, g) {
     const y = plus(g, -1, g_old);
-    if (!(this.note = curvature_note(s, y))) this.pairs = [...this.pairs, { s, y, rho: 1 / dot(s, y) }].slice(-this.memory);
+    if (!(this.note = curvature_note(s, g_old, g))) this.pairs = [...this.pairs, { s, y, rho: 1 / dot(s, y) }].slice(-this.memory);
   }
   restart() { this.pairs = []; }
 }
@@ -74,27 +67,25 @@ export class LBFGS extends Gradient {
 /** -Hg with a dense approximation H of the inverse Hessian (N&W algorithm 6.1). */
 export class BFGS extends Gradient {
   scaled = true;
-  H = null;
-  get fresh() { return !this.H; }
-  direction(loss, x, g) { return times(-1, this.H ? product(this.H, g) : g); }
+  c2 = 0.9;
+  pairs = 0;
+  get fresh() { return !this.pairs; }
+  direction(loss, x, g) { return times(-1, this.fresh ? g : product(this.H, g)); }
   update(s, g_old, g) {
     const y = plus(g, -1, g_old), n = s.length;
-    if ((this.note = curvature_note(s, y))) return;
-    const rho = 1 / dot(s, y);
-    if (!this.H) {
-      this.H = new Float64Array(n * n);
-      for (let i = 0; i < n; i++) this.H[i * n + i] = 1 / (rho * dot(y, y)); // N&W eq. 6.20
-    }
-    const Hy = product(this.H, y), last = rho * (1 + rho * dot(y, Hy)); // N&W eq. 6.17, multiplied out
-    for (let i = 0; i < n; i++)
-      for (let j = 0; j < n; j++)
-        this.H[i * n + j] = this.H[i * n + j] - rho * (s[i] * Hy[j] + s[j] * Hy[i]) + last * (s[i] * s[j]);
+    if ((this.note = curvature_note(s, g_old, g))) return;
+    if (this.fresh) this.H = zeros(n * n).map((_, i) => (i % (n + 1) ? 0 : dot(s, y) / dot(y, y))); // N&W eq. 6.20
+    const rho = 1 / dot(s, y), Hy = product(this.H, y), last = rho * (1 + rho * dot(y, Hy)); // N&W eq. 6.17, multiplied out
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++)
+      this.H[i * n + j] = this.H[i * n + j] - rho * (s[i] * Hy[j] + s[j] * Hy[i]) + last * (s[i] * s[j]);
+    this.pairs++;
   }
-  restart() { this.H = null; }
+  restart() { this.pairs = 0; }
 }
 
 /** Why a pair must be left out, if it must: H would not stay positive definite. */
-function curvature_note(s, y) {
+function curvature_note(s, g_old, g) {
+  const y = plus(g, -1, g_old);
   return dot(s, y) > EPS * dot(y, y) ? "" : "pair left out: no positive curvature along the step";
 }
 
@@ -103,8 +94,6 @@ export const DIRECTIONS = { gradient: Gradient, newton: Newton, nlcg: NonlinearC
 /** A number as Python's format .2g writes it. */
 export function two_digits(v) {
   if (!Number.isFinite(v)) return v !== v ? "nan" : v > 0 ? "inf" : "-inf";
-  const [digits, power] = v.toExponential(1).split("e");
-  if (v !== 0 && (power < -4 || power > 1))
-    return `${digits.replace(".0", "")}e${power[0]}${power.slice(1).padStart(2, "0")}`;
-  return String(Number(v.toPrecision(2)));
+  const [digits, power] = v.toExponential(1).split("e"), far = v !== 0 && (power < -4 || power > 1);
+  return far ? `${digits.replace(".0", "")}e${power[0]}${power.slice(1).padStart(2, "0")}` : String(Number(v.toPrecision(2)));
 }

@@ -1,6 +1,7 @@
 // Vectors are Float64Arrays; a symmetric matrix is one of n·n entries, row after row.
 
 export const EPS = 2 ** -52;
+export const zeros = (n) => new Float64Array(n);
 
 export function dot(a, b) {
   let sum = 0;
@@ -8,20 +9,22 @@ export function dot(a, b) {
   return sum;
 }
 
-/** a + t b */
-export function plus(a, t, b) {
-  const c = new Float64Array(a.length);
-  for (let i = 0; i < c.length; i++) c[i] = a[i] + t * b[i];
+/** f(a, b), entry by entry */
+export function zip(a, b, f) {
+  const c = zeros(a.length);
+  for (let i = 0; i < c.length; i++) c[i] = f(a[i], b[i]);
   return c;
 }
 
-export const times = (t, a) => plus(new Float64Array(a.length), t, a);
+export const plus = (a, t, b) => zip(a, b, (u, v) => u + t * v);
+export const by = (a, b) => zip(a, b, (u, v) => u * v);
+export const times = (t, a) => a.map((v) => t * v);
 export const largest = (a) => a.reduce((most, v) => (Math.abs(v) > most || v !== v ? Math.abs(v) : most), 0);
 export const product = (H, p) => p.map((_, i) => dot(H.subarray(i * p.length, (i + 1) * p.length), p));
 
 /** The lower factor of H = L Lᵀ, or null where H is not positive definite. */
 export function cholesky(H, n) {
-  const L = new Float64Array(n * n);
+  const L = zeros(n * n);
   for (let i = 0; i < n; i++)
     for (let j = 0; j <= i; j++) {
       let sum = H[i * n + j];
@@ -46,47 +49,37 @@ export function cho_solve(L, b) {
   return x;
 }
 
-/** H⁻¹ of a positive definite H, column by column. */
-export function inverse(H, n) {
-  const L = cholesky(H, n), columns = new Float64Array(n * n), e = new Float64Array(n);
-  for (let i = 0; i < n; i++) columns.set(cho_solve(L, e.fill(0).fill(1, i, i + 1)), i * n);
-  return columns;
-}
-
 /** Eigenvalues and eigenvectors, the rows of `vectors`: reflections to a tridiagonal, then QR. */
 export function eigh(H, n) {
-  const A = H.slice(), Q = new Float64Array(n * n), p = new Float64Array(n), v = new Float64Array(n);
+  const A = H.slice(), Q = zeros(n * n), p = zeros(n), v = zeros(n);
   for (let i = 0; i < n; i++) Q[i * n + i] = 1;
   for (let k = 0; k + 2 < n; k++) { // a reflection I - βvvᵀ clears column k below its second entry
-    let norm = 0;
+    let norm = 0, half = 0;
     for (let i = k + 1; i < n; i++) norm = Math.hypot(norm, (v[i] = A[i * n + k]));
     if (norm === 0) continue;
     v[k + 1] += v[k + 1] < 0 ? -norm : norm;
+    v[k] = 0;
     const beta = 1 / (norm * Math.abs(v[k + 1]));
-    let half = 0;
     for (let i = k; i < n; i++) {
       p[i] = 0;
       for (let j = k + 1; j < n; j++) p[i] += beta * A[i * n + j] * v[j];
-      if (i > k) half += (beta / 2) * p[i] * v[i];
+      half += (beta / 2) * p[i] * v[i];
     }
-    v[k] = 0;
     for (let i = k; i < n; i++) p[i] -= half * v[i];
     for (let i = k; i < n; i++) for (let j = k; j < n; j++) A[i * n + j] -= v[i] * p[j] + p[i] * v[j];
     p.fill(0);
     for (let i = k + 1; i < n; i++) for (let j = 0; j < n; j++) p[j] += beta * v[i] * Q[i * n + j];
     for (let i = k + 1; i < n; i++) for (let j = 0; j < n; j++) Q[i * n + j] -= v[i] * p[j];
   }
-  const d = p.map((_, i) => A[i * n + i]), e = p.map((_, i) => (i ? A[i * n + i - 1] : 0)).slice(1);
-  return tridiagonal(d, e, Q);
+  return tridiagonal(p.map((_, i) => A[i * n + i]), p.map((_, i) => A[i * n + n + i] || 0), Q);
 }
 
 /** The same of the tridiagonal matrix with diagonal d, beside it e; Q, if given, is turned along. */
 export function tridiagonal(d, e, Q = null) {
-  const n = d.length;
+  const n = d.length, small = (i) => !(Math.abs(e[i]) > EPS * (Math.abs(d[i]) + Math.abs(d[i + 1])));
   for (let high = n - 1, tries = 0; high > 0 && tries < 60 * n; tries++) {
-    const small = (i) => !(Math.abs(e[i]) > EPS * (Math.abs(d[i]) + Math.abs(d[i + 1])));
-    if (small(high - 1)) { high--; continue; }
     let low = high - 1;
+    if (small(low)) { high--; continue; }
     while (low > 0 && !small(low - 1)) low--;
     const gap = (d[high - 1] - d[high]) / 2, f = e[high - 1]; // Wilkinson's shift
     let x = d[low] - d[high] + (f * f) / (gap + (gap < 0 ? -1 : 1) * Math.hypot(gap, f)), z = e[low];

@@ -4,9 +4,7 @@ import { EPS, dot, plus } from "./linalg.js";
 
 /** φ, with φ(0) and φ'(0) = gᵀp known. */
 export class Ray {
-  constructor(loss, x, f, g, p) {
-    Object.assign(this, { loss, x, p, fun0: f, slope0: dot(g, p), rounding: 4 * EPS * Math.abs(f) });
-  }
+  constructor(loss, x, f, g, p) { Object.assign(this, { loss, x, p, fun0: f, slope0: dot(g, p), rounding: 4 * EPS * Math.abs(f) }); }
   at(alpha) { return this.loss.fun(plus(this.x, alpha, this.p)); }
   step(alpha, f = null) {
     const x = plus(this.x, alpha, this.p), [fun, jac] = f === null ? this.loss.fun_and_jac(x) : [f, this.loss.jac(x)];
@@ -16,10 +14,10 @@ export class Ray {
   decreases(alpha, f, c1, slack) { return f <= this.fun0 + c1 * alpha * this.slope0 + slack; }
 }
 
-export const fixed = () => (ray, trial) => ray.step(trial);
+const fixed = () => (ray, trial) => ray.step(trial);
 
 /** Armijo; N&W algorithm 3.1. */
-export const backtracking = ({ c1 = 1e-4, shrink = 0.5, max_trials = 60 } = {}) => (ray, trial) => {
+const backtracking = ({ c1 = 1e-4, shrink = 0.5, max_trials = 60 }) => (ray, trial) => {
   // Only where the whole decrease in sight is lost in rounding may a step do without one.
   const slack = -trial * ray.slope0 <= 100 * ray.rounding ? ray.rounding : 0;
   for (let i = 0; i < max_trials; i++, trial *= shrink) {
@@ -30,24 +28,21 @@ export const backtracking = ({ c1 = 1e-4, shrink = 0.5, max_trials = 60 } = {}) 
 };
 
 /** The strong Wolfe conditions; N&W algorithms 3.5 and 3.6. */
-export const wolfe = ({ c1 = 1e-4, c2 = 0.9, max_trials = 40 } = {}) => (ray, trial) => {
+const wolfe = ({ c1 = 1e-4, c2 = 0.9, max_trials = 40 }) => (ray, trial) => {
   let low = { alpha: 0, fun: ray.fun0, slope: ray.slope0 }, high = null; // a good step lies between them
   for (let i = 0; i < max_trials; i++) {
     const step = ray.step(trial), made = { alpha: trial, fun: step.fun, slope: dot(step.jac, ray.p) };
-    const finite = Number.isFinite(made.fun) && Number.isFinite(made.slope);
     // Once φ is flat to rounding its values cannot rank two trials: the slopes still can.
-    const rises = made.fun > low.fun + ray.rounding;
-    if (!finite || rises || !ray.decreases(trial, made.fun, c1, ray.rounding)) high = made;
-    else if (Math.abs(made.slope) <= -c2 * ray.slope0) return step;
-    else if (!high) {
-      if (made.slope < 0) { // still going down: look further out
-        trial = within(cubic(low, made), 2 * trial, 10 * trial);
-        low = made;
-        continue;
-      }
-      [low, high] = [made, low];
-    } else {
-      if (made.slope * (high.alpha - low.alpha) >= 0) high = low;
+    const bad = !Number.isFinite(made.fun + made.slope) || made.fun > low.fun + ray.rounding || !ray.decreases(trial, made.fun, c1, ray.rounding);
+    if (!bad && Math.abs(made.slope) <= -c2 * ray.slope0) return step;
+    if (!bad && !high && made.slope < 0) { // still going down: look further out
+      trial = within(cubic(low, made), 2 * trial, 10 * trial);
+      low = made;
+      continue;
+    }
+    if (bad) high = made;
+    else {
+      if (!high || made.slope * (high.alpha - low.alpha) >= 0) high = low;
       low = made;
     }
     trial = between(low, high);

@@ -1,7 +1,7 @@
 // Batches, and the loss as a mean over batches (paper, section 3.3 and eq. 28).
 
 import { Loss } from "./losses.js";
-import { plus, times } from "./linalg.js";
+import { plus, zeros } from "./linalg.js";
 
 /** Uniform numbers in [0, 1) from a seed: the 32 bits of a counter, well mixed. */
 export function uniform(seed) {
@@ -13,10 +13,7 @@ export function uniform(seed) {
   };
 }
 
-export function normal(seed) {
-  const random = uniform(seed);
-  return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-}
+export const normal = (seed, random = uniform(seed)) => () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
 /** The numbers below m in random order, or the first `count` of them. */
 export function permutation(m, random, count = m) {
@@ -30,37 +27,30 @@ export function permutation(m, random, count = m) {
 
 /** Disjoint batches that cover all rows; contiguous without `random`. */
 export function partition(m, batch_size, random = null) {
-  const rows = random ? permutation(m, random) : Array.from({ length: m }, (_, i) => i);
+  const rows = permutation(m, random ?? (() => 0));
   return Array.from({ length: Math.ceil(m / batch_size) }, (_, i) => rows.slice(i * batch_size, (i + 1) * batch_size));
 }
 
 /** Batches drawn one by one: no row twice in a batch, but batches may overlap. */
-export const draw = (m, batch_size, n_batches, random) =>
-  Array.from({ length: n_batches }, () => permutation(m, random, batch_size));
+export const draw = (m, batch_size, n_batches, random) => Array.from({ length: n_batches }, () => permutation(m, random, batch_size));
 
 /** The mean of a loss over fixed batches, eq. 28; `weights`: each by its number of rows. */
 export class Batched extends Loss {
   constructor(loss, batches, weights = null) {
     super();
-    const { n_params, n_samples } = loss, sizes = batches.map((rows) => (weights === "rows" ? rows.length : 1));
-    const total = sizes.reduce((a, b) => a + b);
-    Object.assign(this, { loss, n_params, n_samples, weights: sizes.map((size) => size / total) });
-    this.parts = batches.map((rows) => loss.subset(rows));
+    const sizes = batches.map((rows) => (weights === "rows" ? rows.length : 1)), total = sizes.reduce((a, b) => a + b);
+    Object.assign(this, { loss, n_params: loss.n_params, n_samples: loss.n_samples });
+    this.parts = batches.map((rows, i) => [sizes[i] / total, loss.subset(rows)]);
   }
-  mean(name, ...at) {
-    return this.parts.map((part) => part[name](...at)).reduce((sum, v, i) => plus(sum, this.weights[i], v), times(0, at[0]));
-  }
-  fun(x) { return this.parts.reduce((sum, part, i) => sum + this.weights[i] * part.fun(x), 0); }
-  jac(x) { return this.mean("jac", x); }
+  mean(see, length = this.n_params) { return this.parts.reduce((sum, [w, part]) => plus(sum, w, see(part)), zeros(length)); }
+  fun(x) { return this.mean((part) => [part.fun(x)], 1)[0]; }
   fun_and_jac(x) {
-    const seen = this.parts.map((part) => part.fun_and_jac(x)), w = this.weights;
-    return [seen.reduce((sum, [f], i) => sum + w[i] * f, 0), seen.reduce((sum, [, g], i) => plus(sum, w[i], g), times(0, x))];
+    const seen = this.parts.map(([w, part]) => [w, ...part.fun_and_jac(x)]);
+    return [seen.reduce((sum, [w, f]) => sum + w * f, 0), seen.reduce((sum, [w, , g]) => plus(sum, w, g), zeros(x.length))];
   }
-  hess(x) {
-    return this.parts.map((part) => part.hess(x)).reduce((sum, H, i) => plus(sum, this.weights[i], H), new Float64Array(x.length ** 2));
-  }
-  hessp(x, p) { return this.mean("hessp", x, p); }
-  ggnp(x, p) { return this.mean("ggnp", x, p); }
+  hess(x) { return this.mean((part) => part.hess(x), x.length ** 2); }
+  hessp(x, p) { return this.mean((part) => part.hessp(x, p)); }
+  ggnp(x, p) { return this.mean((part) => part.ggnp(x, p)); }
   why_no_minimum(x) { return this.loss.why_no_minimum(x); }
 }
 
@@ -73,7 +63,6 @@ export class Reshuffled extends Loss {
     Object.assign(this, { loss, n_params, n_samples });
   }
   fun(x) { return this.fresh().fun(x); }
-  jac(x) { return this.fresh().jac(x); }
   fun_and_jac(x) { return this.fresh().fun_and_jac(x); }
   hess(x) { return this.fresh().hess(x); }
   hessp(x, p) { return this.fresh().hessp(x, p); }

@@ -5,19 +5,14 @@ import { EPS, plus } from "./linalg.js";
 import { LINE_SEARCHES, Ray } from "./line_search.js";
 import { Recorder, as_result } from "./trace.js";
 
-export const NO_DECREASE = "line search found no decrease along a descent direction; is the gradient right? is the loss re-sampled?";
-
 /** The loop of every method, an iteration at a time: yields the recorder after each row, so that a
  * page can draw, wait or stop in between; returns the result. */
 export function* iterate(loss, x0, options = {}) {
   const { method = "newton", line_search = "wolfe", step = 1, maxiter = 100, gtol = 1e-8, ftol = 0, ...settings } = options;
-  const direction = new DIRECTIONS[method](settings);
-  // N&W: a nearly exact search where p has no scale
-  const search = LINE_SEARCHES[line_search]({ ...(direction.scaled ? {} : { c2: 0.1 }), ...settings });
+  const direction = new DIRECTIONS[method](settings), search = LINE_SEARCHES[line_search]({ c2: direction.c2, ...settings });
   // N&W eq. 3.60: a direction with no scale of its own starts from the last success
   const rescale = line_search === "wolfe" && !direction.scaled, recorder = new Recorder(loss, gtol, ftol);
-  let x = Float64Array.from(x0), [f, g] = recorder.fun_and_jac(x);
-  let trial = step, last = null, slope = NaN, restart = "";
+  let x = Float64Array.from(x0), [f, g] = recorder.fun_and_jac(x), trial = step, last = null, slope = NaN, restart = "";
   recorder.row(x, f, g);
   yield recorder;
   while (!recorder.outcome && recorder.nit < maxiter) {
@@ -50,6 +45,6 @@ export function drain(run) {
   }
 }
 
-const no_decrease = (recorder, f, g) =>
-  recorder.loss.gnorm(g) < Math.sqrt(EPS) * Math.max(1, Math.abs(f))
-    ? "no further decrease: the differences of the loss are lost in rounding" : NO_DECREASE;
+const no_decrease = (recorder, f, g) => recorder.loss.gnorm(g) < Math.sqrt(EPS) * Math.max(1, Math.abs(f))
+  ? "no further decrease: the differences of the loss are lost in rounding"
+  : "line search found no decrease along a descent direction; is the gradient right? is the loss re-sampled?";

@@ -1,16 +1,16 @@
 // The recorder: a loss around a loss that counts every call and keeps one row an iteration.
 
-import { Loss } from "./losses.js";
 import { two_digits } from "./directions.js";
+import { Loss } from "./losses.js";
 
 const KEEP_X = 100; // iterates are kept of a problem with at most so many parameters
+const COUNTS = ["nfev", "njev", "nhev", "nhessp"];
 
 export class Recorder extends Loss {
   constructor(loss, gtol = 0, ftol = 0) {
     super();
-    const counts = { nfev: 0, njev: 0, nhev: 0, nhessp: 0 }, best = [Infinity, null];
-    Object.assign(this, { loss, gtol, ftol, best, ...counts, n_params: loss.n_params });
-    Object.assign(this, { rows: [], x: [], trials: [], seen: [], outcome: null, seconds: 0 });
+    Object.assign(this, { loss, gtol, ftol, n_params: loss.n_params, best: [Infinity, null], outcome: null, seconds: 0 });
+    Object.assign(this, { nfev: 0, njev: 0, nhev: 0, nhessp: 0, rows: [], x: [], trials: [], seen: [] });
     this.resume();
   }
   get nit() { return this.rows.length - 1; }
@@ -29,18 +29,12 @@ export class Recorder extends Loss {
   }
   hess(x) { this.nhev++; return this.loss.hess(x); }
   hessp(x, p) { this.nhessp++; return this.loss.hessp(x, p); }
-  ggnp(x, p) { this.nhessp++; return this.loss.ggnp(x, p); }
   /** Ends an iteration at x: the row, and the criteria. */
   row(x, fun, g, step = NaN, note = "") {
-    const { nfev, njev, nhev, nhessp } = this, evaluations = Math.max(nfev, njev) + nhev + nhessp;
-    this.seconds += (performance.now() - this.since) / 1000;
+    const counts = Object.fromEntries(COUNTS.map((name) => [name, this[name]])), seconds = (this.seconds += (performance.now() - this.since) / 1000);
     this.last = [x, fun, g];
-    this.rows.push({ fun, gnorm: this.loss.gnorm(g), step, nfev, njev, nhev, nhessp, evaluations, seconds: this.seconds, note });
-    if (this.n_params <= KEEP_X) {
-      this.x.push(x);
-      this.trials.push(this.seen);
-      this.seen = [];
-    }
+    this.rows.push({ fun, gnorm: this.loss.gnorm(g), step, ...counts, evaluations: Math.max(this.nfev, this.njev) + this.nhev + this.nhessp, seconds, note });
+    if (this.n_params <= KEEP_X) { this.x.push(x); this.trials.push(this.seen); this.seen = []; }
     if (fun < this.best[0]) this.best = [fun, x]; // a run whose looks at the loss are not all recorded
     this.outcome = this.converged();
     this.resume();
@@ -48,8 +42,7 @@ export class Recorder extends Loss {
   converged() {
     const row = this.rows.at(-1), before = this.rows.at(-2);
     if (!Number.isFinite(row.fun) || !Number.isFinite(row.gnorm))
-      return [false, before ? "diverged: the loss is no longer finite; the step is too long"
-        : "the loss or its gradient is not finite at x0: start elsewhere"];
+      return [false, before ? "diverged: the loss is no longer finite; the step is too long" : "the loss or its gradient is not finite at x0: start elsewhere"];
     if (row.gnorm <= this.gtol) return [true, `converged: gradient norm ${two_digits(row.gnorm)} <= gtol`];
     if (this.ftol && before && Math.abs(before.fun - row.fun) <= this.ftol) // eq. 29
       return [true, "converged: the last iteration changed the loss by at most ftol"];
@@ -60,10 +53,9 @@ export class Recorder extends Loss {
 /** scipy's result of a recorded run; `failure` is why it ended, if the recorder knows none. */
 export function as_result(recorder, failure) {
   let [x, fun, jac] = recorder.last, [success, message] = recorder.outcome ?? [false, failure];
-  const [lowest, best] = recorder.best;
+  const [lowest, best] = recorder.best, { nit, nfev, njev, nhev, nhessp } = recorder;
   if (!success && best && !(fun <= lowest)) [x, fun, jac] = [best, lowest, recorder.loss.jac(best)]; // fun may be NaN
   const reason = x.every(Number.isFinite) ? recorder.loss.why_no_minimum(x) : "";
   if (reason) [success, message] = [false, reason];
-  const { nit, nfev, njev, nhev, nhessp } = recorder;
   return { x, fun, jac, success, message, nit, nfev, njev, nhev, nhessp, trace: recorder };
 }
