@@ -7,7 +7,7 @@ import { ACTIVATIONS, Network, cross_entropy } from "./live/network.js";
 import { DIRECTIONS } from "./live/directions.js";
 import { LINE_SEARCHES } from "./live/line_search.js";
 import { RULES, iterate_epochs } from "./live/rules.js";
-import { Reshuffled, draw, uniform } from "./live/sampling.js";
+import { Reshuffled, draw, partition, uniform } from "./live/sampling.js";
 import { iterate } from "./live/solvers.js";
 import { lanczos } from "./live/spectrum.js";
 
@@ -17,25 +17,26 @@ const MARKS = ["m-2.2 0a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0", "m0 -3l2.8 4.
 const EDGE = { gradient: 2, sgd: 2, momentum: 3.8 }; // of α·λ_max, where the direction is -g; 2(1 + μ) with momentum
 
 const own = (state, side) => (name) => state[`${side}_${name}`];
-const solver = (side, first) => [
+const grouped = (group, fields, more = {}) => fields.map((field) => ({ ...field, group, ...more }));
+const solver = (side, get = (state) => own(state, side), runs = (state) => get(state)("method") !== "none") => grouped(side, [
   { name: `${side}_method`, label: "solver", options: [...Object.keys(DIRECTIONS), ...Object.keys(RULES), ...(side === "b" ? ["none"] : [])] },
-  { name: `${side}_search`, label: "step rule", options: Object.keys(LINE_SEARCHES), when: (state) => own(state, side)("method") in DIRECTIONS },
-  { name: `${side}_step`, label: "step", min: 1e-3, max: 100, log: true, when: (state) => own(state, side)("method") !== "none" },
-  { name: `${side}_batch`, label: `batch, of ${ROWS} rows`, min: 1, max: ROWS, whole: true, when: (state) => own(state, side)("method") !== "none" },
-  { name: `${side}_rows`, label: "batches", options: ["fixed", "reshuffled"], when: (state) => own(state, side)("method") !== "none" && own(state, side)("batch") < ROWS },
-].map((field) => ({ ...field, group: side }));
-
+  { name: `${side}_search`, label: "step rule", options: Object.keys(LINE_SEARCHES), when: (state) => get(state)("method") in DIRECTIONS },
+  { name: `${side}_step`, label: "step", min: 1e-3, max: 100, log: true, when: runs },
+  { name: `${side}_batch`, label: `batch, of ${ROWS} rows`, min: 1, max: ROWS, whole: true, when: runs },
+  { name: `${side}_rows`, label: "batches", options: ["fixed", "reshuffled"], when: (state) => runs(state) && get(state)("batch") < ROWS },
+]);
 const FIELDS = [
-  ...[{ name: "data", label: "points", options: SETS }, { name: "noise", label: "noise", min: 0, max: 0.6 },
-    { name: "seed", label: "seed of the points", min: 0, max: 99, whole: true }].map((field) => ({ ...field, group: "data" })),
-  ...[{ name: "hidden", label: "hidden layers", pattern: /^(?:[1-9]|1[0-6])(?:[ ,]+(?:[1-9]|1[0-6])){0,5}$/, words: "up to six widths from 1 to 16, as 8 8" },
+  ...grouped("setup", [
+    { name: "data", label: "points", options: SETS }, { name: "noise", label: "noise", min: 0, max: 0.6 },
+    { name: "seed", label: "seed of the points", min: 0, max: 99, whole: true },
+    { name: "hidden", label: "hidden layers", pattern: /^(?:[1-9]|1[0-6])(?:[ ,]+(?:[1-9]|1[0-6])){0,5}$/, words: "up to six widths from 1 to 16, as 8 8" },
     { name: "activation", label: "activation", options: Object.keys(ACTIVATIONS) }, { name: "l2", label: "penalty λ", min: 1e-6, max: 1, log: true },
     { name: "scale", label: "size of the start", min: 0, max: 3 }, { name: "start", label: "seed of the start", min: 0, max: 99, whole: true },
-  ].map((field) => ({ ...field, group: "net" })),
-  ...solver("a"), ...solver("b"),
-  ...[{ name: "pace", label: "iterations a second", min: 1, max: 240, log: true, whole: true }, { name: "axis", label: "axis", options: ["iterations", "evaluations", "seconds"] },
+  ]), ...solver("a"), ...solver("b"),
+  ...grouped("view", [
+    { name: "pace", label: "iterations a second", min: 1, max: 240, log: true, whole: true }, { name: "axis", label: "axis", options: ["iterations", "evaluations", "seconds"] },
     { name: "curve", label: "curvature", options: ["α·λ_max", "λ_max", "λ_min"] }, { name: "shown", label: "units of", options: SIDES, words: { a: "the first solver", b: "the second" } },
-  ].map((field) => ({ ...field, group: "view", free: true })),
+  ], { free: true }), // free: the runs need not start again
 ];
 const side = (name, values) => Object.fromEntries(Object.entries({ search: "wolfe", step: 1, batch: ROWS, rows: "fixed", ...values }).map(([key, v]) => [`${name}_${key}`, v]));
 const INITIAL = { data: "moons", noise: 0.25, seed: 1, hidden: "8 8", activation: "tanh", l2: 1e-4, scale: 1, start: 1, pace: 12, axis: "iterations", curve: "α·λ_max", shown: "a",
@@ -57,8 +58,8 @@ const STORIES = [
 function start_run(state, which, loss, x0) {
   const get = own(state, which), { n_samples: m } = loss, batch_size = get("batch"), fixed = get("rows") === "fixed", random = uniform(state.start);
   if (get("method") in RULES) {
-    const batches = fixed ? draw(m, m, 1, random)[0] : null, dealt = batches && Array.from({ length: Math.ceil(m / batch_size) }, (_, i) => batches.slice(i * batch_size, (i + 1) * batch_size));
-    return iterate_epochs(loss, x0, { rule: get("method"), batch_size, step: get("step"), seed: state.start, epochs: Infinity, deal: dealt && (() => dealt) });
+    const dealt = partition(m, batch_size, random);
+    return iterate_epochs(loss, x0, { rule: get("method"), batch_size, step: get("step"), seed: state.start, epochs: Infinity, deal: fixed ? () => dealt : null });
   }
   const seen = batch_size === m ? loss : fixed ? loss.subset(draw(m, batch_size, 1, random)[0]) : new Reshuffled(loss, batch_size, 1, state.start);
   return iterate(seen, x0, { method: get("method"), line_search: get("search"), step: get("step"), maxiter: Infinity });
@@ -77,14 +78,14 @@ const PIXELS = Float64Array.from({ length: 2 * GRID * GRID }, (_, t) => {
 });
 
 function render({ el }) {
-  let view, points, net, loss, lanes = [], begun = 0, taken = 0;
+  let view, points, net, loss, lanes = [], going = false, begun = 0, taken = 0;
 
   function build(state) {
     points = make_points(state.data, ROWS, state.noise, state.seed);
     net = new Network([2, ...state.hidden.split(/[ ,]+/).map(Number), points.classes], state.activation);
     loss = net.loss(points.train.X, points.train.y, state.l2);
     const x0 = net.init(state.start, state.scale);
-    lanes = SIDES.map((which) => ({ which, method: own(state, which)("method"), history: [], x: x0, over: "" })).filter(({ method }) => method !== "none");
+    lanes = SIDES.map((which) => ({ which, method: own(state, which)("method"), history: [], x: x0, over: "", looked: 0 })).filter(({ method }) => method !== "none");
     for (const lane of lanes) {
       lane.passes = lane.method in RULES ? 1 / ROWS : own(state, lane.which)("batch") / ROWS;
       if (lane.method === "newton" && net.n_params > NEWTON_MOST)
@@ -92,7 +93,7 @@ function render({ el }) {
       else lane.run = start_run(state, lane.which, loss, x0);
       advance(lane);
     }
-    [begun, taken] = [performance.now(), 0];
+    pace();
   }
 
   /** One iteration of a lane; false once it is over. */
@@ -110,33 +111,45 @@ function render({ el }) {
 
   /** A slice of work: an iteration of each, at the reader's pace, or one product for the spectrum. */
   function work() {
-    const due = ((performance.now() - begun) / 1000) * view.state.pace >= taken;
-    if (due) {
+    if (lanes.some((lane) => lane.spectrum)) return look();
+    if (going && ((performance.now() - begun) / 1000) * view.state.pace >= taken) {
       taken++;
-      if (performance.now() - begun > 1000) [begun, taken] = [performance.now(), 0];
-      if (!lanes.map(advance).some(Boolean)) { view.say("Both have come to an end."); look(); return false; }
+      if (performance.now() - begun > 1000) pace();
+      step();
+      return true;
     }
-    return look() || due ? true : null;
+    return look() ? true : going ? null : false;
+  }
+
+  function step() {
+    if (lanes.map(advance).some(Boolean)) return;
+    going = false;
+    view.say("The run has come to an end.");
   }
 
   /** The next product of a Lanczos run at the latest iterate; false where there is nothing to do. */
-  function look(whole = false) {
-    const lane = lanes.find((l) => l.spectrum) ?? lanes.find((l) => l.history.length && !l.history.at(-1).ends && performance.now() - (l.looked ?? -1e9) > 150);
+  function look() {
+    const lane = lanes.find((l) => l.spectrum) ?? lanes.find((l) => l.history.length && !l.history.at(-1).ends && (!going || performance.now() - l.looked > 150));
     if (!lane) return false;
-    const row = (lane.row = lane.spectrum ? lane.row : lane.history.at(-1)), { x } = lane;
-    lane.spectrum ??= lanczos((p) => loss.hessp(x, p), net.n_params, 0, 30);
+    if (!lane.spectrum) {
+      const { x } = lane;
+      Object.assign(lane, { row: lane.history.at(-1), spectrum: lanczos((p) => loss.hessp(x, p), net.n_params, 0, 30) });
+    }
     const { done, value } = lane.spectrum.next();
     if (!done) return true;
-    Object.assign(row, { ends: value, product: EDGE[lane.method] ? row.step * value[1] : NaN });
+    Object.assign(lane.row, { ends: value, product: EDGE[lane.method] ? lane.row.step * value[1] : NaN });
     Object.assign(lane, { spectrum: null, looked: performance.now() });
     return true;
   }
 
   // ---- the page's elements
 
-  const run = button("▶ Run", () => (engine.running ? halt() : go()), "Run or pause", { class: "primary" });
-  const once = button("Step", () => { halt(); if (!lanes.map(advance).some(Boolean)) view.say("Both have come to an end."); settle(); });
-  const again = button("↺", () => { halt(); build(view.state); settle(); }, "Start again");
+  const engine = runner(work, () => draw());
+  const pace = () => ([begun, taken] = [performance.now(), 0]);
+  const go = (on) => { going = on; pace(); engine.start(); };
+  const run = button("▶ Run", () => go(!going), "Run or pause", { class: "primary" });
+  const once = button("Step", () => { step(); go(false); });
+  const again = button("↺", () => { build(view.state); go(false); }, "Start again");
   const clock = h("span", { class: "clock" });
   const cards = SIDES.map((which, i) => {
     const canvas = h("canvas", { "aria-hidden": "true" }), dots = s("svg", { viewBox: `0 0 200 200`, "aria-hidden": "true" }), probe = h("p", { class: "readout" });
@@ -168,20 +181,15 @@ function render({ el }) {
     return h("div", { class: "playground" },
       h("div", { class: "actions" }, run, once, again, clock, of("view")[0]),
       h("div", { class: "stage" }, ...cards.map((card) => h("section", { class: "card", "aria-label": card.which === "a" ? "first solver" : "second solver" },
-        card.controls, card.plane, card.probe, card.outcome, card.gauges)), h("div", { class: "controls setup" }, ...of("data"), ...of("net"))),
+        card.controls, card.plane, card.probe, card.outcome, card.gauges)), h("div", { class: "controls setup" }, ...of("setup"))),
       h("div", { class: "charts" }, h("div", {}, of("view")[1], charts[0]), h("div", {}, of("view")[2], charts[1])), legend,
       h("div", { class: "units" }, h("div", { class: "actions" }, of("view")[3], layers), columns, netcanvas), h("div", { class: "actions" }, reset, copy, address), details);
   }
 
-  const engine = runner(work, () => { draw(); label(); });
-  const label = () => (run.textContent = engine.running ? "❚❚ Pause" : "▶ Run");
-  function go() { [begun, taken] = [performance.now(), 0]; engine.start(); label(); }
-  function halt() { engine.stop(); label(); }
-  function settle() { while (look()); draw(); }
-
   // ---- drawing
 
   function draw() {
+    run.textContent = going ? "❚❚ Pause" : "▶ Run";
     const { state } = view, latest = lanes.map((lane) => lane.history.at(-1)).filter(Boolean);
     clock.textContent = `iteration ${Math.max(0, ...latest.map((row) => row.iterations))} · ${net.n_params} parameters`;
     for (const card of cards) {
@@ -271,16 +279,16 @@ function render({ el }) {
 
   function update(state, changed) {
     if ([...changed].some((key) => !FIELDS.find((field) => field.name === key)?.free)) {
-      const { train } = { train: null, ...points };
+      const old = points?.train.X.join();
       build(state);
       adders(state);
-      if (train?.X.join() !== points.train.X.join()) for (const { dots } of cards)
+      if (old !== points.train.X.join()) for (const { dots } of cards)
         dots.replaceChildren(...points.train.y.map((k, i) => s("path", { class: `point kind${k}`, d: `M${100 + (100 * points.train.X[2 * i]) / BOX} ${100 - (100 * points.train.X[2 * i + 1]) / BOX}${MARKS[k]}` })));
     }
-    if (!engine.running) settle();
+    engine.start();
   }
 
-  live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, stories: STORIES.map((story) => ({ ...story, then: () => matchMedia("(prefers-reduced-motion: reduce)").matches || go() })), body, draw: (state, changed, self) => { view = self; update(state, changed); } });
+  live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, said: "Two solvers start from the same random weights. Which is first? Run them; or let a story lead you in.", stories: STORIES.map((story) => ({ ...story, then: () => matchMedia("(prefers-reduced-motion: reduce)").matches || go(true) })), body, draw: (state, changed, self) => { view = self; update(state, changed); } });
   return () => engine.stop();
 }
 

@@ -107,10 +107,10 @@ export function draggable(node, move, nudge) {
 
 /** The frame of every live picture: one state, one draw(state, changed, view), one codec, stories: lists
  * of { name, set, say, then }, and a status. body(controls, buttons) returns the node between them. */
-export function live(el, { name, label, fields, initial, stories = [], body, draw }) {
+export function live(el, { name, label, fields, initial, stories = [], said: first = "", body, draw }) {
   const { read, write } = codec(name, fields, initial), status = h("p", { class: "status", role: "status" });
   let { state, complaints } = read(location.search), waiting = 0, changed = new Set(fields.map((field) => field.name));
-  const said = h("p", { class: "said", "aria-live": "polite" });
+  const said = h("p", { class: "said", "aria-live": "polite" }, first);
   const controls = fields.filter((field) => field.label).map((field) => ({ ...control(field, (value) => set({ [field.name]: value }), say), field }));
   function say(text) { status.textContent = text; }
   function set(changes, told = "") {
@@ -141,7 +141,7 @@ export function live(el, { name, label, fields, initial, stories = [], body, dra
     address.value = Object.assign(new URL(location.href), { search: write(state, location.search), hash: "" }).href;
     try { await navigator.clipboard.writeText(address.value); say("Link copied."); } catch { address.hidden = false; address.select(); }
   });
-  const reset = button("Reset", () => { said.textContent = ""; set({ ...initial }, "Everything as it was at first."); });
+  const reset = button("Reset", () => { said.textContent = first; set({ ...initial }, "Everything as it was at first."); });
   const root = h("div", { class: "soo-explorer soo-live", role: "group", "aria-label": label, "data-lm-suppress-shortcuts": "true" },
     ...(stories.length ? [told, said] : []), body(controls, { reset, copy, address }), status);
   el.append(root);
