@@ -18,8 +18,8 @@ from ..solvers import minimize
 
 WEB = Path(__file__).parent / "web"
 ENGINE = (
-    "linalg losses sampling network directions line_search trace solvers rules spectrum datasets "
-    "draw controls"
+    "linalg losses sampling network gradient_test directions line_search trace solvers rules "
+    "spectrum datasets draw controls"
 )
 
 

@@ -12,6 +12,7 @@ import threading
 import numpy as np
 import pytest
 from conftest import Quiet
+from helpers import Saddle, WrongSign
 
 from soo_lib.book.explore import WEB
 from soo_lib.losses import Logistic, Loss, Rosenbrock
@@ -19,6 +20,7 @@ from soo_lib.network import Network
 from soo_lib.sampling import Batched
 from soo_lib.solvers import minimize
 from soo_lib.stochastic import minimize_stochastic
+from soo_lib.trace import Recorder
 
 METHODS = "gradient", "newton", "nlcg", "bfgs", "lbfgs"
 
@@ -34,13 +36,6 @@ class Quadratic(Loss):
         self.fun = lambda x: float(x @ self.H @ x) / 2
         self.jac = lambda x: self.H @ x
         self.hess = lambda x: self.H
-
-
-class Saddle(Loss):
-    n_params = 2
-    fun = staticmethod(lambda v: float(v[0] ** 2 - v[1] ** 2 + v[1] ** 4))
-    jac = staticmethod(lambda v: np.array([2 * v[0], -2 * v[1] + 4 * v[1] ** 3]))
-    hess = staticmethod(lambda v: np.diag([2, -2 + 12 * v[1] ** 2]))
 
 
 class Dealt(Loss):
@@ -107,6 +102,10 @@ LOSSES = {
     "saddle": (Saddle, "new Saddle()"),
     "logistic": (lambda: Logistic(X, Y), f"new Logistic({DATA})"),
     "logistic l2": (lambda: Logistic(X, Y, l2=0.1), f"new Logistic({DATA}, 0.1)"),
+    "wrong sign": (lambda: WrongSign(Rosenbrock(1, 50)),
+                   "Object.assign(new Rosenbrock(1, 50), { fun_and_jac: (x) => {"
+                   " const [f, g] = new Rosenbrock(1, 50).fun_and_jac(x);"
+                   " return [f, g.map((v) => -v)]; } })"),
     "separable": (lambda: Logistic(X, (X[:, 1] > 0) * 1),
                   "new Logistic(Float64Array.from(data.X.flat()), data.X.map((r) => +(r[1] > 0)))"),
     "batched": (lambda: Batched(Logistic(X, Y), BATCHES[:3] + [np.arange(5)], weights="rows"),
@@ -125,6 +124,7 @@ SEARCHES = {
     "backtracking": dict(line_search="backtracking"),
     "shrink": dict(line_search="backtracking", step=1.7, shrink=0.3, c1=0.1),
     "wolfe": dict(line_search="wolfe"),
+    "few": dict(line_search="backtracking", max_trials=2),
     "c2": dict(line_search="wolfe", step=0.3, c2=0.5, ftol=1e-3),
 }
 
@@ -143,15 +143,17 @@ def combinations():
                 if method == "lbfgs" and search == "c2":
                     settings = {**settings, "memory": 3}
                 most = 10 if name == "relu" else 60  # near its kinks any rounding changes the path
+                options = {"method": method, "maxiter": most, "gtol": 1e-6, **settings}
                 yield {"id": f"{name}, {method}, {search}, start {start}", "make": make, "js": js,
-                       "x0": x0, "options": {"method": method, "maxiter": most, "gtol": 1e-6, **settings}}  # fmt: skip
+                       "x0": x0, "options": options}  # fmt: skip
 
 
 RUN = """async ({ runs, data }) => {
     const names = ["losses", "network", "sampling", "solvers", "rules"];
     const all = Object.assign({}, ...await Promise.all(names.map((n) => import(`./${n}.js`))));
     const deal = (batches, k = 0) => () => batches[k++ % batches.length];
-    const keys = [...Object.keys(all), "data", "deal"], values = [...Object.values(all), data, deal];
+    const keys = [...Object.keys(all), "data", "deal"];
+    const values = [...Object.values(all), data, deal];
     return runs.map(({ js, x0, options, epochs }) => {
         const loss = new Function(...keys, `return ${js}`)(...values), path = [], notes = [];
         if (epochs) options.deal = deal(epochs);
@@ -221,7 +223,7 @@ def test_iterate_by_iterate(page):
     for run, seen in zip(runs, in_page(page, runs), strict=True):
         known = in_python(run)
         if difference := differs(seen, known):
-            twins = (in_python(run, lambda loss, seed=seed: Shaken(loss, seed)) for seed in range(8))
+            twins = (in_python(run, functools.partial(Shaken, seed=seed)) for seed in range(8))
             assert any(differs(twin, known, 1e-10) for twin in twins), f"{run['id']}: {difference}"
             forked.append(f"{run['id']}: {difference}")
     print(f"{len(runs)} runs; rounding forks {len(forked)}:", *forked, sep="\n")
@@ -241,8 +243,7 @@ def test_rules_on_given_batches(page, kind, monkeypatch):
         order = iter(deals)
         monkeypatch.setattr("soo_lib.stochastic.partition", lambda *_, order=order: next(order))
         path = [x0]
-        found = minimize_stochastic(net(kind), x0, callback=lambda x: path.append(x),
-                                    **run["options"])  # fmt: skip
+        found = minimize_stochastic(net(kind), x0, callback=path.append, **run["options"])
         np.testing.assert_allclose(seen["path"], path, rtol=1e-9, atol=1e-12)
         assert seen["message"] == found.message
         assert seen["counts"] == [found.nfev, found.njev, found.nhev]
@@ -259,7 +260,8 @@ def test_diverging_rule_says_so(page):
 DERIVATIVES = """async ({ js, data, x0, seed }) => {
     const names = ["losses", "network", "sampling", "linalg"];
     const all = Object.assign({}, ...await Promise.all(names.map((n) => import(`./${n}.js`))));
-    const loss = new Function(...Object.keys(all), "data", "deal", `return ${js}`)(...Object.values(all), data);
+    const loss = new Function(...Object.keys(all), "data", `return ${js}`)(
+        ...Object.values(all), data);
     const { plus, dot, product } = all, x = Float64Array.from(x0), random = all.normal(seed);
     const [d, p] = [x.map(random), x.map(random)];
     const fixed = { 1: (x) => loss.fun(x), 2: (x) => dot(loss.jac(x), p) };
@@ -276,7 +278,7 @@ DERIVATIVES = """async ({ js, data, x0, seed }) => {
 }"""
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSES if name != "dealt"])
+@pytest.mark.parametrize("name", [name for name in LOSSES if name not in ("dealt", "wrong sign")])
 def test_derivatives_by_differences_of_their_own(page, name):
     """Central differences err as ε² (eq. 31); what Python thinks is asked afterwards."""
     make, js = LOSSES[name]
@@ -299,6 +301,28 @@ def test_derivatives_by_differences_of_their_own(page, name):
     np.testing.assert_allclose(seen["H"], loss.hess(x0).ravel(), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("slope, walk", [(0, 0), (0, 1), (1e-9, 0)], ids=["still", "on", "down"])
+def test_a_stall_is_the_same_stall(page, slope, walk):
+    """Rows of a run that leads nowhere, on along a valley, or down: told apart alike."""
+    k = np.arange(60)
+    f = 1 - slope * k + 1e-16 * (k % 3)
+    xs = np.c_[walk * k + np.sin(k), np.cos(k)]
+    gs = np.c_[1e-7 * (1 + k % 5), np.zeros(60)]
+    recorder = Recorder(Quadratic(1, 0))
+    for row in zip(xs, f, gs):
+        if not recorder.outcome:
+            recorder.row(*row)
+    seen = page.evaluate("""async ([xs, fs, gs]) => {
+        const { Recorder } = await import("./trace.js");
+        const { Quadratic } = await import("./losses.js");
+        const recorder = new Recorder(new Quadratic(1, 0)), at = (v) => Float64Array.from(v);
+        xs.forEach((x, i) => recorder.outcome || recorder.row(at(x), fs[i], at(gs[i])));
+        return [recorder.nit, recorder.outcome];
+    }""", [xs.tolist(), f.tolist(), gs.tolist()])  # fmt: skip
+    assert seen == [recorder.nit, list(recorder.outcome) if recorder.outcome else None]
+    assert bool(recorder.outcome) == (slope == walk == 0)
+
+
 def test_linear_algebra(page):
     """Eigenvalues whole and by Lanczos, and a solution, against numpy's."""
     A = np.random.default_rng(0).normal(size=(30, 30))
@@ -309,7 +333,8 @@ def test_linear_algebra(page):
         const { lanczos } = await import("./spectrum.js"), { drain } = await import("./solvers.js");
         const A = Float64Array.from(flat), { values, vectors } = eigh(A, 30);
         const P = A.map((v, i) => v + (i % 31 ? 0 : 40));
-        return { values: [...values], vectors: [...vectors], solved: [...cho_solve(cholesky(P, 30), Float64Array.from(flat.slice(0, 30)))],
+        return { values: [...values], vectors: [...vectors], 
+            solved: [...cho_solve(cholesky(P, 30), A.slice(0, 30))],
             none: cholesky(A, 30), ends: drain(lanczos((p) => product(A, p), 30)) };
     }""", A.ravel().tolist())  # fmt: skip
     known, V = np.linalg.eigvalsh(A), np.reshape(seen["vectors"], (30, 30))

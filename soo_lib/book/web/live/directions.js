@@ -1,6 +1,6 @@
 // Direction rules: where to go from x (Nocedal & Wright, chapters 3, 5, 6 and 7).
 
-import { EPS, cho_solve, cholesky, dot, eigh, plus, product, times, zeros } from "./linalg.js";
+import { EPS, cho_solve, cholesky, dot, eigh, plus, product, times, zeros, zip } from "./linalg.js";
 
 export class Gradient {
   scaled = false; // is a step of length 1 the natural first trial?
@@ -33,7 +33,10 @@ export class Newton extends Gradient {
 /** -g + βp with Polak-Ribière's β >= 0 (N&W eq. 5.44). */
 export class NonlinearCG extends Gradient {
   fresh = true;
-  direction(loss, x, g) { return (this.p = this.fresh ? times(-1, g) : plus(times(-1, g), this.beta, this.p)); }
+  direction(loss, x, g) {
+    this.note = this.fresh || this.beta ? "" : "β = 0: steepest descent";
+    return (this.p = this.fresh ? times(-1, g) : plus(times(-1, g), this.beta, this.p));
+  }
   update(s, g_old, g) { Object.assign(this, { beta: Math.max(0, dot(g, plus(g, -1, g_old)) / dot(g_old, g_old)), fresh: false }); }
   restart() { this.fresh = true; }
 }
@@ -64,10 +67,11 @@ export class LBFGS extends Gradient {
   restart() { this.pairs = []; }
 }
 
-/** -Hg with a dense approximation H of the inverse Hessian (N&W algorithm 6.1). */
+/** -Hg with a dense approximation H of the inverse Hessian (N&W algorithm 6.1). Less curvature than H
+ * believes makes H larger first, as long as pairs are few (Oren and Luenberger): see Python's. */
 export class BFGS extends Gradient {
   scaled = true;
-  c2 = 0.9;
+  c2 = 0.5;
   pairs = 0;
   get fresh() { return !this.pairs; }
   direction(loss, x, g) { return times(-1, this.fresh ? g : product(this.H, g)); }
@@ -75,6 +79,7 @@ export class BFGS extends Gradient {
     const y = plus(g, -1, g_old), n = s.length;
     if ((this.note = curvature_note(s, g_old, g))) return;
     if (this.fresh) this.H = zeros(n * n).map((_, i) => (i % (n + 1) ? 0 : dot(s, y) / dot(y, y))); // N&W eq. 6.20
+    else if (this.pairs < n) this.H = times(Math.max(1, dot(s, y) / dot(y, product(this.H, y))), this.H);
     const rho = 1 / dot(s, y), Hy = product(this.H, y), last = rho * (1 + rho * dot(y, Hy)); // N&W eq. 6.17, multiplied out
     for (let i = 0; i < n; i++) for (let j = 0; j < n; j++)
       this.H[i * n + j] = this.H[i * n + j] - rho * (s[i] * Hy[j] + s[j] * Hy[i]) + last * (s[i] * s[j]);
@@ -85,8 +90,8 @@ export class BFGS extends Gradient {
 
 /** Why a pair must be left out, if it must: H would not stay positive definite. */
 function curvature_note(s, g_old, g) {
-  const y = plus(g, -1, g_old);
-  return dot(s, y) > EPS * dot(y, y) ? "" : "pair left out: no positive curvature along the step";
+  const noise = EPS * dot(s.map(Math.abs), zip(g_old, g, (u, v) => Math.abs(u) + Math.abs(v))); // of both gradients, in s·y
+  return dot(s, plus(g, -1, g_old)) > noise ? "" : "pair left out: no positive curvature along the step";
 }
 
 export const DIRECTIONS = { gradient: Gradient, newton: Newton, nlcg: NonlinearCG, bfgs: BFGS, lbfgs: LBFGS };

@@ -1,10 +1,11 @@
 // Step rules: how far to go along p (Nocedal & Wright, chapter 3). Each looks at φ(α) = L(x + αp).
 
-import { EPS, dot, plus } from "./linalg.js";
+import { rounding } from "./gradient_test.js";
+import { dot, plus } from "./linalg.js";
 
 /** φ, with φ(0) and φ'(0) = gᵀp known. */
 export class Ray {
-  constructor(loss, x, f, g, p) { Object.assign(this, { loss, x, p, fun0: f, slope0: dot(g, p), rounding: 4 * EPS * Math.abs(f) }); }
+  constructor(loss, x, f, g, p) { Object.assign(this, { loss, x, p, fun0: f, slope0: dot(g, p), rounding: 4 * rounding(x, f, g) }); }
   at(alpha) { return this.loss.fun(plus(this.x, alpha, this.p)); }
   step(alpha, f = null) {
     const x = plus(this.x, alpha, this.p), [fun, jac] = f === null ? this.loss.fun_and_jac(x) : [f, this.loss.jac(x)];
@@ -22,7 +23,9 @@ const backtracking = ({ c1 = 1e-4, shrink = 0.5, max_trials = 60 }) => (ray, tri
   const slack = -trial * ray.slope0 <= 100 * ray.rounding ? ray.rounding : 0;
   for (let i = 0; i < max_trials; i++, trial *= shrink) {
     const f = ray.at(trial);
-    if ((slack || f < ray.fun0) && ray.decreases(trial, f, c1, slack)) return ray.step(trial, f);
+    if (!(slack || f < ray.fun0) || !ray.decreases(trial, f, c1, slack)) continue;
+    const step = ray.step(trial, f);
+    if (!slack || dot(step.jac, ray.p) > 0.999 * ray.slope0) return step; // the slope must tell
   }
   return null;
 };

@@ -1,7 +1,8 @@
 // Solvers: a direction rule times a step rule.
 
 import { DIRECTIONS } from "./directions.js";
-import { EPS, plus } from "./linalg.js";
+import { why_no_decrease } from "./gradient_test.js";
+import { plus } from "./linalg.js";
 import { LINE_SEARCHES, Ray } from "./line_search.js";
 import { Recorder, as_result } from "./trace.js";
 
@@ -21,7 +22,7 @@ export function* iterate(loss, x0, options = {}) {
     if (rescale && last) trial = last.alpha * Math.min(Math.max(slope / ray.slope0, 0.1), 10);
     const found = ray.slope0 < 0 ? search(ray, trial) : null;
     if (!found) {
-      if (direction.fresh) return as_result(recorder, no_decrease(recorder, f, g));
+      if (direction.fresh) return as_result(recorder, why_no_decrease(recorder, x, f, g, p));
       direction.restart();
       restart = direction.restarted;
       continue;
@@ -44,7 +45,3 @@ export function drain(run) {
     if (done) return value;
   }
 }
-
-const no_decrease = (recorder, f, g) => recorder.loss.gnorm(g) < Math.sqrt(EPS) * Math.max(1, Math.abs(f))
-  ? "no further decrease: the differences of the loss are lost in rounding"
-  : "line search found no decrease along a descent direction; is the gradient right? is the loss re-sampled?";

@@ -1,16 +1,19 @@
 // The recorder: a loss around a loss that counts every call and keeps one row an iteration.
 
 import { two_digits } from "./directions.js";
+import { rounding } from "./gradient_test.js";
+import { dot, plus } from "./linalg.js";
 import { Loss } from "./losses.js";
 
 const KEEP_X = 100; // iterates are kept of a problem with at most so many parameters
+const STALLED = 40; // iterations that lead nowhere
 const COUNTS = ["nfev", "njev", "nhev", "nhessp"];
 
 export class Recorder extends Loss {
   constructor(loss, gtol = 0, ftol = 0) {
     super();
     Object.assign(this, { loss, gtol, ftol, n_params: loss.n_params, best: [Infinity, null], outcome: null, seconds: 0 });
-    Object.assign(this, { nfev: 0, njev: 0, nhev: 0, nhessp: 0, rows: [], x: [], trials: [], seen: [] });
+    Object.assign(this, { nfev: 0, njev: 0, nhev: 0, nhessp: 0, rows: [], marks: [], x: [], trials: [], seen: [] });
     this.resume();
   }
   get nit() { return this.rows.length - 1; }
@@ -43,10 +46,22 @@ export class Recorder extends Loss {
     const row = this.rows.at(-1), before = this.rows.at(-2);
     if (!Number.isFinite(row.fun) || !Number.isFinite(row.gnorm))
       return [false, before ? "diverged: the loss is no longer finite; the step is too long" : "the loss or its gradient is not finite at x0: start elsewhere"];
-    if (row.gnorm <= this.gtol) return [true, `converged: gradient norm ${two_digits(row.gnorm)} <= gtol`];
+    if (row.gnorm <= this.gtol)
+      return [true, `converged: gradient norm ${two_digits(row.gnorm)} <= gtol${before || !row.gnorm ? "" : " already at x0; gtol is absolute, and knows no loss's units"}`];
     if (this.ftol && before && Math.abs(before.fun - row.fun) <= this.ftol) // eq. 29
       return [true, "converged: the last iteration changed the loss by at most ftol"];
-    return null;
+    return this.stalled() ? [false, `no further decrease: the last ${STALLED} iterations changed the loss by no more than its rounding, the floor of float64`] : null;
+  }
+  /** Is the second half of the last iterations no lower than the first, and did it lead nowhere? */
+  stalled() {
+    const half = STALLED / 2, last = this.rows.slice(-STALLED), [f, g] = ["fun", "gnorm"].map((name) => last.map((row) => row[name]));
+    if (this.nit % half) return false;
+    this.marks = [...this.marks.slice(-2), this.last[0]];
+    if (this.marks.length < 3) return false;
+    const [a, b, c] = this.marks, [first, second] = [plus(b, -1, a), plus(c, -1, b)], noise = rounding(...this.last), old = [f, g].map((v) => v.splice(0, half));
+    return Math.max(...f, ...old[0]) - Math.min(...f, ...old[0]) <= 100 * noise && Math.min(...f) >= Math.min(...old[0]) - noise
+      && Math.min(...g) >= Math.min(...old[1]) && Math.max(...g) <= Math.max(...old[1])
+      && dot(first, second) <= 0.5 * Math.sqrt(dot(first, first) * dot(second, second));
   }
 }
 

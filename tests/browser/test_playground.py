@@ -1,0 +1,235 @@
+"""The playground as a reader meets it: by mouse and keys, through links, with nonsense in a field.
+
+The widget's text in a bare page, so no book need be built.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from soo_lib.book.live import Playground
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><title>Playground</title>
+<meta name="viewport" content="width=device-width"><style>
+body {{ margin: 0 auto; max-width: 56rem; padding: 1rem; font-family: sans-serif;
+background: {paper}; color: {ink} }} {css}</style><main id="here"></main><script type="module">
+{esm}</script></html>"""
+LOOK = {"light": ("#fff", "#222"), "dark": ("#14181e", "#ced6dd")}
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Opens the playground with a search part; no error may have been thrown by the end."""
+    contexts, complaints = [], []
+
+    def opened(search="", theme="light", width=1280, **settings):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, **settings)
+        contexts.append(context)
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        paper, ink = LOOK[theme]
+        start = 'render({ el: document.getElementById("here") });'
+        esm = Playground._esm.replace("export default { render };", start)
+        body = PAGE.format(theme=theme, paper=paper, ink=ink, css=Playground._css, esm=esm)
+        page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
+        page.goto(f"http://localhost/{search}")
+        page.wait_for_selector(".soo-live .chart text")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def status(page):
+    return page.locator(".soo-live .status").inner_text()
+
+
+def iteration(page):
+    return int(re.search(r"iteration (\d+)", page.locator(".clock").inner_text())[1])
+
+
+def steps(page, n):
+    for _ in range(n):
+        page.get_by_role("button", name="Step").click()
+    page.wait_for_function(f"document.querySelector('.clock').textContent.includes(' {n} ')")
+
+
+def table(page):
+    """The rows of the run's table as numbers, NaN where there is none; column 0 is the iteration."""
+    page.locator("details").evaluate("node => { node.open = true; }")
+    page.wait_for_selector(".tables tbody tr")
+    rows = page.evaluate("""() => [...document.querySelectorAll('.tables tbody tr')].map(
+        (row) => [...row.cells].map((cell) => cell.textContent))""")  # fmt: skip
+    return [[number(text) for text in row] for row in rows]
+
+
+def number(text):
+    found = re.fullmatch(r"(−?[\d.]*)(?:·?10([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+))?", text)
+    if not found or not text:
+        return float("nan")
+    power = (found[2] or "⁰").translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
+    return float((found[1] or "1").replace("−", "-")) * 10 ** int(power)
+
+
+def test_the_widgets_text_can_be_a_file_of_the_site():
+    assert not re.search(r"^import\b", Playground._esm, re.MULTILINE)
+    assert Playground._esm.endswith("export default { render };\n")
+
+
+def test_runs_pauses_steps_and_starts_again(open_page):
+    page = open_page()
+    assert iteration(page) == 0
+    page.locator("button.primary").click()
+    page.wait_for_function("+document.querySelector('.clock').textContent.match(/\\d+/)[0] > 3")
+    page.locator("button.primary").click()
+    page.wait_for_selector("button.primary:has-text('Run')")
+    at = iteration(page)
+    page.get_by_role("button", name="Step").click()
+    page.wait_for_function(f"document.querySelector('.clock').textContent.includes(' {at + 1} ')")
+    page.get_by_role("button", name="Start again").click()
+    page.wait_for_function("document.querySelector('.clock').textContent.includes(' 0 ')")
+
+
+def test_a_choice_is_a_link(open_page):
+    page = open_page("?playground.data=spirals&playground.a_method=bfgs&playground.a_step=0.5"
+                     "&playground.hidden=3+4&other=1")  # fmt: skip
+    assert status(page) == ""
+    for name, value in {"data": "spirals", "a_method": "bfgs", "a_step": "0.5", "hidden": "3 4"}.items():
+        assert page.locator(f"[name={name}]").input_value() == value
+    page.locator("[name=activation]").select_option("relu")
+    page.get_by_role("button", name="a unit more in layer 2").click()
+    page.get_by_role("button", name="Copy link").click()
+    address = page.locator(".address")
+    page.wait_for_function("document.querySelector('.address').value")
+    again = open_page(address.input_value().partition("/")[2].partition("/")[2].partition("/")[2])
+    assert again.locator("[name=activation]").input_value() == "relu"
+    assert again.locator("[name=hidden]").input_value() == "3 5"
+    assert "other=1" in address.input_value()
+
+
+def test_nonsense_in_a_link_is_said_and_left_out(open_page):
+    page = open_page("?playground.noise=NaN&playground.a_step=1e400&playground.data=dogs"
+                     "&playground.hidden=999&playground.seed=1.5&playground.b_batch=")  # fmt: skip
+    said = status(page)
+    for words in ("noise must be a number from 0 to 0.6; got “NaN”", "got “1e400”",
+                  "points must be one of moons, circles, spirals, blobs; got “dogs”",
+                  "hidden layers must be up to six widths", "got “999”",
+                  "seed of the points must be a whole number from 0 to 99; got “1.5”",
+                  "must be a whole number from 1 to 150; got “”"):  # fmt: skip
+        assert words in said
+    steps(page, 1)
+
+
+@pytest.mark.parametrize("text", ["NaN", "1e400", "-1", "many", ""])
+def test_nonsense_in_a_field_is_said_and_not_taken(open_page, text):
+    page = open_page()
+    page.locator("[name=a_step]").fill(text)
+    page.locator("[name=a_step]").press("Enter")
+    assert f"step must be a number from 10⁻³ to 100; got “{text}”" in status(page)
+    steps(page, 1)
+    assert page.locator("[name=a_step]").input_value() in ("1", text)
+
+
+def test_a_net_too_large_for_newton_is_said(open_page):
+    page = open_page("?playground.hidden=16+16&playground.a_method=newton")
+    steps(page, 2)
+    outcomes = page.locator(".outcome").all_inner_texts()
+    assert "Newton needs all 354² second derivatives" in outcomes[0]
+    assert "recognised" in outcomes[1]
+
+
+def test_a_run_that_diverges_says_so(open_page):
+    page = open_page("?playground.a_method=gradient&playground.a_search=fixed&playground.a_step=100"
+                     "&playground.activation=linear&playground.b_method=none&playground.scale=3")  # fmt: skip
+    page.locator("button.primary").click()
+    page.wait_for_function("document.querySelector('.status').textContent.includes('end')")
+    assert "diverged" in page.locator(".outcome").first.inner_text()
+
+
+def test_by_keys(open_page):
+    page = open_page()
+    page.locator(".regions").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    said = page.locator(".readout").first.inner_text()
+    assert said.startswith("at (0.2, 0.2): blue") and "%" in said
+    page.locator("button.primary").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.clock').textContent.includes(' 2 ')")
+
+
+def test_a_finger_reads_the_plane(open_page):
+    page = open_page(width=390, has_touch=True)
+    page.locator(".regions").first.tap()
+    assert "blue" in page.locator(".readout").first.inner_text()
+
+
+def test_nothing_moves_by_itself_where_motion_is_unwelcome(open_page):
+    page = open_page(reduced_motion="reduce")
+    page.locator(".stories button").first.click()
+    page.wait_for_timeout(500)
+    assert iteration(page) == 0
+
+
+@pytest.mark.parametrize("width", [390, 700, 1280])
+def test_no_overflow(open_page, width):
+    page = open_page(width=width)
+    steps(page, 2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe(open_page, theme):
+    page = open_page(theme=theme)
+    page.locator("details").evaluate("node => { node.open = true; }")
+    steps(page, 1)
+    page.add_script_tag(content=AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run('.soo-live').then((found) => found.violations.map("
+                          "(v) => [v.id, v.nodes.map((n) => n.html.slice(0, 120))]))")  # fmt: skip
+    assert not found
+
+
+class TestStories:
+    """What a story's sentence says is what its run does."""
+
+    def told(self, open_page, name, n):
+        page = open_page(reduced_motion="reduce")
+        page.get_by_role("button", name=name, exact=True).click()
+        page.wait_for_function("document.querySelector('.clock').textContent.includes(' 0 ')")
+        steps(page, n)
+        return page, table(page)
+
+    def test_saddle(self, open_page):
+        page, rows = self.told(open_page, "A saddle at zero", 40)
+        low, high = rows[0][5:7]
+        assert high == pytest.approx(-low, rel=0.01) and low < -0.5
+        assert rows[-1][1] < 0.5 * rows[-1][7]  # Newton's loss and gradient descent's
+
+    def test_sigmoids(self, open_page):
+        _, rows = self.told(open_page, "Four sigmoid layers", 120)
+        assert rows[-1][1] < 0.01 and rows[-1][7] > 0.69
+
+    def test_edge(self, open_page):
+        page, rows = self.told(open_page, "The edge of stability", 30)
+        products = [row[4] * row[6] for row in rows[8:] if row[6] == row[6]]
+        assert products and 1.5 < min(products) and max(products) < 2.7
+        assert rows[-1][10] == 4
+
+    def test_batch(self, open_page):
+        _, rows = self.told(open_page, "A batch too small for curvature", 20)
+        assert max(row[1] for row in rows[10:]) > 2 * max(row[7] for row in rows[10:])
+        page = open_page("?playground.a_search=fixed&playground.b_search=fixed&playground.a_batch=100"
+                         "&playground.b_batch=100&playground.a_rows=reshuffled"
+                         "&playground.b_rows=reshuffled")  # fmt: skip
+        steps(page, 40)
+        assert table(page)[-1][1] < table(page)[-1][7]
+
+    def test_spiral(self, open_page):
+        _, rows = self.told(open_page, "A spiral in twelve iterations", 12)
+        assert rows[-1][3] > 0.94 and rows[-1][9] < 0.8
