@@ -28,6 +28,7 @@ from IPython.display import HTML, display
 from PIL import Image
 
 from .. import plots
+from .live import Playground  # noqa: F401  found here beside Explorer
 from .precompute import pack, precompute
 from .still import GRID, draw
 

@@ -23,10 +23,12 @@ ENGINE = (
 )
 
 
+LEFT_OUT = re.compile(r"^ *(import .*|//.*|/\*\*.*|\* .*)?\n|^ +|^export (?!default)", re.MULTILINE)
+
+
 def joined(*names):
-    """Modules as one text, each after those that it imports from; their imports are dropped."""
-    texts = [(WEB / f"{name}.js").read_text("utf-8") for name in names]
-    return re.sub(r"^import .*\n|^export (?!default)", "", "\n".join(texts), flags=re.MULTILINE)
+    """Modules as one text, each after those that it imports from; imports and comments dropped."""
+    return LEFT_OUT.sub("", "\n".join((WEB / f"{name}.js").read_text("utf-8") for name in names))
 
 
 class Live(anywidget.AnyWidget):

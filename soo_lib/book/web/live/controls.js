@@ -90,7 +90,7 @@ export function runner(work, draw, budget = 12) {
     asked = more !== false && asked ? requestAnimationFrame(frame) : 0;
     draw();
   };
-  return { start: () => (asked ||= requestAnimationFrame(frame)), stop() { asked = cancelAnimationFrame(asked) ?? 0; }, get running() { return asked !== 0; } };
+  return { start: () => (asked ||= requestAnimationFrame(frame)), stop: () => (asked = cancelAnimationFrame(asked) ?? 0) };
 }
 
 /** A node that a finger, a mouse or the arrow keys move: move(event) by pointer, nudge(dx, dy) by key. */
@@ -140,7 +140,7 @@ export function live(el, { name, label, fields, initial, stories = [], said: fir
   const copy = button("Copy link", async () => {
     address.value = Object.assign(new URL(location.href), { search: write(state, location.search), hash: "" }).href;
     try { await navigator.clipboard.writeText(address.value); say("Link copied."); } catch { address.hidden = false; address.select(); }
-  });
+  }, "Copy link", { class: "copy" });
   const reset = button("Reset", () => { said.textContent = first; set({ ...initial }, "Everything as it was at first."); });
   const root = h("div", { class: "soo-explorer soo-live", role: "group", "aria-label": label, "data-lm-suppress-shortcuts": "true" },
     ...(stories.length ? [told, said] : []), body(controls, { reset, copy, address }), status);
