@@ -11,7 +11,8 @@ import pytest
 from soo_lib.book.live import Playground
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>Playground</title>
+PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
+<title>Playground</title>
 <meta name="viewport" content="width=device-width"><style>
 body {{ margin: 0 auto; max-width: 56rem; padding: 1rem; font-family: sans-serif;
 background: {paper}; color: {ink} }} {css}</style><main id="here"></main><script type="module">

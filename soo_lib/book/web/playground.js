@@ -111,14 +111,12 @@ function render({ el }) {
 
   /** A slice of work: an iteration of each, at the reader's pace, or one product for the spectrum. */
   function work() {
-    if (lanes.some((lane) => lane.spectrum)) return look();
-    if (going && ((performance.now() - begun) / 1000) * view.state.pace >= taken) {
-      taken++;
-      if (performance.now() - begun > 1000) pace();
-      step();
-      return true;
-    }
-    return look() ? true : going ? null : false;
+    if (look()) return true;
+    if (!going || ((performance.now() - begun) / 1000) * view.state.pace < taken) return going ? null : false;
+    taken++;
+    if (performance.now() - begun > 1000) pace();
+    step();
+    return true;
   }
 
   function step() {
@@ -137,7 +135,7 @@ function render({ el }) {
     }
     const { done, value } = lane.spectrum.next();
     if (!done) return true;
-    Object.assign(lane.row, { ends: value, product: EDGE[lane.method] ? lane.row.step * value[1] : NaN });
+    Object.assign(lane.row, { ends: value.every(Number.isFinite) ? value : [NaN, NaN], product: EDGE[lane.method] ? lane.row.step * value[1] : NaN });
     Object.assign(lane, { spectrum: null, looked: performance.now() });
     return true;
   }
@@ -199,7 +197,7 @@ function render({ el }) {
       const maps = (lane.maps = net.forward(lane.x, PIXELS)), { P } = cross_entropy(maps.at(-1), new Uint8Array(GRID * GRID)), k = points.classes;
       paint(card.canvas, GRID, GRID, (i, j) => {
         const p = P.subarray((j * GRID + i) * k, (j * GRID + i + 1) * k), most = p.indexOf(Math.max(...p));
-        return [...CLASS[most], Number.isFinite(p[most]) ? 40 + 150 * ((p[most] - 1 / k) / (1 - 1 / k)) : 0];
+        return [...(CLASS[most] ?? CLASS[0]), Number.isFinite(p[most]) ? 40 + 150 * ((p[most] - 1 / k) / (1 - 1 / k)) : 0];
       });
       const row = lane.history.at(-1), known = lane.history.findLast?.((r) => r.ends) ?? {}, edge = EDGE[lane.method];
       card.outcome.textContent = row ? `train ${show(row.train)}, held out ${show(row.held)}, ${Math.round(100 * row.right)} % recognised. ${lane.over || row.note}` : lane.over;
@@ -209,8 +207,9 @@ function render({ el }) {
         edge ? gauge("α·λ_max against its limit", [{ at: clamp(0.5 + Math.log10(known.product / edge) / 4, 0, 1) || 0, text: show(known.product), mark: 0.5, markText: String(edge), hot: known.product > edge }])
           : h("p", { class: "quiet" }, "α·λ_max has no limit of 2 here: the direction is not −g"));
     }
-    chart(charts[0], "loss, no penalty", ["train", "held"], state.axis);
-    chart(charts[1], state.curve, [(row) => (state.curve === "α·λ_max" ? row.product : row.ends?.[state.curve === "λ_max" ? 1 : 0])], state.axis, state.curve);
+    chart(charts[0], "loss, no penalty", [(row) => row.train, (row) => row.held], state, { seen: [0.3, 0.7] });
+    if (state.curve === "α·λ_max") chart(charts[1], state.curve, [(row) => row.product], state, { seen: [0.5, 4], level: 2 });
+    else chart(charts[1], state.curve, [(row) => row.ends?.[state.curve === "λ_max" ? 1 : 0]], state, state.curve === "λ_max" ? { seen: [1, 2] } : { seen: [-0.1, 0.01], level: 0, log: false });
     legend.replaceChildren(...lanes.map((lane) => h("span", { class: "key", style: `--c: ${ink(lane)}` }, name(lane))), h("span", { class: "key ghost" }, "held out"));
     units(state);
     if (details.open) tables.replaceChildren(table(["iteration", ...lanes.flatMap((l) => [`train, ${name(l)}`, "held out", "recognised", "step", "λ min", "λ max"])],
@@ -228,18 +227,19 @@ function render({ el }) {
         h("i"), ...(mark === undefined ? [] : [h("b", { style: `--mark: ${100 * mark}%` }, markText)]), h("em", {}, text)))));
   }
 
-  function chart(svg, ylabel, parts, axis, signed = "") {
-    const read = (row, part) => (typeof part === "function" ? part(row) : row[part]);
-    const thin = ({ history }) => history.filter((_, i) => history.length < 400 || i % Math.ceil(history.length / 400) === 0 || i === history.length - 1);
-    const rows = lanes.map(thin), all = rows.flatMap((list) => list.flatMap((row) => parts.map((part) => read(row, part)))).filter(Number.isFinite);
-    const linear = signed === "λ_min", values = linear ? all : all.filter((v) => v > 0), most = Math.max(...values, signed === "α·λ_max" ? 4 : -Infinity), least = Math.min(...values, signed === "α·λ_max" ? 0.5 : Infinity);
-    const top = Number.isFinite(most) ? Math.min(most, 1e4) : 1, y = linear ? scale(Math.min(0, Number.isFinite(least) ? least : 0), Math.max(0, top), false) : scale(Math.max(Number.isFinite(least) ? least : 0.1, top * 1e-7) * 0.9, top * 1.1, true);
-    const x = scale(0, Math.max(axis === "seconds" ? 1e-3 : 5, ...rows.flatMap((list) => list.at(-1)?.[axis] ?? 0)));
+  /** Lines, functions of a row, against the axis chosen; `seen`: values that the scale must hold. */
+  function chart(svg, ylabel, lines, { axis }, { seen = [], level = null, log = true } = {}) {
+    const rows = lanes.map(({ history }) => history.filter((_, i) => i % Math.ceil(history.length / 400) === 0 || i === history.length - 1));
+    const values = [...seen, ...rows.flatMap((list) => list.flatMap((row) => lines.map((line) => line(row))))].filter((v) => Number.isFinite(v) && (!log || v > 0));
+    const most = Math.min(1e4, Math.max(...values)), least = Math.max(log ? most * 1e-7 : -1e4, Math.min(...values)); // in bounds, whatever diverges
+    const y = scale(log ? least / 1.1 : least, log ? most * 1.1 : most, log), x = scale(0, Math.max(axis === "seconds" ? 1e-3 : 5, ...rows.map((list) => list.at(-1)?.[axis] ?? 0)));
     const { X, Y, inside, left, right } = axes(svg, x, y, { xlabel: axis === "evaluations" ? "evaluations of all rows" : axis, ylabel, height: 230 });
-    const level = signed === "α·λ_max" ? 2 : linear ? 0 : null;
     if (level !== null) inside.append(s("line", { class: "level", x1: left, x2: right, y1: Y(level), y2: Y(level) }));
-    lanes.forEach((lane, i) => parts.forEach((part, j) => inside.append(s("g", { class: `run${j ? " held" : ""}`, style: `--c: ${ink(lane)}` }))
-      ?? inside.lastChild.append(s("path", { d: trail(rows[i].map((row) => [row[axis], read(row, part)]).filter(([, v]) => Number.isFinite(v)), X, Y) }))));
+    lanes.forEach((lane, i) => lines.forEach((line, j) => {
+      const group = s("g", { class: `run${j ? " held" : ""}`, style: `--c: ${ink(lane)}` });
+      group.append(s("path", { d: trail(rows[i].map((row) => [row[axis], line(row)]).filter(([, v]) => Number.isFinite(v)), X, Y) }));
+      inside.append(group);
+    }));
   }
 
   /** Every unit's picture of the plane, with the weights between them; at the end the classes. */

@@ -44,7 +44,7 @@ export function scale(low, high, log = false) {
 }
 
 /** Axes in `svg`, emptied first; X and Y place a value, `inside` takes what is drawn, clipped. */
-export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height = 260, left = 54, bottom = 38 } = {}) {
+export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height = 260, left = 60, bottom = 38 } = {}) {
   const [right, top, base] = [width - 10, 8, height - bottom], inside = s("svg", { x: left, y: top, width: right - left, height: base - top, viewBox: `${left} ${top} ${right - left} ${base - top}` });
   const X = (v) => left + clamp(x.of(v), -9, 9) * (right - left), Y = (v) => base - clamp(y.of(v), -9, 9) * (base - top);
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
