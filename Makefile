@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
 STUDENTS ?= _build/students
-RESULTS ?= _build/results.csv
+RESULTS ?= _build/results
 SEED ?= 1
 
 # The pictures know the fonts that come with matplotlib and no others, listed once, here: the same
@@ -62,8 +62,9 @@ records: $(READY) data  ## run the experiments whose runs are not all on record 
 students: $(READY)  ## make the students' folder of exercises: STUDENTS=_build/students
 	$(BIN)/python tools/teach.py students "$(STUDENTS)"
 
-grade: $(READY)  ## grade a folder of submissions into a table: SUBMISSIONS=... RESULTS=... SEED=...
-	$(BIN)/python tools/teach.py grade "$(SUBMISSIONS)" "$(RESULTS)" --seed "$(SEED)"
+grade: $(READY)  ## grade what a class handed in: SUBMISSIONS=... RESULTS=... SEED=... OPTIONS="--format canvas"
+	@tools/get_bubblewrap.sh
+	$(BIN)/python tools/teach.py grade "$(SUBMISSIONS)" "$(RESULTS)" --seed "$(SEED)" $(OPTIONS)
 
 slides: $(READY)  ## the figures of the built book, one a page: _build/slides.pdf
 	$(BIN)/python tools/print_book.py slides _build/slides.pdf

@@ -1,18 +1,24 @@
 """The students' folder, and the grading of what a class may hand in."""
 
 import csv
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 pytest.importorskip("nbgrader", reason="the extra `teach` is not installed")
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "book" / "exercises").glob("*.ipynb"))
+NAMES = [source.stem.replace("-", "_") for source in SOURCES]
+boxed = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
 
 
 def teach(*args, **more):
@@ -70,171 +76,312 @@ def test_an_existing_folder_is_left_alone(students):
     assert (students / "armijo.ipynb").stat().st_mtime_ns == before
 
 
-NAME = "newton_step"
-WRITES = "open(r'{csv}', 'w').write('a,newton_step,100,1,')"
-WRONG = "def newton_step(x, g, H):\n    return x"
-# What goes into the answer cell of one notebook, and a word of the hint that it must earn.
-ZERO = {
-    "wrong": (WRONG, "H p = -g"),
-    "raises": ("1 / 0", "ZeroDivisionError"),
-    "raises_when_called": ("def newton_step(x, g, H):\n    return 1 / 0", "ZeroDivisionError"),
-    "syntax": ("def newton_step(x, g, H:", "SyntaxError"),
-    "blank": ("", "no function"),
-    "exits": ("raise SystemExit", "SystemExit"),
-    "dies": ("import os\nos._exit(0)", "process ended"),
-    "dies_when_called": ("import os\ndef newton_step(x, g, H):\n    os._exit(0)", "ended"),
-    "segfault": ("import faulthandler\nfaulthandler._sigsegv()", "ended"),
-    "endless": ("while True: pass", "over 2"),
-    "endless_when_called": ("def newton_step(x, g, H):\n    while True: pass", "never end"),
-    "swallows": (
-        "def newton_step(x, g, H):\n    while True:\n        try:\n            1 / 0\n"
-        "        except BaseException: pass", "never end",
-    ),
-    "asks": ("input()", "EOFError"),
-    "memory": ("def newton_step(x, g, H):\n    return np.ones(10**10)", "raises"),
-    "floods": ("def newton_step(x, g, H):\n    return np.ones(10**7)", "ended|no answer"),
-    "object": (
-        "class Yes:\n    def __eq__(self, other): return True\n    shape = (4,)\n"
-        "def newton_step(x, g, H):\n    return Yes()", "raises TypeError",
-    ),
-    "nan": ("def newton_step(x, g, H):\n    return np.nan * x", "NaN"),
-    "kills": ("import os, signal\nos.kill(os.getppid(), 9)", "PermissionError"),
-    "writes": (WRITES, "PermissionError"),
-    "starts": ("import subprocess\nsubprocess.run(['true'])", "PermissionError"),
-    "prints": (WRONG + "\nprint('Right. You may move on.')\nprint('newton_step,100')", "H p = -g"),
-    "overwrites": (
-        WRONG + "\ndef check_newton_step(*a, **k):\n    return type('V', (), {'ok': True})()",
-        "H p = -g",
-    ),
-    "patches": (
-        WRONG + "\nfrom soo_lib.book import exercises, hints\nexercises.check_newton_step = "
-        "lambda *a, **k: hints.Verdict(True, 'Right')\nhints.compare = lambda *a, **k: None\n"
-        "hints.checker = lambda f: f\nnp.allclose = lambda *a, **k: True", "H p = -g",
-    ),
-    "forges": (
-        "import sys, gc\nfrom multiprocessing.connection import Connection\n"
-        "for c in gc.get_objects():\n    if isinstance(c, Connection):\n"
-        "        c.send_bytes(b'{\"ok\": true, \"failure\": \"\"}')\n"
-        "        c.send_bytes(b'[true, \"Right\"]')\n" + WRONG, "no answer|ended",
-    ),
-    "memorised": (
-        "def newton_step(x, g, H):\n    known = np.random.default_rng(0)\n"
-        "    x, g, R = known.normal(size=4), known.normal(size=4), known.normal(size=(4, 4))\n"
-        "    return x - np.linalg.solve(R @ R.T + 0.1 * np.eye(4), g)", "H p = -g",
-    ),
-}  # fmt: skip
-ENDLESS = {"endless", "endless_when_called", "swallows"}
+# ---- what may go into an answer's cell, and what must become of it
+
+def read_hostile():
+    """Of each hostile answer: the code, the status and a part of the hint."""
+    text = (ROOT / "tests" / "data" / "hostile_answers.txt").read_text(encoding="utf-8")
+    found = {}
+    for part in text.split("\n#: ")[1:]:
+        head, code = part.split("\n", 1)
+        name, status, hint = head.split(" / ")
+        found[name] = code.replace("WIRE\n", WIRE), status, hint
+    return found
+
+
+WIRE = """\
+import gc, json, os, socket, struct
+wire = next(s for s in gc.get_objects() if isinstance(s, socket.socket) and s.fileno() > 2)
+def put(text, data=b"", size=None):
+    wire.sendall(struct.pack("<II", len(text) if size is None else size, len(data)) + text + data)
+"""
+HOSTILE = read_hostile()
+SLOW = {name for name, (_, status, _) in HOSTILE.items() if "too slow" in status}
+CONTROL = "newton-step.ipynb"  # right in every hostile student's folder
 
 
 def hand_in(students, folder, answers, edit=lambda notebook: None):
     """A submission with these answers in the answer cells."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, answer in answers.items():
         notebook = nbformat.read(students / name, as_version=4)
         next(c for c in notebook.cells if c.id == "answer").source = answer
         edit(notebook)
-        nbformat.write(notebook, folder / name)
+        (folder / name).write_text(json.dumps(notebook))  # nbformat.write refuses surrogates
 
 
-def tamper(notebook):
-    """Check cells that pass, and metadata that promise more."""
-    for cell in notebook.cells:
-        if cell.id in ("check", "mark"):
-            cell.source = "print('Right. You may move on.')"
-        if "nbgrader" in cell.metadata:
-            cell.metadata.nbgrader.update(points=100, locked=False)
+def table(path, key=("student", "exercise")):
+    text = path.read_bytes()
+    assert text.startswith(b"\xef\xbb\xbf")  # Excel opens it as UTF-8
+    return {
+        tuple(row[k] for k in key): row
+        for row in csv.DictReader(text.decode("utf-8-sig").splitlines())
+    }
 
 
-def results(path):
-    with path.open(encoding="utf-8", newline="") as file:
-        return {(r["student"], r["exercise"]): r for r in csv.DictReader(file)}
+RIGHT = {source.name: solution(source) for source in SOURCES}
+SECRET = "the-quick-brown-secret"
 
 
 @pytest.fixture(scope="module")
 def graded(students, tmp_path_factory):
-    """A class of every kind, graded at once."""
+    """A class of every kind, graded in two runs: one with little time for each answer."""
     folder = tmp_path_factory.mktemp("handed-in")
-    table = folder / "results.csv"
-    page = "newton-step.ipynb"
-    everything = {source.name: solution(source) for source in SOURCES}
-    hand_in(students, folder / "a" / "right", everything)
-    for name, (answer, _) in ZERO.items():
-        answer = answer.replace("{csv}", str(table))
-        where = "slow" if name in ENDLESS else "a"
-        hand_in(students, folder / where / f"zero_{name}", {page: answer})
-    hand_in(students, folder / "a" / "zero_edited", {page: WRONG}, tamper)
-    untouched = folder / "a" / "untouched"
-    untouched.mkdir()
+    host, quick, slow = folder / "host", folder / "quick", folder / "slow"
+    host.mkdir()
+    (host / "secret").write_text(SECRET)
+    (host / "file").write_text("as it was")
+    mate = quick / "aa right" / CONTROL
+    where = {}
+    pages = [source.name for source in SOURCES if source.name != CONTROL]
+    for kind, names, size in ((quick, [n for n in HOSTILE if n not in SLOW], 12), (slow, SLOW, 5)):
+        hand_in(students, kind / "aa right", RIGHT)
+        hand_in(students, kind / "zz right", RIGHT)
+        for number, name in enumerate(sorted(names)):
+            page = pages[number % size]
+            student = f"hostile {number // size}"
+            where[name] = kind.name, student, page.removesuffix(".ipynb").replace("-", "_")
+            code = HOSTILE[name][0].replace("NAME", where[name][2])
+            for word, path in (("HOST", host), ("MATE", mate), ("BOOK", ROOT / "book")):
+                code = code.replace(word, str(path))
+            hand_in(students, kind / student, {page: code, CONTROL: RIGHT[CONTROL]})
+    files(students, quick, mate)
+    before = processes(), contents("/tmp"), contents("/dev/shm"), tree(folder)
+    runs = {}
+    for kind, limit in ((quick, 30), (slow, 3)):
+        runs[kind.name] = teach(
+            "grade", kind, folder / f"{kind.name} results", "--seconds", limit, "--jobs", 2,
+            env={**os.environ, "SOO_SECRET": SECRET, "PYTHONIOENCODING": "ascii"},
+        )  # fmt: skip
+        assert runs[kind.name].returncode == 0, runs[kind.name]
+    results = {k: folder / f"{k} results" for k in runs}
+    after = processes(), contents("/tmp"), contents("/dev/shm"), tree(folder)
+    rows = {k: table(results[k] / "exercises.csv") for k in runs}
+    return {"rows": rows, "where": where, "runs": runs, "before": before, "after": after,
+            "results": results, "host": host}  # fmt: skip
+
+
+def files(students, folder, mate):
+    """Files and folders that are no notebooks, and names that are no names."""
+
+    def put(student, name, data):
+        (folder / student).mkdir(exist_ok=True)
+        (folder / student / name).write_bytes(data)
+
+    stub = (students / CONTROL).read_bytes()
+    book = json.loads(mate.read_bytes())
+    cell = json.dumps({"cell_type": "code", "source": "", "metadata": {}}).encode()
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [
+        {"cells": [{**{k: v for k, v in c.items() if k != "source"}, "input": c["source"]}
+                   for c in book["cells"]]}]}  # fmt: skip
+    put("files", "armijo.ipynb", b"{ no notebook")
+    put("files", "choose-rows.ipynb", bytes(range(256)))
+    put("files", "diagnose.ipynb", b"[" * 100_000)
+    os.mkfifo(folder / "files" / "hessian-step.ipynb")
+    (folder / "files" / "kronecker-product.ipynb").mkdir()
+    cells = b",".join([cell] * 300_000)
+    put("files", "leaked-rows.ipynb", b'{"nbformat": 4, "cells": [' + cells + b"]}")
+    put("files", "logistic-gradient.ipynb", json.dumps({**book, "nbformat": 99}).encode())
+    put("files", CONTROL, json.dumps(old).encode())
+    os.symlink(mate, folder / "files" / "polak-ribiere.ipynb")
+    put("files", "sign-rule.ipynb", b" " * 20_000_001)
+    put("files", "softmax-hessian.ipynb", b"")
+    put("files", "strong-wolfe.ipynb", b'{"nbformat": 4, "cells": [null, 7, {"cell_type": []}]}')
+    put("files", "two-loop.ipynb", b"[1, 2, 3]")
+    os.symlink(folder / "aa right", folder / "linked folder")
+    (folder / "nothing").mkdir()
+    (folder / "untouched").mkdir()
     for source in SOURCES:
-        (untouched / source.name).write_bytes((students / source.name).read_bytes())
-    (folder / "a" / "nothing").mkdir()
-    (folder / "a" / "broken").mkdir()
-    (folder / "a" / "broken" / page).write_text("{ no notebook")
-    (folder / "a" / "broken" / "armijo.ipynb").write_bytes(bytes(range(256)))
-    (folder / "a" / "broken" / "two-loop.ipynb").mkdir()
-    (folder / "a" / "broken" / "sign-rule.ipynb").write_text("[" * 100_000)
-    os.mkfifo(folder / "a" / "broken" / "diagnose.ipynb")
-    (folder / "a" / "a stray file.txt").write_text("")
-    table.write_text("what was here before")
-    slow = folder / "slow.csv"
-    runs = [
-        teach("grade", folder / "a", table),
-        teach("grade", folder / "slow", slow, "--seconds", 2),
-    ]
-    assert [ran.returncode for ran in runs] == [0, 0], runs
-    assert sorted(p.name for p in folder.glob("*.csv*")) == ["results.csv", "slow.csv"]
-    return results(table) | results(slow), runs[0].stdout
+        put("untouched", source.name, (students / source.name).read_bytes())
+    put("=cmd|' C'!A0", CONTROL, stub)
+    put("@sum", CONTROL, mate.read_bytes())
+    os.mkdir(os.fsencode(folder) + b"/M\xfcller")
+    shutil.copy(mate, os.fsencode(folder) + b"/M\xfcller/" + CONTROL.encode())
+    put("nested", "x", b"")
+    (folder / "nested" / "a" / "b").mkdir(parents=True)
+    put("nested/a/b", "newton-step (1).ipynb", mate.read_bytes())
+    put("nested/a", "newton-step.ipynb", stub)
+    os.utime(folder / "nested/a/newton-step.ipynb", (1, 1))
+    os.utime(folder / "nested/a/b/newton-step (1).ipynb", (1, 1))
+    for nobody in ("__MACOSX", ".ipynb_checkpoints", "nested/.ipynb_checkpoints"):
+        (folder / nobody).mkdir()
+        put(nobody, "armijo.ipynb", mate.read_bytes())
+    put("", "a stray file.txt", b"")
+    put("", "bellanna_LATE_11_22_newton-step-1.ipynb", mate.read_bytes())
+    put("", "bellanna_LATE_11_23_sign_rule.ipynb", right_file(students, "sign-rule.ipynb"))
+    (folder / "Ann Ash_77_assignsubmission_file_").mkdir()
+    put("Ann Ash_77_assignsubmission_file_", "Newton_Step.ipynb", mate.read_bytes())
+
+    def tamper(notebook):
+        for cell in notebook.cells:
+            if cell.id in ("check", "mark"):
+                cell.source = "print('Right. You may move on.')"
+            if "nbgrader" in cell.metadata:
+                cell.metadata.nbgrader.update(points=100, locked=False)
+
+    wrong = "def newton_step(x, g, H):\n    return x"
+    hand_in(students, folder / "edited", {CONTROL: wrong}, tamper)
+    friendly = {name: FRIENDLY + answer for name, answer in RIGHT.items()}
+    hand_in(students, folder / "friendly", dict(list(friendly.items())[:1]), more_cells)
 
 
-def total(rows, student):
-    return sum(float(r["points"]) for (who, _), r in rows.items() if who == student)
+def right_file(students, name):
+    notebook = nbformat.read(students / name, as_version=4)
+    next(c for c in notebook.cells if c.id == "answer").source = RIGHT[name]
+    return json.dumps(notebook).encode()
 
 
-def test_right_answers_earn_every_point(graded):
-    rows, said = graded
-    mine = {exercise: r for (who, exercise), r in rows.items() if who == "right"}
-    assert len(mine) == len(SOURCES)
-    for exercise, r in mine.items():
-        assert r["points"] == r["out_of"] and float(r["points"]) > 0, (exercise, r["hint"])
-    full = int(sum(float(r["out_of"]) for r in mine.values()))
-    assert f"right: {full} of {full}" in said
+FRIENDLY = """\
+import os, subprocess, tempfile
+os.environ["MINE"] = "1"
+%time 1
+files = !ls /
+assert "usr" in files
+!echo hello
+import numpy as np
+np.dot?
+display(np.eye(2))
+import asyncio
+await asyncio.sleep(0)
+%matplotlib inline
+import matplotlib.pyplot as plt
+plt.plot([1, 2]); plt.savefig("mine.png"); plt.show()
+with tempfile.NamedTemporaryFile() as file: file.write(b"x")
+with open("notes.txt", "w") as file: file.write("x")
+subprocess.run(["true"], check=True)
+from joblib import Parallel, delayed
+assert Parallel(2)(delayed(abs)(-i) for i in range(3)) == [0, 1, 2]
+from sklearn.linear_model import LogisticRegression
+LogisticRegression().fit(np.eye(2), [0, 1])
+MARKER = "all of it ran"
+"""
 
 
-@pytest.mark.parametrize("name", ZERO)
-def test_no_other_answer_earns_a_mark(graded, name):
-    row = graded[0][f"zero_{name}", NAME]
+def more_cells(notebook):
+    """A helper's cell before, a failing one after."""
+    notebook.cells.insert(2, nbformat.v4.new_code_cell("assert True"))
+    notebook.cells.append(nbformat.v4.new_code_cell("1 / 0"))
+
+
+def processes():
+    """What runs in boxes."""
+    running = psutil.process_iter(["pid", "cmdline"])
+    return {p.info["pid"] for p in running if "/course/box.py" in (p.info["cmdline"] or [])}
+
+
+def contents(folder):
+    return {name for name in os.listdir(folder) if "left" in name or "soo" in name}
+
+
+def tree(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*")
+            if path.is_file() and "results" not in str(path)}  # fmt: skip
+
+
+@boxed
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_answer_ends_in_a_verdict(graded, name):
+    kind, student, exercise = graded["where"][name]
+    row = graded["rows"][kind][student, exercise]
+    _, status, hint = HOSTILE[name]
     assert float(row["points"]) == 0
-    assert any(part in row["hint"] for part in ZERO[name][1].split("|")), row["hint"]
+    assert re.fullmatch(status, row["status"]), row
+    assert re.search(hint, row["hint"]), row
 
 
-@pytest.mark.parametrize("student", ["untouched", "nothing", "broken", "zero_edited"])
-def test_what_is_no_answer_earns_nothing(graded, student):
-    rows, _ = graded
-    assert total(rows, student) == 0
-    assert sum(who == student for who, _ in rows) == len(SOURCES)
-    assert {r["out_of"] for (_, what), r in rows.items() if what == NAME} == {"1"}
+@boxed
+def test_nobody_elses_marks_are_touched(graded):
+    for kind, rows in graded["rows"].items():
+        for (student, exercise), row in rows.items():
+            if student in ("aa right", "zz right") or (
+                student.startswith("hostile") and exercise == "newton_step"
+            ):
+                assert row["status"] == "right" and row["points"] == row["out_of"], (kind, row)
+    assert "aa right: " in graded["runs"]["quick"].stdout
 
 
-def test_each_hint_is_one_line_that_no_spreadsheet_runs(graded):
-    for row in graded[0].values():
-        assert "\n" not in row["hint"] and row["hint"][0] not in "=+-@"
+@boxed
+def test_nothing_is_left_behind(graded):
+    assert graded["before"] == graded["after"]
+    assert (graded["host"] / "file").read_text() == "as it was"
+    assert sorted(os.listdir(graded["host"])) == ["file", "secret"]
 
 
-def test_a_helper_cell_and_a_magic_are_no_obstacle(students, tmp_path):
-    def edit(notebook):
-        helper = nbformat.v4.new_code_cell("%time 1\ndef mine(x, g, H):\n    return x - "
-                                           "np.linalg.solve(H, g)")  # fmt: skip
-        notebook.cells.insert(2, helper)
-        notebook.cells.append(nbformat.v4.new_code_cell("1 / 0"))
+@boxed
+def test_nothing_leaks(graded):
+    users = [line.split(":")[0] for line in Path("/etc/passwd").read_text().splitlines()][:3]
+    for folder in graded["results"].values():
+        for path in folder.rglob("*"):
+            text = path.read_bytes().decode() if path.is_file() else ""
+            assert SECRET not in text and "\ufffd" not in text[:0]
+            assert not any(f"{user}:x:" in text for user in users)
+            if path.suffix == ".html":
+                assert "<script" not in text
 
-    answer = {"newton-step.ipynb": "newton_step = mine"}
-    hand_in(students, tmp_path / "class" / "ann", answer, edit)
-    assert teach("grade", tmp_path / "class", tmp_path / "r.csv").returncode == 0
-    assert results(tmp_path / "r.csv")["ann", NAME]["points"] == "1"
+
+@boxed
+def test_no_cell_is_a_formula(graded):
+    for folder in graded["results"].values():
+        for path in folder.glob("*.csv"):
+            for row in csv.reader(path.read_bytes().decode("utf-8-sig").splitlines()):
+                assert not any(cell.lstrip()[:1] in tuple("=+-@") for cell in row if cell), row
+    who = {student for student, _ in graded["rows"]["quick"]}
+    assert {"'=cmd|' C'!A0", "'@sum", "Müller"} <= who
 
 
-def test_a_folder_without_students_is_named(tmp_path):
-    ran = teach("grade", tmp_path, tmp_path / "r.csv")
-    assert ran.returncode and "one for each student" in ran.stderr
-    assert not (tmp_path / "r.csv").exists()
-    assert "is not a folder" in teach("grade", tmp_path / "none", tmp_path / "r.csv").stderr
+FILES = {
+    "armijo": ("not readable", "JSON"), "choose_rows": ("not readable", "Error"),
+    "diagnose": ("not readable", "Recursion"), "hessian_step": ("not readable", "not a file"),
+    "kronecker_product": ("not readable", "folder"), "leaked_rows": ("not readable", "cells"),
+    "logistic_gradient": ("not readable", "nbformat 99"), "newton_step": ("right", ""),
+    "polak_ribiere": ("not readable", "link"), "sign_rule": ("not readable", "20 MB"),
+    "softmax_hessian": ("not readable", "JSON"), "strong_wolfe": ("not readable", "Error"),
+    "two_loop": ("not readable", "Error"),
+}  # fmt: skip
+
+
+@boxed
+@pytest.mark.parametrize("exercise", FILES)
+def test_a_file_that_is_no_notebook_ends_in_a_verdict(graded, exercise):
+    row = graded["rows"]["quick"]["files", exercise]
+    assert (row["status"], bool(re.search(FILES[exercise][1], row["hint"]))) == (
+        FILES[exercise][0], True), row  # fmt: skip
+
+
+@boxed
+def test_what_was_handed_in_is_found(graded):
+    rows, said = graded["rows"]["quick"], graded["runs"]["quick"].stdout
+    for student, exercise in (
+        ("nested", "newton_step"), ("bellanna", "newton_step"), ("bellanna", "sign_rule"),
+        ("Ann Ash", "newton_step"), ("Müller", "newton_step"), ("'@sum", "newton_step"),
+    ):  # fmt: skip
+        assert rows[student, exercise]["status"] == "right", rows[student, exercise]
+    assert "newton-step: took newton-step (1).ipynb, not newton-step.ipynb." in said
+    assert "a stray file.txt: whose is it?" in said
+    who = {student for student, _ in rows}
+    assert not {"__MACOSX", ".ipynb_checkpoints"} & who
+    assert rows["nested", "armijo"]["status"] == "not handed in"
+    assert rows["linked folder", "armijo"]["status"] == "not handed in"
+    assert "is a link" in said
+    whole = table(graded["results"]["quick"] / "students.csv", ["student"])
+    assert whole["bellanna",]["note"].startswith("Late.")
+
+
+@boxed
+@pytest.mark.parametrize("student, status", [
+    ("untouched", "not touched"), ("nothing", "not handed in"), ("'=cmd|' C'!A0", "not touched"),
+    ("edited", "wrong"),
+])  # fmt: skip
+def test_what_is_no_answer_earns_nothing(graded, student, status):
+    mine = [row for (who, _), row in graded["rows"]["quick"].items() if who == student]
+    assert len(mine) == len(SOURCES) and not any(float(row["points"]) for row in mine)
+    page = next(row for row in mine if row["exercise"] == "newton_step")
+    assert page["status"] == status
+    if student == "untouched":
+        assert {row["hint"] for row in mine} == {"Not yet: it returns nothing."}
+
+
+@boxed
+def test_a_notebook_may_do_what_notebooks_do(graded):
+    row = graded["rows"]["quick"]["friendly", NAMES[0]]
+    assert row["status"] == "right", row

@@ -1,29 +1,34 @@
 """The exercises for a class: make the students' folder, and grade what comes back.
 
     python tools/teach.py students FOLDER
-    python tools/teach.py grade SUBMISSIONS RESULTS.csv [--seed 1] [--seconds 10]
+    python tools/teach.py grade SUBMISSIONS RESULTS [--jobs 2] [--changes FILE] [--format canvas]
 
-SUBMISSIONS holds a folder for each student, with the notebooks under the names they came with.
-
-An answer runs in a process of its own (answer_process.py), out of reach of the checks and marks.
+SUBMISSIONS holds a folder for each student, or what Canvas or Moodle made of it (handed_in.py).
+RESULTS is a folder, and a run that was stopped goes on where it was. An answer runs in a box
+(grade.py).
 """
 
 import argparse
-import csv
-import multiprocessing
+import hashlib
+import os
+import queue
 import shutil
+import signal
+import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import NamedTuple
 
+import grade
+import handed_in
+import marks
 import nbformat
-import numpy as np
-from answer_process import Remote, receive, serve
-
-from soo_lib.book import exercises, hints
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "book" / "exercises").glob("*.ipynb"))
-MAX_BYTES = 20_000_000  # of a notebook
+TITLE = "Second-order optimisation: exercises"
 README = """\
 # Exercises
 
@@ -59,65 +64,150 @@ def students(folder):
     print(f"{len(SOURCES)} notebooks and what they need: {folder}")
 
 
-def grade(submissions, results, seed):
-    """A row for each student and exercise in the CSV file ``results``."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nbformat", "soo_lib.book.exercises", "answer_process"])
-    folders = sorted(path for path in submissions.iterdir() if path.is_dir())
-    if not folders:
-        sys.exit(f"{submissions} holds no folder: it should hold one for each student")
-    rows = [["student", "exercise", "points", "out_of", "hint"]]
-    for folder in folders:
-        for source in SOURCES:
-            name, setup, points = read_source(source)
-            ok, hint = mark(context, folder / source.name, name, setup, seed)
-            rows.append([folder.name, name, points * ok, points, " ".join(hint.split())[:300]])
-        scored = [row[2:4] for row in rows if row[0] == folder.name]
-        print(folder.name, "{} of {}".format(*np.sum(scored, axis=0)), sep=": ")
-    new = results.with_name(results.name + ".new")
-    with new.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
-    new.replace(results)
+class Exercise(NamedTuple):
+    """What the grader needs to know of a page of the book."""
+
+    name: str
+    title: str
+    setup: str  # the cell of imports
+    stub: str
+    points: float
 
 
-def read_source(source):
-    """The exercise's name, its cell of imports and its points, from the book's notebook."""
+def read_exercise(source):
     cells = nbformat.read(source, as_version=4).cells
     known = {c.metadata.nbgrader.grade_id: c for c in cells if "nbgrader" in c.metadata}
     name = source.stem.replace("-", "_")
-    return name, known["setup"].source, known[f"mark_{name}"].metadata.nbgrader.points
+    title = cells[0].source.splitlines()[0].lstrip("# ")
+    points = known[f"mark_{name}"].metadata.nbgrader.points
+    return Exercise(name, title, known["setup"].source, known[name].source, points)
 
 
-def mark(context, path, name, setup, seed):
-    """Whether the notebook's answer is right, and the hint."""
-    if not path.is_file():
-        return False, "Not handed in."
+def grade_class(chosen):
+    """Mark every student who is not marked yet, and write the tables anew after each."""
+    exercises = [read_exercise(source) for source in SOURCES]
     try:
-        if path.stat().st_size > MAX_BYTES:
-            return False, "The notebook is too large."
-        cells = nbformat.read(path, as_version=4).cells
-        code = [c.source for c in cells if c.cell_type == "code" and not locked(c)]
-    except Exception as error:  # whatever a broken file may cause
-        return False, f"The notebook cannot be read: {type(error).__name__}"
-    ours, theirs = context.Pipe()
-    child = context.Process(target=serve, args=(theirs, name, setup, code), daemon=True)
-    child.start()
-    theirs.close()
+        run = marks.Run(chosen.results, chosen.again)
+        students, strays = handed_in.find(
+            chosen.submissions, {e.name.replace("_", "-") for e in exercises}
+        )
+        changes = chosen.changes and marks.read_changes(chosen.changes, students, exercises)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{chosen.changes or chosen.results}: {error}")
+    if not students:
+        sys.exit(f"{chosen.submissions} holds no student: it should hold a folder for each")
+    for stray in strays:
+        say(f"{stray}: whose is it? It is left aside.")
+    # What Python compiles now it need not compile in each box, where it can keep nothing.
+    subprocess.run([sys.executable, "-c", WARM], check=False, capture_output=True)
     try:
-        if not ours.poll(hints.SECONDS):
-            return False, f"The notebook's cells take over {hints.SECONDS} s."
-        failure = receive(ours)["failure"]
-        return getattr(exercises, f"check_{name}")(Remote(ours, failure), seed=seed)
-    except Exception:  # the pipe carries what the notebook chose to send
-        return False, "The notebook's process ended, or sent what is no answer."
+        grade.Box(trusted=chosen.trusted).close()  # is there one to be had?
+    except (OSError, grade.NoBox) as error:
+        sys.exit(NO_BOX.format(error))
+    if chosen.trusted:
+        say(TRUSTED)
+    write = lambda: run.write(students, exercises, changes or {}, chosen.format, TITLE)  # noqa: E731
+    slots, boxes = queue.SimpleQueue(), set()
+    for slot in range(chosen.jobs):
+        slots.put(slot)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    pool = ThreadPoolExecutor(chosen.jobs)
+    try:
+        jobs = {
+            pool.submit(grade_student, student, exercises, run, chosen, slots, boxes): student
+            for student in students
+        }
+        for job in as_completed(jobs):
+            student, rows = jobs[job], job.result()
+            run.add(rows)
+            write()
+            mine = [run.rows[student.name, e.name] for e in exercises]
+            total = sum(row["points"] for row in mine), sum(row["out_of"] for row in mine)
+            say(f"{student.name}: {total[0]:g} of {total[1]:g}{'' if rows else ', as before'}")
+            for note in student.notes:
+                say(f"    {note}")
+    except (KeyboardInterrupt, SystemExit):
+        sys.exit("Stopped. The same command goes on from here.")
     finally:
-        child.kill()
-        child.join()
-        ours.close()
+        pool.shutdown(wait=False, cancel_futures=True)
+        for box in list(boxes):
+            box.process.kill()
+    write()
+    say(f"The tables and a page of feedback for each student: {chosen.results}")
 
 
-def locked(cell):
-    return bool(cell.metadata.get("nbgrader", {}).get("locked"))
+def grade_student(student, exercises, run, chosen, slots, boxes):
+    """The rows that the student lacks. One box for all; it is made anew when an answer broke it.
+
+    An exercise may take ``seconds``, and all of them together three times that: what the slow ones
+    take, they take from each other, and half an even share stays for each of the others.
+    """
+    slot, box, rows = slots.get(), None, []
+    try:
+        total = 2.7 * chosen.seconds  # and the rest for starting boxes
+        spent, least = 0.0, total / (2 * len(exercises))
+        for number, exercise in enumerate(exercises):
+            path, data = student.files.get(exercise.name.replace("_", "-")), None
+            found = grade.Mark("not handed in", 0, "Not handed in.")
+            if path is not None:
+                try:
+                    data = grade.load(path)
+                except ValueError as error:
+                    found = grade.Mark("not readable", 0, str(error))
+            said = f"{chosen.seed} {found.hint}".encode()
+            key = hashlib.sha256(said + (data or b"")).hexdigest()[:16]
+            if run.has(student.name, exercise.name, key):
+                continue
+            if data is not None:
+                if box is None:
+                    box = grade.Box(slot, chosen.trusted)
+                    boxes.add(box)
+                left = total - spent - least * (len(exercises) - number - 1)
+                start = time.monotonic()
+                seconds = max(least, min(chosen.seconds, left))
+                found, fit = grade.mark(box, exercise, data, chosen.seed, seconds)
+                spent += time.monotonic() - start
+                if not fit:
+                    boxes.discard(box)
+                    box.close()
+                    box = None
+            rows.append({
+                "student": student.name, "exercise": exercise.name, "status": found.status,
+                "points": round(found.share * exercise.points, 3), "out_of": exercise.points,
+                "hint": clean(found.hint)[:300], "key": key,
+                "source": found.source.encode(errors="replace").decode(),
+                "file": handed_in.decode(path.name) if path else "",
+            })  # fmt: skip
+        return rows
+    finally:
+        if box:
+            boxes.discard(box)
+            box.close()
+        slots.put(slot)
+
+
+def clean(text):
+    """Text from a box: on one line, without what a terminal or UTF-8 would stumble over."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def say(line):
+    sys.stdout.reconfigure(errors="replace")
+    print(line, flush=True)
+
+
+WARM = """import IPython.core.interactiveshell, matplotlib.pyplot, joblib, sklearn.linear_model
+import soo_lib.book.exercises, pyseccomp"""
+NO_BOX = """\
+An answer runs in a box that bubblewrap makes (Linux), and there is none to be had here:
+    {}
+On Debian and Ubuntu:  sudo apt-get install -y bubblewrap libseccomp2
+Where it is installed and refused, the system forbids it to ordinary users, or a container to
+everybody: grade as root, or on another machine.
+If you trust every notebook as you trust your own:  --trusted"""
+TRUSTED = """\
+--trusted: there is no box. Each notebook can do on this machine whatever you can: read and change
+your files and the other students' notebooks, use the network, leave programs running."""
 
 
 def main():
@@ -125,19 +215,23 @@ def main():
     commands = parser.add_subparsers(required=True, dest="command")
     make = commands.add_parser("students", help="make the students' folder")
     make.add_argument("folder", type=Path)
-    judge = commands.add_parser("grade", help="grade a folder of submissions into a CSV file")
+    judge = commands.add_parser("grade", help="grade what a class handed in")
     judge.add_argument("submissions", type=Path)
-    judge.add_argument("results", type=Path)
+    judge.add_argument("results", type=Path, help="a folder, made if need be")
     judge.add_argument("--seed", type=int, default=1, help="of the problems: not the students' 0")
-    judge.add_argument("--seconds", type=float, default=hints.SECONDS, help="for one exercise")
+    judge.add_argument("--seconds", type=float, default=10, help="for one exercise; thrice for all")
+    judge.add_argument("--jobs", type=int, default=os.cpu_count(), help="students side by side")
+    judge.add_argument("--changes", type=Path, help="CSV: student, exercise, points, late, note")
+    judge.add_argument("--format", choices=["plain", "canvas", "moodle"], default="plain")
+    judge.add_argument("--again", action="store_true", help="forget the marks that are there")
+    judge.add_argument("--trusted", action="store_true", help="without a box: see what it says")
     chosen = parser.parse_args()
     if chosen.command == "students":
         students(chosen.folder)
     else:
         if not chosen.submissions.is_dir():
             parser.error(f"{chosen.submissions} is not a folder")
-        hints.SECONDS = chosen.seconds
-        grade(chosen.submissions, chosen.results, chosen.seed)
+        grade_class(chosen)
 
 
 if __name__ == "__main__":

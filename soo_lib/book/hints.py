@@ -1,8 +1,10 @@
 """How an exercise is checked: a right answer is said to be right, any other gets a hint."""
 
 import functools
+import itertools
 import signal
 import threading
+import tracemalloc
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ class Verdict(NamedTuple):
 
     ok: bool
     hint: str
+    share: float = 0.0  # of the exercise's points
 
     def __repr__(self):
         return self.hint
@@ -45,27 +48,42 @@ class Answer:
         except (Exception, SystemExit) as error:
             raise Hint(f"It raises {type(error).__name__}: {error}") from error
         for number, (arg, kept) in enumerate(zip(given, args), 1):
-            if isinstance(arg, np.ndarray) and not np.array_equal(arg, kept):
-                self.changed = f"Correct, but it changes its argument {number}. Work on a copy."
+            if isinstance(arg, np.ndarray) and not same(arg, kept):
+                self.changed = f"It changes its argument {number}: work on a copy."
         if got is None or got is ...:
             raise Hint("Not yet: it returns nothing.")
         return got
+
+    def peak(self, *args):
+        """What it returns, and the bytes that it took at most (0 where it runs elsewhere)."""
+        if getattr(self.function, "remote", False):
+            return self(*args), 0  # the grader's box has a bound of its own
+        tracemalloc.start()
+        try:
+            return self(*args), tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
 
 
 def checker(problem):
     """A check from ``problem(answer, rng)``, which raises a Hint where the answer is wrong.
 
-    The check takes the function handed in, and a ``seed`` for the problems; it returns a Verdict.
+    A problem with parts yields the share of the points that is earned so far. The check takes the
+    function handed in, and a ``seed`` for the problems; it returns a Verdict.
     """
 
     def check(function, seed=0):
+        share, answer = 0.0, None
         try:
             with time_limit():
                 answer = Answer(function)
-                problem(answer, np.random.default_rng(seed))
+                for earned in problem(answer, np.random.default_rng(seed)) or ():
+                    share = earned
         except Hint as hint:
-            return Verdict(False, str(hint))
-        return Verdict(not answer.changed, answer.changed or "Right. You may move on.")
+            return Verdict(False, f"{answer.changed if answer else ''} {hint}".strip(), share)
+        if answer.changed:
+            return Verdict(False, f"Right, but for this: {answer.changed}", share)
+        return Verdict(True, "Right. You may move on.", 1.0)
 
     functools.update_wrapper(check, problem)
     del check.__wrapped__  # help() should show the check's own arguments
@@ -93,9 +111,9 @@ def time_limit():
 
 
 def need(condition, hint):
-    """The hint, unless the condition holds."""
+    """The hint, or what the function ``hint`` says, unless the condition holds."""
     if not condition:
-        raise Hint(hint)
+        raise Hint(hint() if callable(hint) else hint)
 
 
 def numbers(got, shape, where=""):
@@ -111,23 +129,59 @@ def numbers(got, shape, where=""):
     return array.astype(float)
 
 
+def bounded(function, limit, hint):
+    """``function``, with the Hint ``hint()`` once it has been called more than ``limit`` times."""
+    calls = itertools.count(1)
+
+    def counted(*args):
+        need(next(calls) <= limit, hint)
+        return function(*args)
+
+    return counted
+
+
 def same(a, b):
     """Equal up to rounding."""
-    return np.allclose(a, b, rtol=1e-7, atol=1e-9 * np.abs(b).max())
+    return np.shape(a) == np.shape(b) and np.allclose(a, b, 1e-7, 1e-9 * np.abs(b).max(initial=0))
+
+
+def mixtures(formula, *choices, most=2):
+    """What slips would give, alone and ``most`` at once: a dictionary from hints to values.
+
+    Each of ``choices`` belongs to an argument of ``formula``: a dictionary from hints to values,
+    with the right value under the hint "".
+    """
+    found, right = {}, [choice[""] for choice in choices]
+    for count in range(1, most + 1):
+        for places in itertools.combinations(range(len(choices)), count):
+            for slips in itertools.product(*(filter(None, choices[i]) for i in places)):
+                wrong = {i: choices[i][slip] for i, slip in zip(places, slips)}
+                found[" ".join(slips)] = formula(*(wrong.get(i, v) for i, v in enumerate(right)))
+    return found
 
 
 def compare(got, right, slips, otherwise, where=""):
-    """A Hint unless ``got`` is right: that of the slip which would give it, or a general one."""
+    """A Hint unless ``got`` is right: that of the slip which would give it, or a general one.
+
+    ``slips`` is a function, called where something is wrong: a dictionary from hints to values.
+    """
     right = np.asarray(right, float)
     got = numbers(got, right.shape, where)
     if same(got, right):
         return
+    slips = {hint: np.asarray(value, float) for hint, value in slips().items()}
     for hint, value in slips.items():
-        if same(got, np.asarray(value, float)):
-            raise Hint(hint)
-    factor = np.vdot(right, got) / np.vdot(right, right)
-    if factor and same(got, factor * right):
-        sign = np.isclose(factor, -1)
-        off = "the sign" if sign else f"a factor {factor:.6g}"
-        raise Hint(f"{where}Right up to {off}.")
+        need(not same(got, value), hint)
+    need(right.size < 3 or not (factor := scale(got, right)), f"{where}Right up to {factor}.")
+    for hint, value in slips.items():  # a slip, and a factor besides
+        if value.size > 2 and value.shape == right.shape and (factor := scale(got, value)):
+            raise Hint(f"{hint} Besides, it is off by {factor}.")
     raise Hint(where + otherwise)
+
+
+def scale(a, b):
+    """In words the factor between two arrays, if one is a multiple of the other."""
+    factor = np.vdot(b, a) / max(np.vdot(b, b), np.finfo(float).tiny)
+    if not factor or not same(a, factor * b):
+        return ""
+    return "the sign" if np.isclose(factor, -1) else f"a factor {factor:.6g}"

@@ -1,0 +1,233 @@
+"""Second derivatives of networks."""
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from ..hints import checker, compare, mixtures, need, numbers, same
+
+
+@checker
+def check_softmax_hessian(answer, rng):
+    """``softmax_hessian(z)``, the cross-entropy's Hessian in one sample's logits (eq. 83).
+
+    Half of the points for the matrix, half for logits of any size.
+    """
+    K = int(rng.integers(3, 6))
+    z = rng.normal(size=K)
+    q = softmax(z)
+    right = np.diag(q) - np.outer(q, q)
+
+    def slips():
+        e, eye = np.exp(z), np.eye(K)
+        return mixtures(lambda v, build: build(v), {
+            "": q,
+            "q is softmax(z), not z itself.": z,
+            "The exponentials are not divided by their sum: q = softmax(z).": e,
+            "It uses the sigmoid in place of softmax.": expit(z),
+            "It uses log q in place of q.": np.log(q),
+            "softmax takes exp(z), not exp(-z).": softmax(-z),
+        }, {
+            "": lambda v: np.diag(v) - np.outer(v, v),
+            "The diagonal is right. Off it, the entries are -q_i q_j.":
+                lambda v: np.diag(v * (1 - v)),
+            "Subtract the outer product q qᵀ.": np.diag,
+            "Off the diagonal the sign is wrong: -q_i q_j.":
+                lambda v: np.diag(v - 2 * v * v) + np.outer(v, v),
+            "The outer product is subtracted, not added.": lambda v: np.diag(v) + np.outer(v, v),
+            "The diagonal is q_i (1 - q_i): Diag(q) is missing.": lambda v: -np.outer(v, v),
+            "It is Diag(q) that q qᵀ is subtracted from, not the identity.":
+                lambda v: eye - np.outer(v, v),
+            "The diagonal's q_i² is subtracted twice: q_i (1 - q_i) stands there.":
+                lambda v: np.diag(v * (1 - v)) - np.outer(v, v),
+            "On the diagonal q_i (1 - q_i), off it -q_i q_j: it has q_i (1 - q_j).":
+                lambda v: np.outer(v, 1 - v),
+            "On the diagonal q_i (1 - q_i), off it -q_i q_j: it has q_j (1 - q_i).":
+                lambda v: np.outer(1 - v, v),
+            "For a vector q @ q.T is one number: np.outer makes the matrix.":
+                lambda v: np.diag(v) - v @ v,
+            "q * q is no outer product: np.outer makes the matrix.": lambda v: np.diag(v) - v * v,
+            "np.diag makes the matrix Diag(q): q alone is added to each row.":
+                lambda v: v - np.outer(v, v),
+            "The off-diagonal entries are q_i q_j, not the q_i alone.":
+                lambda v: np.diag(v * (1 - v)) - v * (1 - eye),
+        })  # fmt: skip
+
+    got = numbers(answer(z), (K, K))
+    if not same(got, right):
+        for hint, value in slips().items():
+            need(not same(got, np.asarray(value)), hint)
+    need(np.allclose(got, got.T), "The Hessian is not symmetric, and second derivatives are.")
+    diagonal = same(np.diag(got), np.diag(right))
+    off = same(got - np.diag(np.diag(got)), right - np.diag(np.diag(right)))
+    need(diagonal or not off, "Right off the diagonal; on it the entries are q_i (1 - q_i).")
+    need(off or not diagonal, "The diagonal is right. Off it, the entries are -q_i q_j.")
+    compare(got, right, slips, "Not yet: with q = softmax(z) it is Diag(q) - q qᵀ.")
+    yield 1 / 2
+    for shift in (1000, -1000):
+        compare(answer(z + shift), right, dict, "it is wrong.",
+                f"For z near {shift} (subtract max(z) first): ")  # fmt: skip
+
+
+@checker
+def check_hessian_step(answer, rng):
+    """``hessian_step(W, a, gX, H)``, eqs 66-67 for sigmoid units with outputs a.
+
+    Two thirds of the points for the first term, one third for that with σ''.
+    """
+    rows, columns = int(rng.integers(4, 7)), 3
+    (W, R), a, gX = rng.normal(size=(2, rows, columns)), rng.random(rows), rng.normal(size=rows)
+    H, d = R.T @ R, a * (1 - a)
+    HX = W @ H @ W.T
+    first = np.outer(d, d) * HX
+    right = first + np.diag(d * (1 - 2 * a) * gX)
+
+    def slips():
+        s = expit(a)
+        again = "a is σ(z) already: σ' is a(1 - a), without another σ."
+        slopes = {
+            "": d, again: s * (1 - s), "σ' is a(1 - a), not a.": a,
+            "σ' is a(1 - a), not 1 - a.": 1 - a, "σ' is a(1 - a); 1 - a² is tanh's.": 1 - a * a,
+            "σ' is a(1 - a), not its square root.": d**0.5,
+        }  # fmt: skip
+        bends = {
+            "": lambda d: d * (1 - 2 * a),
+            "σ'' is a(1 - a)(1 - 2a), not 1 - 2a alone.": lambda d: 1 - 2 * a,
+            "The σ'' term has the wrong sign: σ'' = a(1 - a)(1 - 2a).": lambda d: -d * (1 - 2 * a),
+            "It is σ'' that multiplies the gradient, not σ'.": lambda d: d,
+            "σ'' is a(1 - a)(1 - 2a), not a(1 - a)(1 - a).": lambda d: d * (1 - a),
+            "σ'' is a(1 - a)(1 - 2a): the square is one too many.": lambda d: d * d * (1 - 2 * a),
+            "σ'' is not the square of σ': it is a(1 - a)(1 - 2a).": lambda d: d * d,
+            "σ'' is a(1 - a)(1 - 2a); -2a(1 - a²) is tanh's.": lambda d: -2 * a * (1 - a * a),
+            "a is σ(z) already: σ'' is a(1 - a)(1 - 2a), without another σ.":
+                lambda d: s * (1 - s) * (1 - 2 * s),
+        }  # fmt: skip
+        found = mixtures(lambda d, sides, bend, g, place: sides(d) + place(bend(d) * g), slopes, {
+            "": lambda d: np.outer(d, d) * HX,
+            "σ' belongs on both sides of W H Wᵀ, not on the left alone.": lambda d: d[:, None] * HX,
+            "σ' belongs on both sides of W H Wᵀ, not on the right alone.": lambda d: d * HX,
+            "D multiplies W H Wᵀ as a matrix: d * d goes along its columns.": lambda d: d * d * HX,
+            "σ' is missing on both sides of W H Wᵀ.": lambda d: HX,
+            "The σ'' term is right; the first is missing.": lambda d: 0 * HX,
+            "Of W H Wᵀ all entries count, not the diagonal alone.":
+                lambda d: np.diag(d * d * np.diag(HX)),
+            "H is missing between W and Wᵀ.": lambda d: np.outer(d, d) * (W @ W.T),
+            "Of H all entries count, not the diagonal alone.":
+                lambda d: np.outer(d, d) * (W @ np.diag(np.diag(H)) @ W.T),
+        }, bends, {
+            "": gX, "The σ'' term is multiplied by gX.": np.ones(rows),
+            "The σ'' term is multiplied by gX as it is: the sign matters.": np.abs(gX),
+            "The σ'' term is multiplied by gX, not by its square.": gX * gX,
+        }, {
+            "": np.diag,
+            "The σ'' term goes on the diagonal: np.diag.": lambda v: np.tile(v, (rows, 1)),
+            "The σ'' term goes on the diagonal: np.diag makes it so.":
+                lambda v: np.tile(v[:, None], rows),
+            "The σ'' term goes on the diagonal, not as one number everywhere.":
+                lambda v: np.full((rows, rows), v.sum()),
+            "The first term is right. Add the one with σ''.": lambda v: np.zeros((rows, rows)),
+        })  # fmt: skip
+        return {"This is eq. 66. Now σ' on both sides, and the σ'' term.": HX,
+                "a is σ(z) already: σ' and σ'' come from a, without another σ.":
+                np.outer(s * (1 - s), s * (1 - s)) * HX + np.diag(s * (1 - s) * (1 - 2 * s) * gX),
+                **{
+                f"In the first term: {hint}": np.outer(v, v) * HX + right - first
+                for hint, v in slopes.items()
+                if hint
+            },
+                **found}  # fmt: skip
+
+    got, plain = (numbers(answer(W, a, g, H), (rows, rows)) for g in (gX, 0 * gX))
+    otherwise = "Not yet. Start with eq. 66, W H Wᵀ."
+    if same(plain, first):
+        otherwise = "The first term is right. The other is Diag(σ'' gX): σ'' = a(1 - a)(1 - 2a)."
+        yield 2 / 3
+    elif same(got - plain, right - first):
+        otherwise = "The σ'' term is right. The first is D W H Wᵀ D, with D = Diag(a(1 - a))."
+    compare(got, right, slips, otherwise)
+
+
+@checker
+def check_sign_rule(answer, rng):
+    """``sign_rule(z, g)``: where σ''(z) g >= 0, for arrays (eqs 87-89, corrected)."""
+    z, g = rng.integers(-3, 4, size=(2, 500)) / 2
+    right, got = z * g <= 0, numbers(answer(z, g), (500,))
+    need(np.isin(got, (0, 1)).all(), "Return an array of True and False: a comparison gives one.")
+    inside = z * g != 0
+
+    def slips():
+        return {
+            "This is the paper's eqs 88-89, which are reversed: σ'' > 0 where z < 0.": z * g >= 0,
+            "It says the opposite everywhere: σ'' > 0 where z < 0, and the rule asks for >= 0.":
+                z * g > 0,
+            "Where z or g is 0 the term is 0, and 0 counts as non-negative.": z * g < 0,
+            "The sign of g matters too.": z <= 0,
+            "The sign of g matters too; and σ''(0) = 0.": z < 0,
+            "The sign of g matters too, and σ'' > 0 where z < 0.": z >= 0,
+            "The sign of g matters, and σ'' > 0 where z < 0.": z > 0,
+            "The sign of z matters too.": g >= 0,
+            "The sign of z matters too, and g = 0 makes the term 0.": g > 0,
+            "The sign of z matters, and so does g's as it is.": g <= 0,
+            "The sign of z matters, and so does g's.": g < 0,
+            "It says True everywhere.": np.ones(500),
+            "It says False everywhere.": np.zeros(500),
+        }  # fmt: skip
+
+    words = {-1: "negative", 0: "0", 1: "positive"}
+    for hint, value in ({} if np.array_equal(got, right) else slips()).items():
+        need(not np.array_equal(got, value), hint)
+    need(
+        (got == right)[~inside].all() or (got != right)[inside].any(),
+        "Right but where z or g is 0: there the term is 0, and 0 counts as non-negative.",
+    )
+    wrong = np.flatnonzero(got != right)
+    need(
+        not len(wrong),
+        lambda: (
+            f"Where z is {words[np.sign(z[wrong[0]])]} and g is "
+            f"{words[np.sign(g[wrong[0]])]} it says {bool(got[wrong[0]])}; σ''(z) has -z's sign."
+        ),
+    )
+
+
+@checker
+def check_kronecker_product(answer, rng):
+    """``kronecker_product(A, G, v)``: np.kron(A, G) @ v without np.kron.
+
+    Half of the points for small factors, half for such whose product fits into no memory.
+    """
+    m, n = (int(k) for k in rng.permutation([3, 4, 5])[:2])
+    A, G, v = rng.normal(size=(m, m)), rng.normal(size=(n, n)), rng.normal(size=m * n)
+
+    def slips():
+        def flat(order):
+            return lambda M: M.ravel(order=order)
+
+        columns = "reshape and ravel go by rows, as np.kron does: it flattens by columns"
+        return {
+            "The factors have changed places, or reshape and ravel both go by columns: this is "
+            "np.kron(G, A) @ v.": np.kron(G, A) @ v,
+        } | mixtures(lambda V, left, right, out: out(left @ V @ right), {
+            "": v.reshape(m, n), f"{columns} on the way in.": v.reshape(m, n, order="F"),
+        }, {
+            "":
+                A,
+            "A acts from the left as it is, not transposed.": A.T,
+            "A is missing.": np.eye(m),
+        }, {
+            "": G.T, "G acts from the right, and transposed.": G, "G is missing.": np.eye(n),
+        }, {
+            "": flat("C"), f"{columns} on the way out.": flat("F"),
+        })  # fmt: skip
+
+    compare(
+        answer(A, G, v),
+        np.kron(A, G) @ v,
+        slips,
+        "Not yet: v is a matrix V with a row for each row of A. Which side does G act on?",
+    )
+    yield 1 / 2
+    for n in (60, 600):  # np.kron would take 0.1 GB and 1 TB
+        A, G, v = rng.normal(size=(n, n)), rng.normal(size=(n, n)), rng.normal(size=n * n)
+        got, peak = answer.peak(A, G, v)
+        need(n > 60 or peak < 5e6, f"Right, but it takes {peak / 1e6:.0f} MB: do not form it.")
+        compare(got, (A @ v.reshape(n, n) @ G.T).ravel(), dict, "Right for small factors alone.")

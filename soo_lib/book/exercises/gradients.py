@@ -1,0 +1,152 @@
+"""A gradient, and a doctor for gradients."""
+
+import numpy as np
+from scipy.special import expit
+
+from ...losses import Logistic
+from ...sampling import Reshuffled
+from ..hints import checker, compare, mixtures, need
+
+
+@checker
+def check_logistic_gradient(answer, rng):
+    """``logistic_gradient(x, X, y)``, the gradient of the mean logistic loss (eqs 16-17).
+
+    Half of the points for the formula, half for arguments of any size.
+    """
+    m, n = int(rng.integers(11, 17)), int(rng.integers(3, 6))
+    X, x = rng.normal(size=(m, n)), rng.normal(size=n)
+    y = rng.permutation(np.arange(m) % 3 // 2)  # a third of them 1
+    loss, z = Logistic(X, y), X @ x
+
+    def slips():
+        q = expit(z)
+        return mixtures(lambda r, outer: outer(r), {
+            "": q - y,
+            "Subtract y: the residual is ŷ - y, not ŷ alone.": q,
+            "ŷ is σ(Xx), not Xx itself.": z - y,
+            "ŷ is σ(Xx), not Xx itself, and y is subtracted.": z,
+            "The residual is ŷ - y alone; σ' has cancelled.": (q - y) * q * (1 - q),
+            "The logarithms' derivatives are there; the factor σ' of the chain rule is "
+            "missing.": (q - y) / (q * (1 - q)),
+            "This is σ', the derivative of ŷ. The loss's is ŷ - y.": q * (1 - q),
+            "σ(z) is 1/(1 + exp(-z)): mind the sign of z.": 1 - q - y,
+            "It has 1 - y in place of y.": q - (1 - y),
+            "y is 0 or 1 here, not -1 or 1.": q - (2 * y - 1),
+            "The samples with y = 0 are left out: this is half of the sum, or the formula for "
+            "labels -1 and 1.": -y * (1 - q),
+            "The part of the samples with y = 1 is missing.": (1 - y) * q,
+            "The sign of the second part of the loss, that with 1 - y, is wrong.":
+                -y * (1 - q) - (1 - y) * q,
+            "It takes the absolute residual: the sign matters.": np.abs(q - y),
+            "It squares the residual: this is another loss's gradient.": (q - y) ** 2,
+            "It rounds ŷ to a label: the loss knows ŷ itself.": np.round(q) - y,
+            "It uses tanh for σ.": np.tanh(z) - y,
+            "It uses softmax over the samples for σ.":
+                np.exp(z - z.max()) / np.exp(z - z.max()).sum() - y,
+        }, {
+            "": lambda r: X.T @ r / m,
+            "Right up to a factor m: the loss is a mean over the m samples.": lambda r: X.T @ r,
+            "Divide by the number of samples m, not of parameters.": lambda r: X.T @ r / n,
+            "It multiplies the mean of X with the mean residual: the sum is over the "
+            "products.": lambda r: X.mean(axis=0) * r.mean(),
+            "It adds x, the gradient of a penalty that is not there.": lambda r: X.T @ r / m + x,
+        })  # fmt: skip
+
+    compare(
+        answer(x, X, y),
+        loss.jac(x),
+        slips,
+        "Not yet: with ŷ = σ(Xx), the residual is ŷ - y, and Xᵀ brings it back to x.",
+    )
+    yield 1 / 2
+    for far in (1e3 * x, -1e5 * x):
+        compare(answer(far, X, y), loss.jac(far), dict,
+                "σ is wrong there; try scipy's expit.", "For large Xx: ")  # fmt: skip
+
+
+KINDS = {  # what is done to a right gradient, and what an answer that misses only this overlooks
+    "high": "It misses one entry of the gradient that is 0.001 off: each entry must be looked at, "
+             "and a looser bound than that lets it pass.",
+    "low": "It misses one entry of the gradient that is 0.001 off: each entry must be looked at, "
+           "and a looser bound than that lets it pass.",
+    "sign": "It misses one entry of the gradient with the wrong sign: compare the entries "
+            "themselves, not their sizes.",
+    "swap": "It misses two entries of the gradient that have changed places: compare entry by "
+            "entry, not sums or norms.",
+    "flip": "It misses a gradient whose sign is wrong altogether: compare the entries themselves, "
+            "not their sizes.",
+    "block":
+        "It misses a gradient of which a half is wrong: look at each entry, the last ones too.",
+    "factor": "It misses a gradient that is twice too large: compare lengths too, not directions "
+              "alone.",
+}  # fmt: skip
+
+
+def spoil(g, kind, rng):
+    """A gradient with a bug, never by less than 0.001 in an entry."""
+    wrong, i = g.copy(), int(rng.integers(len(g)))
+    if kind in ("high", "low"):
+        wrong[i] += 1e-3 if kind == "high" else -1e-3
+    elif kind == "sign":
+        wrong[np.argmax(np.abs(g))] *= -1
+    elif kind == "swap":
+        low, high = np.argmin(g), np.argmax(g)
+        wrong[[low, high]] = g[[high, low]]
+    elif kind == "flip":
+        wrong *= -1
+    elif kind == "block":
+        wrong[len(g) // 2 :] = 0
+    else:
+        wrong *= 2
+    return wrong
+
+
+@checker
+def check_diagnose(answer, rng):
+    """``diagnose(fun, jac, x)``: "gradient" is wrong, loss is "resampled", or "none" of both."""
+    said = []
+    kinds = [*KINDS, "high", "low", *["resampled"] * 4, *["none"] * 4]
+    for kind in rng.permutation(kinds):
+        n = int(rng.integers(4, 8))
+        sound, x = Logistic(rng.normal(size=(90, n)), np.arange(90) % 2), rng.normal(size=n)
+        loss = Reshuffled(sound, 10, 3, int(rng.integers(99))) if kind == "resampled" else sound
+        bug = str(kind) if kind in KINDS else None
+        seed = int(rng.integers(99))
+
+        def jac(x, loss=loss, bug=bug, seed=seed):
+            g = loss.jac(x)
+            return spoil(g, bug, np.random.default_rng(seed)) if bug else g
+
+        got = str(answer(loss.fun, jac, x))
+        need(got in ("gradient", "resampled", "none"),
+             f"Return one of gradient, resampled, none; yours is {got[:40]}.")  # fmt: skip
+        said.append((str(kind), got))
+
+    def share(said_so, *which):
+        """How many of the patients of some kinds were told this."""
+        told = [got for kind, got in said if kind in which]
+        return sum(got == said_so for got in told) / len(told)
+
+    need(len({got for _, got in said}) > 1, f"It says {said[0][1]!r} to every patient.")
+    need(not share("resampled", "none", *KINDS),
+         "It calls a loss resampled that is the same at each call: compare fun(x) with fun(x), at "
+         "one point and exactly.")  # fmt: skip
+    need(not share("gradient", "resampled"),
+         "It blames the gradient for a loss drawn anew at each call: first look twice at one "
+         "point.")  # fmt: skip
+    need(not share("none", "resampled"),
+         "It misses a loss drawn anew at each call: look twice at one point.")  # fmt: skip
+    need(share("gradient", "none") < 1 or share("gradient", *KINDS) < 1,
+         "It blames every gradient: a right one differs from the slopes by rounding and "
+         "truncation, which a bound of 0 or a tiny step turns into a bug.")  # fmt: skip
+    need(not share("gradient", "none"),
+         "It finds a bug where there is none: rounding and truncation leave small errors, smaller "
+         "for central differences with a step near 1e-5.")  # fmt: skip
+    missed = [kind for kind in KINDS if share("none", kind)]
+    need(len(missed) < len(KINDS), "It misses every wrong gradient: compare jac with fun's slopes.")
+    signed = share("none", "high") + share("none", "low") == 1 and set(missed) & {"high", "low"}
+    need(not signed or {"high", "low"} <= set(missed),
+         "It misses entries that are off in one of the two directions: take the difference's "
+         "absolute value.")  # fmt: skip
+    need(not missed, KINDS[missed[-1]] if missed else "")

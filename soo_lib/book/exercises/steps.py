@@ -1,0 +1,174 @@
+"""Steps, step lengths and directions."""
+
+import numpy as np
+
+from ...losses import Rosenbrock
+from ..hints import bounded, checker, need, numbers, same
+
+CONSTANTS = (1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.5, 0.9)  # what one may have fixed
+
+
+@checker
+def check_armijo(answer, rng):
+    """``armijo(fun, x, p, f, slope, c1)``: the first of 1, ½, ¼, ... that Armijo accepts."""
+    loss, halves, found, falls, cases = Rosenbrock(), 0.5 ** np.arange(40), [], [], []
+    for k in range(60):
+        x, c1 = rng.normal(size=2), rng.choice([1e-3, 0.02, 0.15, 0.4, 0.7])
+        f, g = loss.fun_and_jac(x)
+        p = -g * rng.uniform(0.1, 9, size=2) ** (k % 2) * 10 ** rng.uniform(-3, 0.5)
+        slope, tried = float(g @ p), []
+        fall = np.array([(loss.fun(x + a * p) - f) / a for a in halves])
+        right = halves[np.argmax(fall <= c1 * slope)]
+
+        def fun(z, x=x, p=p, tried=tried):
+            tried.append(((np.asarray(z) - x) @ p / (p @ p), np.ravel(z), x, p))
+            return loss.fun(z)
+
+        def endless(right=right, tried=tried):
+            a, z, x, p = tried[-1]
+            if not same(z, x + a * p):
+                return f"It looks at {z[:2].round(3)}, which is no x + αp."
+            if a < 0:
+                return "It looks along -p, where the loss rises: the steps are x + αp."
+            if a > 1:
+                return "Its steps grow: halve them."
+            return (f"It has evaluated fun 200 times and takes no step, where {right:g} is one: "
+                    "the bound is f + c1 α slope, with the f it began from, with α, and + since "
+                    "the slope is negative; halve while fun lies above it.")  # fmt: skip
+
+        got = answer(bounded(fun, 200, endless), x, p, f, slope, c1)
+        places = [a for a, *_ in tried]
+        off = [z for a, z, *_ in tried if not same(z, x + a * p)]
+        need(not off, lambda off=off: f"It looks at {off[0][:2].round(3)}, which is no x + αp.")
+        need(max(places, default=0) >= 0, "It looks along -p: the steps are x + αp.")
+        need(np.shape(got) != (2,), "Return the step α, not the point that it leads to.")
+        found.append(float(numbers(got, ())))
+        falls.append(fall), cases.append((c1, slope, p @ p, right))
+    c1, slope, norm, right = np.array(cases).T
+    found, falls = np.array(found), np.array(falls)
+
+    def slips():
+        def first(share, promise):
+            held = falls <= (share * promise)[:, None]
+            return np.where(held.any(axis=1), halves[held.argmax(axis=1)], 0)
+
+        def without_alpha(sign):  # f + c1 slope: a bound that does not move
+            held = falls * halves <= sign * (c1 * slope)[:, None]
+            return np.where(held.any(axis=1), halves[held.argmax(axis=1)], 0)
+
+        failing = falls > (c1 * slope)[:, None]
+        fixed = {f"It uses c1 = {c:g} of its own; take the argument c1.": first(c, slope)
+                 for c in CONSTANTS}  # fmt: skip
+        return {
+            "It uses -‖p‖² where Armijo's condition has the slope gᵀp: right for p = -g "
+            "alone.": first(c1, -norm),
+            "It accepts any decrease, or almost: ask for the share c1 of what the slope promises.":
+                first(0, slope),
+            "The slope is negative already: the condition adds c1 α slope to f.": first(-c1, slope),
+            "It asks for the whole of what the slope promises: c1 is missing.": first(1, slope),
+            "The slope is missing: the promise is c1 α slope.": first(c1, np.ones_like(c1)),
+            "The slope is missing: the promise is c1 α slope, a decrease.":
+                first(-c1, np.ones_like(c1)),
+            "It asks for half of the decrease: that is not in the condition.": first(c1 / 2, slope),
+            "It asks for 1 - c1 of the promise, not c1.": first(1 - c1, slope),
+            "It halves once too often: return the step that was accepted.": right / 2,
+            "It returns the last step that was refused.": np.minimum(2 * right, 1),
+            "It returns the last step that was refused, or 2.": 2 * right,
+            "Try the step 1 first.": np.minimum(right, 0.5),
+            "It starts from 2: try the step 1 first.": np.where(right == 1, 2, right),
+            "It always returns 1: try smaller steps until one is accepted.": np.ones_like(right),
+            "α is missing: the promise is c1 α slope, less for shorter steps.": without_alpha(1),
+            "α is missing in c1 α slope, and the slope is negative already.": without_alpha(-1),
+            "The inequality is the other way round: it halves while the step is good.": np.where(
+                failing.any(axis=1), halves[failing.argmax(axis=1)], 0),
+            "It returns how often it halved; return the step.": -np.log2(right),
+            **fixed,
+            **{f"It stops after {n} halvings: go on until a step is accepted.":
+               np.maximum(right, 0.5**n) for n in (1, 2, 3, 4, 5, 8, 10)},
+        }  # fmt: skip
+
+    if not same(found, right):
+        for hint, value in slips().items():
+            plain = [np.where(np.abs(v) < 1e-7, 0, v) for v in (found, value)]
+            need(not (plain[1].any() and same(*plain)), hint)
+    need((found > 0).all(), f"A step must be positive; yours is {found.min():g}.")
+    off = found[np.log2(found) % 1 != 0]
+    need(not len(off), lambda: f"Halve the step each time: {off[0]:g} is none of 1, ½, ¼, ...")
+    long, short = np.flatnonzero(found > right), np.flatnonzero(found < right)
+    need(not len(long), lambda: "Armijo's condition fails at the returned step "
+         f"{found[long[0]]:g}, with c1 = {c1[long[0]]:g}.")  # fmt: skip
+    need(not len(short), lambda: f"Armijo's condition, with c1 = {c1[short[0]]:g}, held for the "
+         f"step {right[short[0]]:g} already: stop at the first.")  # fmt: skip
+
+
+def valleys(rng):
+    """Functions of one number with their derivatives, c1 and c2, and whether a flat point of theirs
+    may lie high: scaled so that a search from 1, halving or doubling, meets the traps."""
+    quadratic = lambda t: t * t / 2 - t, lambda t: t - 1  # noqa: E731
+    quartic = lambda t: t**4 / 4 - t, lambda t: t**3 - 1  # noqa: E731
+    waves = lambda t: t * t / 20 - np.sin(t), lambda t: t / 10 - np.cos(t)  # noqa: E731
+    pairs = [(1e-4, 0.9), (0.1, 0.3), (0.3, 0.5), (0.01, 0.1), (0.2, 0.25)]
+    traps = [(waves, 1 / t, (0.1, 0.3)) for t in (5.27, 7.07, 14.14, 2 * 5.27)]
+    traps += [(quadratic, 1 / t, (0.45, 0.6)) for t in (1.3, 1.4, 2.6)]  # flat, too long
+    traps += [(quadratic, 1 / t, (0.1, 0.15)) for t in (0.75, 1.25, 0.8)]  # c2 is small
+    traps += [(quartic, 1 / 1.21, (0.1, 0.3))]  # Armijo holds, and it rises
+    others = [(shape, s, pairs[rng.integers(len(pairs))]) for shape in (quadratic, quartic, waves)
+              for s in np.geomspace(0.03, 30, 6) * rng.uniform(0.8, 1.25, size=6)]  # fmt: skip
+    for k in rng.permutation(len(traps + others)):
+        (f, df), s, (c1, c2) = (traps + others)[k]
+        base, height = rng.normal() * 5, 10 ** rng.uniform(-1, 1)
+        yield (lambda a, f=f, s=s, h=height, b=base: b + h * f(a / s),
+               lambda a, df=df, s=s, h=height: h / s * df(a / s), c1, c2)  # fmt: skip
+
+
+@checker
+def check_strong_wolfe(answer, rng):
+    """``strong_wolfe(phi, dphi, c1, c2)``: a step that satisfies the strong Wolfe conditions."""
+    found = []
+    for phi, dphi, c1, c2 in valleys(rng):
+        tried = []
+
+        def watched(a, phi=phi, tried=tried):
+            tried.append(a)
+            return phi(a)
+
+        def endless(tried=tried, phi=phi):
+            last = f"{np.ravel(tried[-1])[0]:.3g}" if tried else "?"
+            return (f"It has tried {len(tried)} steps, the last {last}, and takes none. φ(0) is "
+                    f"{phi(0):.3g} here, not 0.")  # fmt: skip
+
+        got = answer(bounded(watched, 1000, endless), bounded(dphi, 3000, endless), c1, c2)
+        found.append((float(numbers(got, ())), phi, dphi, c1, c2))
+
+    def first(a, phi, dphi, c1, c2):
+        return phi(a) <= phi(0) + c1 * a * dphi(0) + 1e-12
+
+    def second(a, phi, dphi, c1, c2):
+        return abs(dphi(a)) <= -c2 * dphi(0) * (1 + 1e-9)
+
+    def all_with(c):
+        return all(a > 0 and first(a, p, d, *c(c1, c2)) and second(a, p, d, *c(c1, c2))
+                   for a, p, d, c1, c2 in found)  # fmt: skip
+
+    failing = [case for case in found if not (case[0] > 0 and first(*case) and second(*case))]
+    if not failing:
+        return
+    for low, high in ((0.1, 0.3), (1e-4, 0.9), (1e-4, 0.1), (1e-3, 0.9), (0.1, 0.9), (1e-4, 0.5)):
+        need(not all_with(lambda *_, c=(low, high): c),
+             f"It uses c1 = {low:g} and c2 = {high:g} of its own; take the arguments.")  # fmt: skip
+    need(not all_with(lambda c1, c2: (c2, c1)), "c1 and c2 have changed places.")
+    need(not all(second(*case) for case in found),
+         "Its steps are flat enough, but not all are low enough: where |φ'| is small the loss may "
+         "still be high. Test the first condition too.")  # fmt: skip
+    a, phi, dphi, c1, c2 = failing[0]
+    need(a > 0, f"A step must be positive; yours is {a:g}.")
+    fails = "Wolfe condition fails at the returned step"
+    only = " The first alone is met everywhere." * all(first(*case) for case in found)
+    need(first(a, phi, dphi, c1, c2), f"The first {fails} {a:.3g}, with c1 = {c1:g}: the loss "
+         "falls too little there.")  # fmt: skip
+    need(
+        dphi(a) >= c2 * dphi(0),
+        f"The second {fails} {a:.3g}, with c2 = {c2:g}: it still falls steeply there.{only}",
+    )
+    need(False, f"The second {fails} {a:.3g}, with c2 = {c2:g}: it rises steeply there, and "
+         "the strong condition bounds |φ'(α)|, not φ'(α) alone.")  # fmt: skip

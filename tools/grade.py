@@ -1,0 +1,246 @@
+"""Mark what one student handed in: the notebooks run in a box, the checks stay outside.
+
+The box is bubblewrap's (https://github.com/containers/bubblewrap): no network, a read-only system
+with nothing of the class in it, an empty home and /tmp, and process numbers of its own. box.py is
+what runs in there.
+"""
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import psutil
+from wire import Garbled, Wire
+
+import soo_lib
+from soo_lib.book import exercises, hints
+
+TOOLS = Path(__file__).resolve().parent
+MAX_BYTES = 20_000_000  # of a notebook
+MAX_MEMORY = 4 * 2**30  # of a box, all its processes together
+ROOM = str(2**28)  # bytes of each of the box's /tmp, /home and /dev/shm
+START = 30  # seconds that a box may take to start: not the student's
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
+    "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime",
+)  # fmt: skip
+
+
+class NoBox(RuntimeError):
+    """A box cannot be had here."""
+
+
+class Mark(NamedTuple):
+    """What one exercise came to: ``share`` of its points."""
+
+    status: str
+    share: float
+    hint: str
+    source: str = ""
+
+
+def command(slot, trusted):
+    """The command that starts a box, on its job's own processor, for root as a user of its own."""
+    processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    user = 1_000_000_000 + 100 * os.getpid() + slot if root and not trusted else 0
+    inner = [str(user), str(processors[slot % len(processors)])]
+    if trusted:
+        return [sys.executable, str(TOOLS / "box.py"), *inner]
+    python = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent}
+    room = lambda path: ["--perms", "1777", "--size", ROOM, "--tmpfs", path]  # noqa: E731
+    parts = ["bwrap", "--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "box"]
+    parts += [f"--unshare-{what}" for what in ("pid", "net", "ipc", "uts", "cgroup-try")]
+    if root:
+        parts += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        parts += ["--unshare-user"]
+    for path in ("/etc", "/course"):
+        parts += ["--dir", path]  # where a user who is not root may pass through
+    for path in SYSTEM:
+        parts += ["--ro-bind-try", path, path]
+    parts += [*room("/tmp"), *room("/home"), "--proc", "/proc", "--dev", "/dev"]
+    parts += [*room("/dev/shm"), "--remount-ro", "/dev"]
+    for path in sorted(map(str, python)):
+        if not path.startswith("/usr"):
+            for parent in reversed(Path(path).parents[:-1]):
+                parts += ["--dir", str(parent)]
+            parts += ["--ro-bind", path, path]
+    for path in (TOOLS / "box.py", TOOLS / "wire.py", Path(soo_lib.__file__).parent):
+        parts += ["--ro-bind", str(path), f"/course/{path.name}"]
+    return [*parts, "--remount-ro", "/", "--chdir", "/home",
+            sys.executable, "-B", "/course/box.py", *inner]  # fmt: skip
+
+
+class Box:
+    """A running box. One a student: the next exercise finds it as the last one left it."""
+
+    def __init__(self, slot=0, trusted=False):
+        library = str(Path(soo_lib.__file__).parents[1]) if trusted else "/course"
+        self.home = tempfile.mkdtemp() if trusted else None
+        environment = {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
+            "PYTHONPATH": library, "HOME": self.home or "/home", "LANG": "C.UTF-8", "TERM": "dumb",
+            "MPLBACKEND": "agg", "MPL_IGNORE_SYSTEM_FONTS": "1", "LOKY_MAX_CPU_COUNT": "2",
+            "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PIP_RETRIES": "0",
+        }  # fmt: skip
+        self.control, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                command(slot, trusted), stdin=theirs, stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, env=environment, cwd=self.home, start_new_session=True,
+            )  # fmt: skip
+        if not self.ready(START):
+            self.close()
+            raise NoBox(self.process.stderr.read().decode(errors="replace").strip()[-500:])
+
+    def ready(self, seconds):
+        self.control.settimeout(seconds)
+        try:
+            return self.control.recv(1) == b"."
+        except OSError:
+            return False
+
+    def open(self, deadline):
+        """A wire to a process that is new in the box."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self.control, [b"."], [theirs.fileno()])
+        return Wire(ours, deadline, self.watch)
+
+    def end(self, wire):
+        """End every process of the exercise; whether the box can go on."""
+        wire.sock.close()
+        try:
+            self.control.send(b".")
+        except OSError:
+            return False
+        return self.ready(5)
+
+    def watch(self):
+        """Limits are for a process each; what the box's processes take together is seen here."""
+        now = time.monotonic()
+        if now < getattr(self, "next_look", 0):
+            return
+        self.next_look, total = now + 0.2, 0
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            try:
+                total += process.memory_info().rss
+            except psutil.Error:  # it has just ended
+                continue
+        if total > MAX_MEMORY:
+            raise MemoryError
+
+    def close(self):
+        self.process.kill()  # and with it, whatever runs in the box
+        self.process.wait()
+        self.control.close()
+        if self.home:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+
+class Remote:
+    """The answer's function, called through the wire."""
+
+    remote = True
+
+    def __init__(self, wire, seconds):
+        self.wire, self.seconds, self.status = wire, seconds, "wrong"
+
+    def stop(self, status, hint):
+        self.status = status
+        raise hints.Hint(hint)
+
+    def __call__(self, *args):
+        plain = [None if callable(arg) else arg for arg in args]
+        which = [i for i, arg in enumerate(args) if callable(arg)]
+        try:
+            self.wire.send({"call": plain, "functions": which})
+            while "evaluate" in (reply := self.wire.receive()):
+                self.wire.send(self.evaluate(args[reply["evaluate"]], reply["args"]))
+            for i in reply["changed"]:
+                args[i][...] = ~args[i] if args[i].dtype == bool else args[i] + 1
+            value = None if "raised" in reply else reply["value"]
+        except TimeoutError:
+            said = f"No answer within {self.seconds:.3g} s: does a loop in it never end?"
+            self.stop("too slow", said)
+        except MemoryError:
+            self.stop("crashed", "It takes more memory than there is for an answer.")
+        except (EOFError, OSError):
+            self.stop("crashed", "The notebook's process ended.")
+        except Exception:  # the wire carries what the notebook chose to send
+            self.stop("crashed", "The notebook sent what is no answer.")
+        if "raised" in reply:
+            self.stop("crashed", f"It raises {reply['raised']}")
+        if isinstance(value, dict):
+            raise hints.Hint(f"It returns a {value.get('kind')}: {value.get('shown')}")
+        return value
+
+    @staticmethod
+    def evaluate(function, args):
+        try:
+            return {"value": function(*args)}
+        except Exception as error:  # the answer's own doing: it is told, as it would be at home
+            return {"raised": str(error)[:500]}
+
+
+def load(path):
+    """The bytes of what was handed in, or a ValueError that says why there are none."""
+    try:  # a link is not followed, and a pipe not waited for
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ValueError("It is not a file.")
+            data = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise ValueError("It is a folder, not a notebook.") from None
+    except OSError as error:
+        link = path.is_symlink()
+        raise ValueError("It is a link to another file." if link else str(error.strerror)) from None
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"The notebook is over {MAX_BYTES / 1e6:.0f} MB.")
+    return data
+
+
+def mark(box, exercise, data, seed, seconds):
+    """The Mark of one notebook, and whether the box can go on."""
+    wire = box.open(time.monotonic() + seconds)
+    try:
+        found = attempt(wire, exercise, data, seed, seconds)
+    except Exception as error:  # whatever an answer may have brought about
+        found = Mark("crashed", 0, f"The check stumbled over it: {type(error).__name__}")
+    return found, box.end(wire)
+
+
+def attempt(wire, exercise, data, seed, seconds):
+    task = {"name": exercise.name, "setup": exercise.setup}
+    try:
+        wire.send({**task, "notebook": np.frombuffer(data, np.uint8)})
+        begun = wire.receive()
+        if "unreadable" in begun:
+            return Mark("not readable", 0, str(begun["unreadable"]))
+        failure, source = str(begun["failure"]), str(begun["source"])
+    except TimeoutError:
+        return Mark("too slow", 0, f"The notebook's cells take over {seconds:.3g} s.")
+    except (EOFError, OSError):
+        return Mark("crashed", 0, "The notebook's process ended.")
+    except MemoryError:
+        return Mark("crashed", 0, "The notebook takes more memory than there is for it.")
+    except (Garbled, KeyError):
+        return Mark("crashed", 0, "The notebook sent what is no answer.")
+    untouched = source.split() == exercise.stub.split()
+    if failure:
+        crashed = not failure.startswith("There is no function")
+        return Mark("crashed" if crashed else "wrong", 0, failure, source)
+    answer = Remote(wire, seconds)
+    verdict = getattr(exercises, f"check_{exercise.name}")(answer, seed=seed)
+    status = "right" if verdict.ok else "not touched" if untouched else answer.status
+    return Mark(status, 1 if verdict.ok else verdict.share, verdict.hint, source)
