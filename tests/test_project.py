@@ -1,6 +1,7 @@
 """One version, workflows that call what exists, and guides that name what there is."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -118,3 +119,23 @@ print(*{{name.partition(".")[0] for name in sys.modules}})
                           check=True)  # fmt: skip
     extras = {"matplotlib", "sklearn", "IPython", "anywidget", "joblib", "distributed"}
     assert not extras & set(told.stdout.split())
+
+
+def test_the_extra_book_brings_what_notebooks_and_first_floor_import():
+    """On Colab it is all that is installed, by the cell that fetches the library."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = extras["dependencies"] + sum(
+        (extras["optional-dependencies"][name] for name in ("plots", "data", "book")), [])
+    brought = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in extras}
+    along = {  # what those bring in turn
+        "sklearn": "scikit_learn", "mpl_toolkits": "matplotlib", "contourpy": "matplotlib",
+        "PIL": "matplotlib", "joblib": "scikit_learn", "traitlets": "ipywidgets",
+        "IPython": "ipywidgets", "soo_lib": "soo_lib", "nbformat": "myst_nb",
+    }  # fmt: skip
+    cells = [cell["source"] for path in (ROOT / "book").rglob("*.ipynb")
+             for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    floor = [path.read_text() for path in FLOORS["first"]]
+    text = "\n".join([*map("".join, cells), *floor])
+    named = set(re.findall(r"^\s*(?:from|import) ([a-zA-Z_]\w*)", text, re.MULTILINE))
+    wanted = {along.get(name, name) for name in named - sys.stdlib_module_names}
+    assert wanted <= brought | {"soo_lib"}, wanted - brought
