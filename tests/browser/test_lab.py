@@ -69,7 +69,7 @@ def test_the_same_cell_computes_a_new_value(chromium, lab):
     page.locator(f"{EXPLORER} summary").click()
     field.fill(str(STEP))
     field.press("Enter")
-    known = minimize(Rosenbrock(b=50), [0, 0], "newton", "backtracking", step=STEP, maxiter=2000)
+    known = minimize(Rosenbrock(b=50), [0, 0], "newton", "backtracking", step=STEP, maxiter=400)
     page.wait_for_function(
         "n => document.querySelector('.soo-explorer .where').textContent.endsWith('of ' + n)",
         arg=known.nit,

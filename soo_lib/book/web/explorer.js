@@ -40,6 +40,7 @@ function render({ model, el }) {
       said[n] = h("output", {});
       selects[n] = h("input", { type: "range", name: n, min: 0, max: values.length - 1, step: 1,
         oninput: (e) => choose(n, values[e.target.value]) });
+      label.className = "slid";
       label.replaceChildren(h("span", {}, words(n), " ", said[n]), selects[n]);
     } else {
       selects[n] = h("select", { name: n, onchange: (e) => choose(n, values[e.target.selectedIndex]) },
