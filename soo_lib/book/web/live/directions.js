@@ -1,6 +1,6 @@
 // Direction rules: where to go from x (Nocedal & Wright, chapters 3, 5, 6 and 7).
 
-import { EPS, cho_solve, cholesky, dot, eigh, plus, product, times, zeros, zip } from "./linalg.js";
+import { EPS, cho_solve, cholesky, dot, eigh, plus, product, times, zeros } from "./linalg.js";
 
 export class Gradient {
   scaled = false; // is a step of length 1 the natural first trial?
@@ -90,7 +90,7 @@ export class BFGS extends Gradient {
 
 /** Why a pair must be left out, if it must: H would not stay positive definite. */
 function curvature_note(s, g_old, g) {
-  const noise = EPS * dot(s.map(Math.abs), zip(g_old, g, (u, v) => Math.abs(u) + Math.abs(v))); // of both gradients, in s·y
+  const noise = EPS * s.reduce((sum, v, i) => sum + Math.abs(v) * (Math.abs(g_old[i]) + Math.abs(g[i])), 0); // of both gradients, in s·y
   return dot(s, plus(g, -1, g_old)) > noise ? "" : "pair left out: no positive curvature along the step";
 }
 

@@ -7,7 +7,7 @@ const FLOOR = "no further decrease: the differences of the loss are lost in roun
 const GAVE_UP = "the search gave up where the loss still falls, as its gradient foretells: allow more trials, or another first step";
 
 /** How finely values of the loss can be told at x: u(|f| + Σ|xᵢgᵢ|). */
-export const rounding = (x, f, g) => EPS * (Math.abs(f) + dot(x.map(Math.abs), g.map(Math.abs)));
+export const rounding = (x, f, g) => EPS * x.reduce((sum, v, i) => sum + Math.abs(v * g[i]), Math.abs(f));
 
 /** Why a search from x along p found no decrease where gᵀp < 0. The slopes at both ends of a step
  * foretell what it does to the loss; a right gradient does so twice in a row, beyond rounding. */

@@ -7,7 +7,6 @@ import { Loss } from "./losses.js";
 
 const KEEP_X = 100; // iterates are kept of a problem with at most so many parameters
 const STALLED = 40; // iterations that lead nowhere
-const COUNTS = ["nfev", "njev", "nhev", "nhessp"];
 
 export class Recorder extends Loss {
   constructor(loss, gtol = 0, ftol = 0) {
@@ -34,9 +33,9 @@ export class Recorder extends Loss {
   hessp(x, p) { this.nhessp++; return this.loss.hessp(x, p); }
   /** Ends an iteration at x: the row, and the criteria. */
   row(x, fun, g, step = NaN, note = "") {
-    const counts = Object.fromEntries(COUNTS.map((name) => [name, this[name]])), seconds = (this.seconds += (performance.now() - this.since) / 1000);
+    const { nfev, njev, nhev, nhessp } = this, seconds = (this.seconds += (performance.now() - this.since) / 1000);
     this.last = [x, fun, g];
-    this.rows.push({ fun, gnorm: this.loss.gnorm(g), step, ...counts, evaluations: Math.max(this.nfev, this.njev) + this.nhev + this.nhessp, seconds, note });
+    this.rows.push({ fun, gnorm: this.loss.gnorm(g), step, nfev, njev, nhev, nhessp, evaluations: Math.max(nfev, njev) + nhev + nhessp, seconds, note });
     if (this.n_params <= KEEP_X) { this.x.push(x); this.trials.push(this.seen); this.seen = []; }
     if (fun < this.best[0]) this.best = [fun, x]; // a run whose looks at the loss are not all recorded
     this.outcome = this.converged();
@@ -54,10 +53,11 @@ export class Recorder extends Loss {
   }
   /** Is the second half of the last iterations no lower than the first, and did it lead nowhere? */
   stalled() {
-    const half = STALLED / 2, last = this.rows.slice(-STALLED), [f, g] = ["fun", "gnorm"].map((name) => last.map((row) => row[name]));
+    const half = STALLED / 2;
     if (this.nit % half) return false;
     this.marks = [...this.marks.slice(-2), this.last[0]];
     if (this.marks.length < 3) return false;
+    const last = this.rows.slice(-STALLED), [f, g] = ["fun", "gnorm"].map((name) => last.map((row) => row[name]));
     const [a, b, c] = this.marks, [first, second] = [plus(b, -1, a), plus(c, -1, b)], noise = rounding(...this.last), old = [f, g].map((v) => v.splice(0, half));
     return Math.max(...f, ...old[0]) - Math.min(...f, ...old[0]) <= 100 * noise && Math.min(...f) >= Math.min(...old[0]) - noise
       && Math.min(...g) >= Math.min(...old[1]) && Math.max(...g) <= Math.max(...old[1])
