@@ -41,7 +41,8 @@ def check_armijo(answer, rng):
         off = [z for a, z, *_ in tried if not same(z, x + a * p)]
         need(not off, lambda off=off: f"It looks at {off[0][:2].round(3)}, which is no x + αp.")
         need(max(places, default=0) >= 0, "It looks along -p: the steps are x + αp.")
-        need(np.shape(got) != (2,), "Return the step α, not the point that it leads to.")
+        got = numbers(got, None)
+        need(got.shape != (2,), "Return the step α, not the point that it leads to.")
         found.append(float(numbers(got, ())))
         falls.append(fall), cases.append((c1, slope, p @ p, right))
     c1, slope, norm, right = np.array(cases).T
