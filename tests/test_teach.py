@@ -70,6 +70,18 @@ def test_a_students_notebook_runs_on_what_came_with_it(students):
     assert found.stdout.strip() == str(students / "soo_lib" / "__init__.py"), found.stderr
 
 
+def test_the_folder_stands_alone(students):
+    found = subprocess.run(
+        [sys.executable, "start.py", "--check"],
+        cwd=students, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert found.stdout.strip() == "Everything is in place.", found
+    for path in students.glob("*.ipynb"):
+        targets = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
+        assert all(t.startswith("http") or (students / t).exists() for t in targets), targets
+    assert any((students / "soo_lib" / "data").iterdir())
+
+
 def test_an_existing_folder_is_left_alone(students):
     before = (students / "armijo.ipynb").stat().st_mtime_ns
     assert "exists already" in teach("students", students).stderr
@@ -148,7 +160,7 @@ def graded(students, tmp_path_factory):
     files(students, quick, mate)
     before = processes(), contents("/tmp"), contents("/dev/shm"), tree(folder)
     runs = {}
-    for kind, limit in ((quick, 30), (slow, 3)):
+    for kind, limit in ((quick, 30), (slow, 8)):
         runs[kind.name] = teach(
             "grade", kind, folder / f"{kind.name} results", "--seconds", limit, "--jobs", 2,
             env={**os.environ, "SOO_SECRET": SECRET, "PYTHONIOENCODING": "ascii"},

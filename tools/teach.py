@@ -25,6 +25,7 @@ import grade
 import handed_in
 import marks
 import nbformat
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "book" / "exercises").glob("*.ipynb"))
@@ -32,12 +33,32 @@ TITLE = "Second-order optimisation: exercises"
 README = """\
 # Exercises
 
-    python -m pip install -r requirements.txt
-    jupyter lab
+    python start.py
+
+installs what is needed (Python 3.11 or newer), checks that it works, and opens the notebooks.
 
 Each notebook asks for one function and checks it: work until the check says "Right". Keep the
 notebooks' names, and hand them in as they are.
 """
+
+
+NEEDED = """\
+-c constraints.txt
+numpy
+scipy
+scikit-learn
+matplotlib
+threadpoolctl
+tqdm
+ipywidgets
+anywidget
+jupyterlab
+"""
+
+
+def repository():
+    """The repository's address, which _config.yml knows."""
+    return yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
 
 
 def students(folder):
@@ -54,10 +75,13 @@ def students(folder):
         exporter.register_preprocessor(step, enabled=True)
     folder.mkdir(parents=True)
     for source in SOURCES:
-        (folder / source.name).write_text(exporter.from_filename(str(source))[0], encoding="utf-8")
+        text = exporter.from_filename(str(source))[0]
+        text = text.replace("](../", f"]({repository()}/blob/main/book/")  # the chapters
+        (folder / source.name).write_text(text, encoding="utf-8")
     (folder / "README.md").write_text(README, encoding="utf-8")
-    for name in ("requirements.txt", "constraints.txt"):
-        shutil.copy(ROOT / name, folder)
+    (folder / "requirements.txt").write_text(NEEDED, encoding="utf-8")
+    for file in (ROOT / "constraints.txt", ROOT / "tools" / "start.py"):
+        shutil.copy(file, folder)
     shutil.copytree(
         ROOT / "soo_lib", folder / "soo_lib", ignore=shutil.ignore_patterns("__pycache__")
     )

@@ -36,12 +36,11 @@ def check_armijo(answer, rng):
                     "the bound is f + c1 α slope, with the f it began from, with α, and + since "
                     "the slope is negative; halve while fun lies above it.")  # fmt: skip
 
-        got = answer(bounded(fun, 200, endless), x, p, f, slope, c1)
+        got = numbers(answer(bounded(fun, 200, endless), x, p, f, slope, c1), None)
         places = [a for a, *_ in tried]
         off = [z for a, z, *_ in tried if not same(z, x + a * p)]
         need(not off, lambda off=off: f"It looks at {off[0][:2].round(3)}, which is no x + αp.")
         need(max(places, default=0) >= 0, "It looks along -p: the steps are x + αp.")
-        got = numbers(got, None)
         need(got.shape != (2,), "Return the step α, not the point that it leads to.")
         found.append(float(numbers(got, ())))
         falls.append(fall), cases.append((c1, slope, p @ p, right))
