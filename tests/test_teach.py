@@ -314,7 +314,9 @@ def test_nobody_elses_marks_are_touched(graded):
 
 @boxed
 def test_nothing_is_left_behind(graded):
-    assert graded["before"] == graded["after"]
+    running, *files = zip(graded["before"], graded["after"], strict=True)
+    assert running[1] <= running[0]
+    assert all(before == after for before, after in files)
     assert (graded["host"] / "file").read_text() == "as it was"
     assert sorted(os.listdir(graded["host"])) == ["file", "secret"]
 
