@@ -7,7 +7,7 @@ const FLOOR = "no further decrease: the differences of the loss are lost in roun
 const GAVE_UP = "the search gave up where the loss still falls, as its gradient foretells: allow more trials, or another first step";
 
 /** How finely values of the loss can be told at x: u(|f| + Σ|xᵢgᵢ|). */
-export const rounding = (x, f, g) => EPS * x.reduce((sum, v, i) => sum + Math.abs(v * g[i]), Math.abs(f));
+export const rounding = (x, f, g) => EPS * (Math.abs(f) + x.reduce((sum, v, i) => sum + Math.abs(v * g[i]), 0));
 
 /** Why a search from x along p found no decrease where gᵀp < 0. The slopes at both ends of a step
  * foretell what it does to the loss; a right gradient does so twice in a row, beyond rounding. */
@@ -16,22 +16,22 @@ export function why_no_decrease(loss, x, f, g, p) {
   if (!(Math.abs(again - f) <= 100 * noise && largest(plus(g_again, -1, g)) <= 0.1 * largest(g))) return NO_DECREASE;
   if (!(dot(g, p) < 0)) p = times(-1, g);
   const d = times(1 / largest(p), p), slope = dot(g, d);
-  let h = Math.min((100 * noise) / -slope, 1e-4 * (largest(x) || 1)), resolved = false, foretold = 0, wrong = 0, before = Infinity;
+  let h = Math.min((100 * noise) / -slope, 1e-4 * (largest(x) || 1)), foretold = 0, wrong = 0, before = Infinity;
   for (let i = 0; i < 24; i++, h *= 4) {
     const z = plus(x, h, d), [value, end] = loss.fun_and_jac(z), change = value - f, model = 0.5 * dot(plus(g, 1, end), plus(z, -1, x));
     if (!Number.isFinite(change + model)) break;
     const size = Math.max(Math.abs(change), Math.abs(model)), error = Math.abs(change - model);
     if (size > 100 * Math.max(noise, rounding(z, value, end))) {
       const right = error <= 0.05 * size;
-      resolved = true;
       foretold = right ? foretold + 1 : 0;
-      wrong = !right && error / before > 3.2 && error / before < 5 ? wrong + 1 : 0; // it grows with h: no rounding does
+      const growth = error / (before || 1); // as h or h²: no rounding's does
+      wrong = !right && growth > 3.2 && growth < 20 ? wrong + 1 : 0;
       before = error;
     }
-    if (wrong === 2) return NO_DECREASE;
+    if (wrong === 3) return NO_DECREASE;
     if (foretold < 2) continue;
     const bend = (dot(end, d) - slope) / h; // a parabola's lowest point is slope²/2bend below
     return slope ** 2 > 0 && slope ** 2 <= 200 * Math.max(noise, error) * bend ? FLOOR : GAVE_UP;
   }
-  return resolved ? NO_DECREASE : FLOOR;
+  return FLOOR;
 }

@@ -19,7 +19,7 @@ export function* iterate(loss, x0, options = {}) {
   while (!recorder.outcome && recorder.nit < maxiter) {
     recorder.resume();
     const p = direction.direction(recorder, x, g), ray = new Ray(recorder, x, f, g, p);
-    if (rescale && last) trial = last.alpha * Math.min(Math.max(slope / ray.slope0, 0.1), 10);
+    if (rescale && last && ray.slope0 < 0) trial = last.alpha * Math.min(Math.max(slope / ray.slope0, 0.1), 10);
     const found = ray.slope0 < 0 ? search(ray, trial) : null;
     if (!found) {
       if (direction.fresh) return as_result(recorder, why_no_decrease(recorder, x, f, g, p));

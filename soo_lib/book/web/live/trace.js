@@ -1,8 +1,8 @@
 // The recorder: a loss around a loss that counts every call and keeps one row an iteration.
 
 import { two_digits } from "./directions.js";
-import { rounding } from "./gradient_test.js";
-import { dot, plus } from "./linalg.js";
+import { rounding, why_no_decrease } from "./gradient_test.js";
+import { dot, largest, plus, times } from "./linalg.js";
 import { Loss } from "./losses.js";
 
 const KEEP_X = 100; // iterates are kept of a problem with at most so many parameters
@@ -49,7 +49,10 @@ export class Recorder extends Loss {
       return [true, `converged: gradient norm ${two_digits(row.gnorm)} <= gtol${before || !row.gnorm ? "" : " already at x0; gtol is absolute, and knows no loss's units"}`];
     if (this.ftol && before && Math.abs(before.fun - row.fun) <= this.ftol) // eq. 29
       return [true, "converged: the last iteration changed the loss by at most ftol"];
-    return this.stalled() ? [false, `no further decrease: the last ${STALLED} iterations changed the loss by no more than its rounding, the floor of float64`] : null;
+    if (!this.stalled()) return null;
+    const [x, f, g] = this.last, still = largest(plus(x, -1, this.marks[0])) === 0; // every step was refused
+    return [false, still ? why_no_decrease(this, x, f, g, times(-1, g))
+      : `no further decrease: the last ${STALLED} iterations changed the loss by no more than its rounding, the floor of float64`];
   }
   /** Is the second half of the last iterations no lower than the first, and did it lead nowhere? */
   stalled() {
