@@ -55,8 +55,8 @@ def as_vector(x, n_params, name="x", finite=False):
         x = x.astype(float, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must be a vector of real numbers; {error}; got {x!r}") from error
-    if x.shape != (n_params,):
-        raise ValueError(f"{name} must have shape ({n_params},); got {x.shape}")
+    if x.shape != (n_params,) or not n_params:
+        raise ValueError(f"{name} must have shape ({n_params or 'n > 0'},); got {x.shape}")
     if finite and not np.isfinite(x).all():
         raise ValueError(
             f"{name} must be finite; got {np.sum(~np.isfinite(x))} NaN or infinite values"

@@ -86,7 +86,7 @@ def hessian_diagonal(loss, x, curvature="exact"):
 
     Eqs 66-70, without the blocks of :func:`layer_hessians`.
     """
-    diagonal = np.zeros(loss.n_params)
+    diagonal = np.zeros(_network(loss).n_params)
     for layer, inputs, H, _ in backward_hessians(loss, x, curvature):
         part = (inputs**2).T @ np.diagonal(H, axis1=1, axis2=2)
         diagonal[loss.net.layer_slices[layer]] += part.ravel()

@@ -65,7 +65,7 @@ class Newton(Gradient):
 
 
 class NonlinearCG(Gradient):
-    """p = -g + βp with Polak-Ribière's β >= 0 (N&W eq. 5.44 and algorithm 5.4)."""
+    """p = -g + βp with Polak-Ribière's β >= 0 (N&W eqs 5.44-5.45 and algorithm 5.4)."""
 
     def __init__(self):
         self.restart()

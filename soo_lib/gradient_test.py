@@ -24,7 +24,7 @@ class GradientTest:
     order : float
         Slope of log(error) against log(ε): 2 when right, about 0 when wrong; NaN where the
         central difference is exact up to rounding, as for a quadratic loss.
-    eps, errors : (24,) arrays
+    eps, errors : (k,) arrays
         The ε tried, from 2⁻² to 2⁻²⁵, and the error of the central difference for each.
     """
 
@@ -94,7 +94,12 @@ def gradient_test(loss, x, seed=0):
     slope = d @ g
 
     eps = 2.0 ** -np.arange(2, 26)
-    values = np.array([(loss.fun(x + e * d), loss.fun(x - e * d)) for e in eps])
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        values = np.array([(loss.fun(x + e * d), loss.fun(x - e * d)) for e in eps])
+    inside = np.isfinite(values).all(axis=1)  # near a border only the smaller ε are
+    if not inside.any():
+        raise ValueError("x must lie where the loss is finite; got no finite value on both sides")
+    eps, values = eps[inside], values[inside]
     errors = np.abs((values[:, 0] - values[:, 1]) / (2 * eps) - slope)
     # Close to a minimum the slope itself says little: the loss's variation then sets the scale.
     variation = np.abs(values - f).max()
@@ -112,17 +117,18 @@ def gradient_test(loss, x, seed=0):
     # A central difference can be as good as u^(2/3); where kinks (ReLU) hide the order, that
     # good an agreement is proof enough.
     ok = relative < 10 * u ** (2 / 3) or (relative < u ** (1 / 3) and not order < 1.5)
+    ok = ok or (relative < 1e-3 and abs(order - 2) < 0.1)  # where a constant hides the rest
     return GradientTest(bool(ok), relative, order, eps, errors)
 
 
 NO_DECREASE = (
     "line search found no decrease along a descent direction; is the gradient right? is the loss "
-    "re-sampled?"
+    "re-sampled? has it a kink here, as of a ReLU?"
 )
 ROUNDING = "no further decrease: the differences of the loss are lost in rounding, the floor of {}"
 GAVE_UP = (
-    "the search gave up where the loss still falls, as its gradient foretells: allow more trials, "
-    "or another first step"
+    "the search gave up where the loss still falls, as its gradient foretells: it may have no "
+    "minimum; or allow more trials, or another first step"
 )
 
 
@@ -153,8 +159,8 @@ def why_no_decrease(loss, x, f, g, p):
     if not (abs(again - f) <= 100 * noise and np.abs(g_again - g).max() <= 0.1 * np.abs(g).max()):
         return NO_DECREASE
     d = p / np.abs(p).max()
-    slope = g @ d
-    h = min(100 * noise / -slope, 1e-4 * (np.abs(x).max() or 1.0))
+    slope, far = g @ d, np.abs(x).max() or 1.0
+    h = max(min(200 * noise / -slope, 1e-4 * far), 1e-14 * far)  # noise is 0 where f and x are
     foretold, wrong, before = 0, 0, np.inf
     for _ in range(24):
         z = x + h * d

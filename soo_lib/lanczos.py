@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
+from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from .checks import as_count, as_vector
@@ -16,17 +17,19 @@ def symmetric(n, product, columns=None):
 
 def as_symmetric(A):
     """``A`` as an operator whose products must be finite; an array is looked at for symmetry."""
-    matrix = A
+    matrix = A = np.asarray(A) if isinstance(A, list) else A
     try:
         A = aslinearoperator(A)
     except (TypeError, ValueError) as error:
         raise ValueError(f"A must be a matrix or LinearOperator; {error}; got {A!r}") from error
     if A.shape[0] != A.shape[1] or not A.shape[0] or A.dtype.kind not in "iuf":
         raise ValueError(f"A must be square and real; got shape {A.shape} and dtype {A.dtype}")
-    if isinstance(matrix, np.ndarray):
+    if issparse(matrix):
+        matrix = matrix.tocsr()
+    if not isinstance(matrix, LinearOperator):
         with np.errstate(invalid="ignore"):  # inf - inf; products will tell
-            gap = np.abs(matrix - matrix.T).max()
-        if gap > 1e-6 * np.abs(matrix).max():
+            gap, size = (abs(part).max() for part in (matrix - matrix.T, matrix))
+        if gap > 1e-6 * size:
             raise ValueError(f"A must be symmetric; got entries that differ by {gap:g} from Aᵀ's")
 
     def product(P):
@@ -74,7 +77,7 @@ def quadrature(A, v, steps):
         raise ValueError("v must not be 0; got only zeros")
     steps = min(steps, len(v))
     Q, a, b = np.empty((steps, len(v))), [], []
-    w = v
+    w = v / np.abs(v).max()
     for j in range(steps):
         Q[j] = w / np.linalg.norm(w)
         w = A @ Q[j]

@@ -182,7 +182,8 @@ def trust():
         # radius has been cut for want of one, or a wrong gradient would have the last word.
         if abs(fall) <= 100 * ray.rounding and not refused:
             fall = 0.5 * trial * (ray.slope0 + step.jac @ ray.p)
-        refused = fall > 1e-4 * trial * ray.slope0 or np.array_equal(step.x, ray.x)
+        enough = fall <= 1e-4 * trial * ray.slope0  # no number is not enough either
+        refused = not enough or np.array_equal(step.x, ray.x)
         return None if refused else step
 
     return search

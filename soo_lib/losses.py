@@ -65,7 +65,7 @@ def over_data(loss, *more):
 
 def as_loss(loss, x):
     """``loss`` itself, or any object with ``fun`` and ``jac`` completed to a loss of ``x`` (n,)."""
-    if isinstance(loss, Loss):
+    if isinstance(loss, Loss) and hasattr(loss, "n_params"):
         return loss
     missing = [name for name in ("fun", "jac") if not callable(getattr(loss, name, None))]
     if missing:
@@ -132,7 +132,7 @@ class L2(Loss):
     def __init__(self, n_params, l2, mask=None):
         self.n_params = as_count(n_params, "n_params")
         self.l2 = as_number(l2, "l2", minimum=0)
-        mask = np.ones(n_params) if mask is None else as_vector(mask, n_params, "mask")
+        mask = np.ones(n_params) if mask is None else as_vector(mask, n_params, "mask", finite=True)
         self.weights = self.l2 * mask
 
     def fun(self, x):

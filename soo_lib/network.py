@@ -38,7 +38,7 @@ class Network:
         if len(self.sizes) < 2 or self.sizes[-1] < 2:
             needed = "an input width and at least 2 classes, as [784, 300, 10]"
             raise ValueError(f"sizes must name {needed}; got {sizes!r}")
-        if activation not in ACTIVATIONS:
+        if activation not in list(ACTIVATIONS):  # it may not be hashable
             raise ValueError(f"activation must be one of {[*ACTIVATIONS]}; got {activation!r}")
         self.activation = activation
         ends = np.cumsum([0] + [(i + 1) * o for i, o in self.shapes]).tolist()

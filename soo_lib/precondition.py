@@ -211,8 +211,9 @@ def kronecker(loss, x, damping=1e-3, factors=kronecker_factors):
     λ is the loss's own penalty; ``factors(loss, x)`` returns a pair (A, G) for each layer. Returns
     a list of pairs of upper Cholesky factors, of A and of G (Martens and Grosse 2015).
     """
-    total, P = _damping(damping) + loss.penalty.l2, []
-    for layer, pair in enumerate(factors(loss, x), 1):
+    pairs, P = factors(loss, x), []
+    total = _damping(damping) + loss.penalty.l2
+    for layer, pair in enumerate(pairs, 1):
         names = f"A of layer {layer}", f"G of layer {layer}"
         P.append(tuple(map(_upper, damped(*pair, total), names)))
     return P

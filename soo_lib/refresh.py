@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from .checks import as_count, as_vector
-from .gradient_test import NO_DECREASE
+from .gradient_test import GAVE_UP, NO_DECREASE
 from .losses import as_loss, over_data
 from .precondition import Preconditioned
 from .solvers import OUT_OF_ITERATIONS, minimize
@@ -44,6 +44,8 @@ def minimize_refreshed(loss, x0, kind, every=10, rows=None, seed=0, method="lbfg
     ValueError
         For an argument out of its range, or a P that cannot be made.
     """
+    if not callable(kind):
+        raise ValueError(f"kind must be callable; got {kind!r}")
     every, maxiter = as_count(every, "every"), as_count(maxiter, "maxiter", minimum=0)
     loss = as_loss(loss, x0)
     if rows is not None:
@@ -69,7 +71,7 @@ def minimize_refreshed(loss, x0, kind, every=10, rows=None, seed=0, method="lbfg
         before["seconds"] = trace.rows[-1].seconds
         x, nit, spent = change.to_x(found.x), len(trace) - 1, OUT_OF_ITERATIONS.format(limit)
         # A search that failed with an old P may succeed with a new one.
-        again = found.message == spent or found.message.startswith(NO_DECREASE)
+        again = found.message == spent or found.message.startswith((NO_DECREASE, GAVE_UP))
         if not again or found.nit == 0 or nit == maxiter:
             message = found.message.replace(spent, OUT_OF_ITERATIONS.format(maxiter))
             before.pop("seconds")

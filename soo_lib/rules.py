@@ -113,9 +113,9 @@ def cg(batch, x, f, g, step, state):
     p = -g
     if state.k > 1:
         Hv = batch.hessp(x, state.v)
-        p = p + (g @ Hv) / (state.v @ Hv) * state.v
+        p = p + (g @ Hv) / ((state.v @ Hv) or np.inf) * state.v
     state.v = p
-    return -step * (g @ p) / abs(p @ batch.hessp(x, p)) * p
+    return -step * (g @ p) / (abs(p @ batch.hessp(x, p)) or np.inf) * p
 
 
 _all = sgd, momentum, nesterov, adagrad, rmsprop, adam, aprox, kronecker, lbfgs, cg

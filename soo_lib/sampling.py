@@ -129,8 +129,9 @@ class Batched(Loss):
     def __init__(self, loss, batches, weights=None):
         if weights not in (None, "rows"):
             raise ValueError(f"weights must be None or 'rows'; got {weights!r}")
-        if not len(batches) or not all(len(rows) for rows in batches):
-            raise ValueError("batches must be a list of at least one batch, none of them empty")
+        listed = isinstance(batches, list | tuple) and all(np.size(rows) for rows in batches)
+        if not batches or not listed or any(np.ndim(rows) != 1 for rows in batches):
+            raise ValueError(f"batches must be lists of rows, none of them empty; got {batches!r}")
         self.loss = over_data(loss, "n_params", "fun_and_jac")
         self.n_params, self.n_samples = loss.n_params, loss.n_samples
         self.dtype = getattr(loss, "dtype", float)
@@ -181,6 +182,7 @@ class Reshuffled(Loss):
         self.n_params, self.n_samples = loss.n_params, loss.n_samples
         draw(loss.n_samples, batch_size, n_batches)  # complain now, not at the first evaluation
         self.batch_size, self.n_batches = batch_size, n_batches
+        self.dtype = getattr(loss, "dtype", float)
         self.rng = np.random.default_rng(seed)
 
     def fun(self, x):
@@ -197,6 +199,9 @@ class Reshuffled(Loss):
 
     def hessp(self, x, p):
         return self._fresh().hessp(x, p)
+
+    def ggnp(self, x, p):
+        return self._fresh().ggnp(x, p)
 
     def _fresh(self):
         # The mean over equal batches is the mean over all their rows: one loss, not n_batches.

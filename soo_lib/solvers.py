@@ -54,7 +54,7 @@ def minimize(
         radius, for methods with a model: "newton" and "hessian-free" by products, "bfgs" and
         "lbfgs". scipy's bring their own, so naming one for them is an error.
     step : float
-        The fixed step, a search's first trial, or the first radius.
+        The fixed step, a search's first trial, or the first radius; scipy's methods take none.
     maxiter : int
         Most iterations.
     gtol : float
@@ -123,7 +123,7 @@ def minimize(
         if method in SCIPY:
             failure = _scipy(recorder, x, method, maxiter, settings)
         else:
-            # N&W eq. 3.60: a direction with no scale of its own starts from the last success
+            # N&W section 3.5: a direction with no scale of its own starts from the last success
             rescale = line_search == "wolfe" and not direction.scaled
             failure = _descend(recorder, x, direction, search, step, rescale, maxiter)
         return as_result(recorder, failure or OUT_OF_ITERATIONS.format(maxiter))
@@ -187,8 +187,10 @@ def _scipy(loss, x, method, maxiter, options):
         except optimize.OptimizeWarning as warning:
             known = "see scipy.optimize.show_options('minimize', method)"
             raise ValueError(f"settings of scipy's {method}: {warning}; {known}") from warning
-    if loss.outcome or found.status == 1:
+    if loss.outcome or loss.nit >= maxiter:
         return None
+    if found.status == 1:  # a limit of scipy's own, such as maxfun
+        return f"stopped by scipy: {str(found.message).rstrip('.')}"
     why = why_no_decrease(loss, *loss.last, -loss.last[2])  # scipy's may be of two points
     return f"{why} (scipy: {str(found.message).rstrip('.')})"
 

@@ -45,7 +45,6 @@ SAMPLE_SHA256 = {
 }
 
 
-
 def cache_folder():
     """Where downloads are kept: the folder SOO_LIB_DATA, or one in the user's cache."""
     user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "soo_lib"

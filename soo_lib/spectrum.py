@@ -98,7 +98,7 @@ def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
         Residual at which to stop, as a share of the distance between the two ends.
     products : int
         Most products with A, >= 2k. Where eigenvalues crowd at an end they may run out first, and
-        ``residuals`` tell how far it got. Up to 500 columns, A is formed by n products instead.
+        ``residuals`` tell how far it got. Up to 500 columns A is formed instead.
     seed : int
         Of the random start.
 

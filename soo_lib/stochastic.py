@@ -109,8 +109,11 @@ def minimize_stochastic(
 
 def _rule(rule, loss, settings):
     """The rule as a function of what it is called with."""
-    if callable(rule) and not settings:
-        return rule
+    if callable(rule):
+        if settings:
+            named = ", ".join(sorted(settings))
+            raise ValueError(f"rule must be a name where there are settings; got {rule!r}, {named}")
+        return lambda batch, x, *more: as_vector(rule(batch, x, *more), len(x), "the rule's change")
     if rule not in list(RULES):  # a list: what is asked for may not be hashable
         raise ValueError(f"rule must be one of {', '.join(RULES)}, or a callable; got {rule!r}")
     known = list(inspect.signature(RULES[rule]).parameters)[6:]

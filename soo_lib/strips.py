@@ -54,7 +54,7 @@ def average(kernel, X, y, size, work):
                 f += kernel(X[i : i + rows], y[i : i + rows], total)
         return f, total
 
-    rows = max(BLOCK // 4, min(BLOCK, -(-len(X) // 4)))  # at least 4 blocks to share
+    rows = max(BLOCK // 4, min(BLOCK, -(-len(X) // 4)))  # 4 blocks to share, where rows are enough
     blocks = range(0, len(X), rows)
     strips = [strip for strip in np.array_split(blocks, STRIPS) if len(strip)]
     loss, mean = 0.0, np.zeros(size)

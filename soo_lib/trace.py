@@ -107,42 +107,42 @@ class Recorder(Loss):
 
     def fun(self, x):
         self.nfev += 1
-        f = self.loss.fun(x)
+        f = self._numbers(self.loss.fun(x), (), "value")
         self._see(x, f, None)
         return f
 
     def jac(self, x):
         self.njev += 1
-        return self._gradient(self.loss.jac(x))
+        return self._numbers(self.loss.jac(x), (self.n_params,), "gradient")
 
     def fun_and_jac(self, x):
         self.nfev += 1
         self.njev += 1
         f, g = self.loss.fun_and_jac(x)
-        g = self._gradient(g)
+        f, g = self._numbers(f, (), "value"), self._numbers(g, (self.n_params,), "gradient")
         self._see(x, f, g)
         return f, g
 
-    def _gradient(self, g):
-        g = np.asarray(g)
-        if g.shape != (self.n_params,) or g.dtype.kind not in "fiu":
-            raise ValueError(
-                f"the loss's gradient must be {self.n_params} real numbers; got an array of shape "
-                f"{g.shape} and type {g.dtype}"
-            )
-        return g
-
     def hess(self, x):
         self.nhev += 1
-        return self.loss.hess(x)
+        return self._numbers(self.loss.hess(x), 2 * (self.n_params,), "Hessian")
 
     def hessp(self, x, p):
         self.nhessp += 1
-        return self.loss.hessp(x, p)
+        return self._numbers(self.loss.hessp(x, p), (self.n_params,), "Hessian's product")
 
     def ggnp(self, x, p):
         self.nhessp += 1
-        return self.loss.ggnp(x, p)
+        return self._numbers(self.loss.ggnp(x, p), (self.n_params,), "Gauss-Newton product")
+
+    def _numbers(self, found, shape, name):
+        with self.idle():  # in float64, and a copy: a loss may use its arrays again
+            array = np.asarray(found)
+            if array.shape != shape or array.dtype.kind not in "fiu":
+                need = " x ".join(map(str, shape)) + " real numbers" if shape else "one real number"
+                got = f"an array of shape {array.shape} and type {array.dtype}"
+                raise ValueError(f"the loss's {name} must be {need}; got {got}")
+            return array.astype(float, copy=len(shape) == 1) if shape else float(array)
 
     @contextmanager
     def idle(self):
@@ -161,7 +161,7 @@ class Recorder(Loss):
         counts = self.nfev, self.njev, self.nhev, self.nhessp
         seconds = time.perf_counter() - self._start - self._idle
         with self.idle():
-            moved = not self.trace.rows or not np.array_equal(x, self.last[0])
+            moved = np.abs(g) @ np.abs(x - self.last[0]) if self.trace.rows else 0.0
             self.last = x, f, g
             self.trace.rows.append(Row(f, self.loss.gnorm(g), step, *counts, seconds, note))
             if self.n_params <= KEEP_X:
@@ -193,8 +193,10 @@ class Recorder(Loss):
         if self.ftol and before and moved and abs(before[0].fun - row.fun) <= self.ftol:
             return True, "converged: the last iteration changed the loss by at most ftol"
         if self._stalled():
+            x, f, g = self.last
+            if moved > 1000 * rounding(self, x, f, g):
+                return False, f"no further decrease: the last {STALLED} iterations went to and fro"
             if np.array_equal(self._marks[0], self._marks[-1]):  # every step was refused
-                x, f, g = self.last
                 return False, why_no_decrease(self, x, f, g, -g)
             return False, (
                 f"no further decrease: the last {STALLED} iterations changed the loss by no more "

@@ -27,14 +27,15 @@ class TrustRegion(Modelled):
 
     def __init__(self, inner, radius):
         super().__init__(products=250)
-        self.inner, self.radius, self.refused, self.first = inner, radius, 0, None
+        self.inner, self.first, self.refused = inner, None, False
+        self.radius = np.clip(radius, 1e-150, 1e150)  # its square is a number
 
     @property
-    def fresh(self):  # cut to a quarter so often, a step is lost in x's rounding
-        return self.refused >= 30
+    def fresh(self):  # cut until a step is lost in x's rounding
+        return self.refused and np.array_equal(self.x + self.p, self.x)
 
     def restart(self):
-        self.refused += 1
+        self.refused = True
         self.radius = np.linalg.norm(self.p) / 4
 
     def __call__(self, loss, x, g):
@@ -58,7 +59,7 @@ class TrustRegion(Modelled):
             if np.linalg.norm(r) <= enough:
                 break
             d = -r + r @ r / rr * d
-        self.p, self.Bp = p, r - g
+        self.x, self.p, self.Bp = x, p, r - g
         self.pHp = p @ self.Bp
         return p
 
@@ -68,7 +69,7 @@ class TrustRegion(Modelled):
             self.radius = np.linalg.norm(s) / 4
         elif ratio > 0.75 and self.note:  # the radius was in the way (N&W algorithm 4.1)
             self.radius *= 2
-        self.refused = 0
+        self.refused = False
         if isinstance(self.inner, Modelled):
             return
         # No Wolfe condition keeps sᵀy > 0 here: Powell's damping does (N&W procedure 18.2).

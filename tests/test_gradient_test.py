@@ -162,3 +162,32 @@ def test_bad_x():
 def test_a_gradient_of_a_wrong_length_is_named():
     longer = Altered(Rosenbrock(), lambda g, x: np.append(g, 0.0))
     complains(lambda: gradient_test(longer, [0.0, 0.0]), "jac", "(3,)", "(2,)")
+
+
+def test_near_a_border_only_the_steps_that_stay_inside_count():
+    class Border(Loss):
+        n_params = 2
+
+        def fun(self, x):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return float(x @ x - np.log(x[0]))
+
+        def jac(self, x):
+            return 2 * x - np.array([1 / x[0], 0])
+
+    x = np.array([1e-3, 5.0])
+    result = gradient_test(Border(), x)
+    assert result.ok and len(result.eps) == len(result.errors) < 24
+    wrong = Border()
+    wrong.jac = lambda x: 1.01 * Border().jac(x)
+    assert not gradient_test(wrong, x).ok
+    complains(lambda: gradient_test(Border(), np.array([-1.0, 1.0])), "x")
+
+
+@pytest.mark.parametrize("shift", [1e9, 1e12])
+def test_a_constant_accuses_no_gradient_and_excuses_none(shift):
+    for factor, ok in ((1.0, True), (1.01, False)):
+        loss = Loss()
+        loss.n_params, loss.fun = 2, lambda x: Rosenbrock().fun(x) + shift
+        loss.jac = lambda x, factor=factor: factor * Rosenbrock().jac(x)
+        assert gradient_test(loss, np.array([-1.2, 1.0])).ok == ok

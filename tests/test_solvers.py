@@ -713,3 +713,87 @@ def test_a_bad_gradient_is_named(method, g, got):
 
 def test_what_is_no_loss_is_named():
     complains(lambda: minimize(3, np.zeros(3)), "loss", "fun and jac", "3")
+
+
+# ---- what a stranger tried
+
+
+class Shifted(Loss):
+    """x·x - 2Σx + Σ sin x: value and point are 0 at 0, so that no rounding is to be seen there."""
+
+    n_params = 3
+
+    def fun(self, x):
+        return float(x @ x - 2 * x.sum() + np.sin(x).sum())
+
+    def jac(self, x):
+        return 2 * x - 2 + np.cos(x)
+
+
+@pytest.mark.parametrize("method", ["gradient", "bfgs", "lbfgs", "CG", "L-BFGS-B"])
+def test_a_wrong_sign_is_not_excused_where_value_and_point_are_zero(method):
+    found = minimize(WrongSign(Shifted()), np.zeros(3), method)
+    assert not found.success and "gradient right?" in found.message, found.message
+    right = minimize(Shifted(), np.zeros(3), method)  # scipy's CG makes no first step here
+    assert right.success or method == "CG" and "gave up" in right.message, right.message
+
+
+def test_to_and_fro_is_no_floor():
+    class Kink(Loss):
+        n_params = 1
+
+        def fun(self, x):
+            return float(np.abs(x[0]) ** 1.5)
+
+        def jac(self, x):
+            return 1.5 * np.sign(x) * np.sqrt(np.abs(x))
+
+        def hess(self, x):
+            return np.diag(0.75 / np.sqrt(np.abs(x)))
+
+    class Bowl(Quadratic):
+        def __init__(self):
+            super().__init__(n=1, condition=1.0)
+
+    runs = (Kink(), [1.0], "newton", 1.0), (Bowl(), [5.0], "gradient", 2.0)
+    for loss, x0, method, step in runs:
+        found = minimize(loss, x0, method, "fixed", step=step, maxiter=200)
+        assert not found.success and "to and fro" in found.message, found.message
+
+
+@pytest.mark.parametrize(
+    "value, gradient, hessian, what",
+    [(np.ones(1), np.ones(2), np.eye(2), "value"), (None, np.ones(2), np.eye(2), "value"),
+     (1.0, np.ones(3), np.eye(2), "gradient"), (1.0, 1j * np.ones(2), np.eye(2), "gradient"),
+     (1.0, np.ones(2), np.ones(2), "Hessian"), (1.0, np.ones(2), None, "Hessian")], ids=str
+)  # fmt: skip
+def test_what_a_loss_returns_is_looked_at(value, gradient, hessian, what):
+    loss = Loss()
+    loss.n_params, loss.fun, loss.jac = 2, lambda x: value, lambda x: gradient
+    loss.hess = lambda x: hessian
+    complains(lambda: minimize(loss, np.zeros(2), "newton"), what)
+
+
+def test_a_loss_may_reuse_its_gradients_array():
+    class Thrifty(Quadratic):
+        buffer = np.empty(5)
+
+        def jac(self, x):
+            self.buffer[:] = super().jac(x)
+            return self.buffer
+
+    for method in ("bfgs", "lbfgs", "nlcg", "BFGS"):
+        assert minimize(Thrifty(), np.zeros(5), method).success
+
+
+def test_a_limit_of_scipys_own_is_told():
+    found = minimize(Rosenbrock(), [-1.2, 1.0], "L-BFGS-B", maxfun=5)
+    assert not found.success and found.message.startswith("stopped by scipy"), found.message
+
+
+def test_nothing_to_minimise_is_refused():
+    class Anything:
+        fun, jac = staticmethod(np.sum), staticmethod(np.ones_like)
+
+    complains(lambda: minimize(Anything(), []), "x0")
+    complains(lambda: minimize(Loss(), [1.0]), "loss")

@@ -103,7 +103,7 @@ def test_the_radius_is_adapted():
     B, g = np.eye(2), np.array([4.0, 0.0])
     for truth, radius, now in ((1.0, 1.0, 2.0), (5.0, 1.0, 0.25), (2.5, 1.0, 1.0), (1.0, 9.0, 9.0)):
         rule = TrustRegion(Known(B), radius)
-        s = rule(None, None, g)
+        s = rule(None, np.zeros(2), g)
         rule.update(s, g, g + (2 * truth - 1) * s if truth != 1 else g + s)
         assert (rule.radius == now) == (truth != 2.5) or rule.radius == 1.0, (truth, rule.radius)
     rule.restart()
@@ -179,3 +179,10 @@ def test_a_damping_beside_a_radius_is_refused():
     with pytest.raises(ValueError, match="damping"):
         minimize(Rosenbrock(), [0, 0], "hessian-free", "trust", damping=1.0)
     complains(lambda: minimize(Rosenbrock(), [0, 0], "newton", "trust", step=0), "step")
+
+
+@pytest.mark.parametrize("step", [1e-200, 1e100, 1e200])
+def test_no_first_radius_is_too_odd(step):
+    found = minimize(Rosenbrock(), [-1.2, 1.0], "newton", "trust", step=step, maxiter=2000)
+    assert np.isfinite(found.x).all() and "gradient right?" not in found.message
+    assert found.success or step < 1, found.message

@@ -33,9 +33,10 @@ def precompute(compute, grid, name=""):
     content = {"name": name, "seconds": round(time.perf_counter() - start, 2), "states": states}
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written beside its place, then moved: a file in the cache is always whole.
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as file:
-        json.dump(content, file)
-    os.replace(file.name, path)
+    with tempfile.TemporaryDirectory(dir=path.parent) as unfinished:
+        whole = Path(unfinished, path.name)
+        whole.write_text(json.dumps(content))
+        os.replace(whole, path)
     return states
 
 

@@ -47,7 +47,7 @@ def along(a, b):
 
 @checker
 def check_polak_ribiere(answer, rng):
-    """``polak_ribiere(g, g_old)``: Polak-Ribière's β, at least 0 (N&W eq. 5.44)."""
+    """``polak_ribiere(g, g_old)``: Polak-Ribière's β, at least 0 (N&W eqs 5.44-5.45)."""
     g, old = rng.normal(size=(2, 12, 5))
     g[::2] = 0.6 * old[::2] + 0.1 * g[::2]  # here β < 0
 

@@ -30,7 +30,7 @@ export class Newton extends Gradient {
   }
 }
 
-/** -g + βp with Polak-Ribière's β >= 0 (N&W eq. 5.44). */
+/** -g + βp with Polak-Ribière's β >= 0 (N&W eqs 5.44-5.45). */
 export class NonlinearCG extends Gradient {
   fresh = true;
   direction(loss, x, g) {

@@ -2,9 +2,9 @@
 
 import { EPS, dot, largest, plus, times } from "./linalg.js";
 
-const NO_DECREASE = "line search found no decrease along a descent direction; is the gradient right? is the loss re-sampled?";
+const NO_DECREASE = "line search found no decrease along a descent direction; is the gradient right? is the loss re-sampled? has it a kink here, as of a ReLU?";
 const FLOOR = "no further decrease: the differences of the loss are lost in rounding, the floor of float64";
-const GAVE_UP = "the search gave up where the loss still falls, as its gradient foretells: allow more trials, or another first step";
+const GAVE_UP = "the search gave up where the loss still falls, as its gradient foretells: it may have no minimum; or allow more trials, or another first step";
 
 /** How finely values of the loss can be told at x: u(|f| + Σ|xᵢgᵢ|). */
 export const rounding = (x, f, g) => EPS * (Math.abs(f) + x.reduce((sum, v, i) => sum + Math.abs(v * g[i]), 0));
@@ -15,8 +15,8 @@ export function why_no_decrease(loss, x, f, g, p) {
   const noise = rounding(x, f, g), [again, g_again] = loss.fun_and_jac(x); // a second look: is the loss the same?
   if (!(Math.abs(again - f) <= 100 * noise && largest(plus(g_again, -1, g)) <= 0.1 * largest(g))) return NO_DECREASE;
   if (!(dot(g, p) < 0)) p = times(-1, g);
-  const d = times(1 / largest(p), p), slope = dot(g, d);
-  let h = Math.min((100 * noise) / -slope, 1e-4 * (largest(x) || 1)), foretold = 0, wrong = 0, before = Infinity;
+  const d = times(1 / largest(p), p), slope = dot(g, d), far = largest(x) || 1; // noise is 0 where f and x are
+  let h = Math.max(Math.min((200 * noise) / -slope, 1e-4 * far), 1e-14 * far), foretold = 0, wrong = 0, before = Infinity;
   for (let i = 0; i < 24; i++, h *= 4) {
     const z = plus(x, h, d), [value, end] = loss.fun_and_jac(z), change = value - f, model = 0.5 * dot(plus(g, 1, end), plus(z, -1, x));
     if (!Number.isFinite(change + model)) break;

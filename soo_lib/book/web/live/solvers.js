@@ -11,7 +11,7 @@ import { Recorder, as_result } from "./trace.js";
 export function* iterate(loss, x0, options = {}) {
   const { method = "newton", line_search = "wolfe", step = 1, maxiter = 100, gtol = 1e-8, ftol = 0, ...settings } = options;
   const direction = new DIRECTIONS[method](settings), search = LINE_SEARCHES[line_search]({ c2: direction.c2, ...settings });
-  // N&W eq. 3.60: a direction with no scale of its own starts from the last success
+  // N&W section 3.5: a direction with no scale of its own starts from the last success
   const rescale = line_search === "wolfe" && !direction.scaled, recorder = new Recorder(loss, gtol, ftol);
   let x = Float64Array.from(x0), [f, g] = recorder.fun_and_jac(x), trial = step, last = null, slope = NaN, restart = "";
   recorder.row(x, f, g);

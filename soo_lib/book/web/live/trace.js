@@ -34,6 +34,7 @@ export class Recorder extends Loss {
   /** Ends an iteration at x: the row, and the criteria. */
   row(x, fun, g, step = NaN, note = "") {
     const { nfev, njev, nhev, nhessp } = this, seconds = (this.seconds += (performance.now() - this.since) / 1000);
+    this.moved = this.last ? g.reduce((sum, v, i) => sum + Math.abs(v * (x[i] - this.last[0][i])), 0) : 0;
     this.last = [x, fun, g];
     this.rows.push({ fun, gnorm: this.loss.gnorm(g), step, nfev, njev, nhev, nhessp, evaluations: Math.max(nfev, njev) + nhev + nhessp, seconds, note });
     if (this.n_params <= KEEP_X) { this.x.push(x); this.trials.push(this.seen); this.seen = []; }
@@ -50,7 +51,9 @@ export class Recorder extends Loss {
     if (this.ftol && before && Math.abs(before.fun - row.fun) <= this.ftol) // eq. 29
       return [true, "converged: the last iteration changed the loss by at most ftol"];
     if (!this.stalled()) return null;
-    const [x, f, g] = this.last, still = largest(plus(x, -1, this.marks[0])) === 0; // every step was refused
+    const [x, f, g] = this.last;
+    if (this.moved > 1000 * rounding(x, f, g)) return [false, `no further decrease: the last ${STALLED} iterations went to and fro`];
+    const still = largest(plus(x, -1, this.marks[0])) === 0; // every step was refused
     return [false, still ? why_no_decrease(this, x, f, g, times(-1, g))
       : `no further decrease: the last ${STALLED} iterations changed the loss by no more than its rounding, the floor of float64`];
   }
