@@ -43,7 +43,7 @@ def test_a_choice_unveils_and_is_remembered(visit, hand):
     assert veiled(page, found)[0] is False
     assert said in found.locator(".predict-said").text_content()
     page.reload()
-    page.wait_for_selector(".predict-look")
+    page.wait_for_selector(".predict-look", state="attached")
     found = block(page, "choice")
     assert veiled(page, found) == [False, False]
     assert found.locator("button[aria-pressed=true]").text_content() == said
@@ -97,7 +97,7 @@ def test_a_curve_is_drawn_by_hand_and_the_truth_beside_it(visit, hand):
     assert mine.count("L") > 40
     assert truth.count("L") == 8  # nine layers
     page.reload()
-    page.wait_for_selector(".predict-look")
+    page.wait_for_selector(".predict-look", state="attached")
     assert block(page, "curve").locator("path.mine").get_attribute("d") == mine
 
 
@@ -129,7 +129,7 @@ def test_nonsense_in_the_store_is_forgotten(visit):
         page.evaluate("text => Object.keys(localStorage).filter((key) => key.startsWith('predict'))"
                       ".forEach((key) => localStorage.setItem(key, text))", text)  # fmt: skip
         page.reload()
-        page.wait_for_selector(".predict-look")
+        page.wait_for_selector(".predict-look", state="attached")
         assert veiled(page, block(page, "choice")) == [True, True], text
 
 
