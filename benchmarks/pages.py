@@ -24,6 +24,7 @@ NETWORK = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8,
            "uploadThroughput": 0.75e6 / 8}  # fmt: skip
 SLOWED, VISITS = 4, 3
 PAINT, LIVE, LIVE_CACHED, WEIGHT = 2.0, 5.0, 2.0, 750  # s, s, s, KB: what is aimed at
+FIRST = {"welcome", "rosenbrock"}  # where the live picture stands in the first screen
 TEXT = {".html", ".css", ".js", ".svg", ".json"}
 WATCH = """(() => {
     const look = () => {
@@ -60,6 +61,11 @@ class Gzipped(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *args):
+        """A visitor who left while a connection was kept is no error."""
+
+
 @functools.cache
 def packed(path):
     return gzip.compress(path.read_bytes())
@@ -75,7 +81,9 @@ def visit(context, address):
     devtools.on("Network.loadingFinished", lambda end: received.append(end["encodedDataLength"]))
     page.add_init_script(WATCH)
     page.goto(address, wait_until="load", timeout=60_000)
-    page.wait_for_timeout(1500)  # what the scripts fetch after
+    if page.locator(".math").count():  # formulas come after all else, with their fonts
+        page.wait_for_selector("mjx-container", state="attached", timeout=60_000)
+    page.wait_for_load_state("networkidle", timeout=60_000)
     paint, live = page.evaluate(PAINTED), page.evaluate("() => window.liveAt")
     page.close()
     return sum(received) / 1e3, (paint or float("nan")) / 1e3, (live or float("nan")) / 1e3
@@ -86,7 +94,7 @@ def main(names):
                    if "_static" not in path.parts)  # fmt: skip
     chosen = [page for page in pages if not names or Path(page).stem in names]
     handler = functools.partial(Gzipped, directory=HTML)
-    with (http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
+    with (Server(("127.0.0.1", 0), handler) as server,
           sync_playwright() as playwright):  # fmt: skip
         threading.Thread(target=server.serve_forever, daemon=True).start()
         path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -100,7 +108,9 @@ def main(names):
                 rows.append((*first, again[2]))
                 context.close()
             weight, paint, live, cached = (statistics.median(column) for column in zip(*rows))
-            late = weight > WEIGHT or paint > PAINT or live > LIVE or cached > LIVE_CACHED
+            late = weight > WEIGHT or paint > PAINT or (
+                Path(name).stem in FIRST and (live > LIVE or cached > LIVE_CACHED)
+            )
             shown = [f"{value:.1f}" if value == value else "" for value in (live, cached)]
             print(f"{name:34}{weight:7.0f}{paint:16.2f}{shown[0]:>10}{shown[1]:>15}"
                   f"{'   short of the aim' if late else ''}")  # fmt: skip

@@ -25,7 +25,11 @@ EXPORT = re.compile(r"^export default ([^;]+);\s*\Z", re.MULTILINE)
 # Nothing asks for these: sphinx-thebe's, and Font Awesome, whose icons in use come with the book.
 # Of our own scripts these go only where what they serve is.
 WHERE = {"_static/predict.js": "predict-asked", "_static/quick-check.js": "quick-check"}
-ADD = 'document.head.append(Object.assign(document.createElement("script"), {{src: {}}}));'
+# MathJax works long: the page is painted once, its widgets with it, before it comes.
+ADD = (
+    "requestAnimationFrame(() => setTimeout(() => "
+    'document.head.append(Object.assign(document.createElement("script"), {{src: {}}}))));'
+)
 UNUSED = ("scripts/fontawesome*", "vendor/fontawesome/**/*", "sphinx-thebe.*", "*/*.map")
 IMAGE = re.compile(r'<img loading="lazy"(?![^>]* width=)[^>]* src="([^":]+)"')
 DRAWN = re.compile(r'(?<= d="|.x="|.y=")[^"]*')
@@ -50,7 +54,7 @@ def lighten(app, pagename, templatename, context, doctree):
         body = attributes.get("body", "")
         if attributes.get("type") == STATE:
             context["widget_state"], widgets = apart(json.loads(body))
-        elif "mathjax" in name:  # as the last thing: its work is long, and text can be read before
+        elif "mathjax" in name:
             body = ADD.format(json.dumps(context["pathto"](name, True)))
             if 'class="math' in context.get("body", ""):
                 scripts.append(_JavaScript(None, priority=900, type="module", body=body))
