@@ -54,6 +54,8 @@ def lighten(app, pagename, templatename, context, doctree):
         body = attributes.get("body", "")
         if attributes.get("type") == STATE:
             context["widget_state"], widgets = apart(json.loads(body))
+        elif body.startswith("window.MathJax") and 'class="math' not in context.get("body", ""):
+            continue
         elif "mathjax" in name:
             body = ADD.format(json.dumps(context["pathto"](name, True)))
             if 'class="math' in context.get("body", ""):
@@ -126,6 +128,8 @@ def finish(app, exception):
     link = f"_static/{SHEET}?v={hashlib.sha256(sheet.encode()).hexdigest()[:8]}"
     for page in pages:  # a new sheet has a new address
         text = re.sub(rf"_static/{SHEET}(\?v=\w+)?", link, page.read_text("utf-8"))
+        if text.lstrip().startswith("<meta"):  # a page that sends on, written by Jupyter Book
+            text = f'<link rel="icon" href="_static/favicon.svg">{text}'
         page.write_text(IMAGE.sub(partial(sized, page.parent), text), "utf-8")
 
 

@@ -75,7 +75,7 @@ def test_the_same_cell_computes_a_new_value(chromium, lab):
         arg=known.nit,
     )
     head, *body = table(page)
-    close([number(row[head.index("loss")]) for row in body], explore.thinned(known.trace, 22).fun)
+    close([number(row[head.index("loss")]) for row in body], explore.thinned(known.trace, 20).fun)
     field.fill("-1")  # no step: the library's own words say so
     field.press("Enter")
     page.get_by_text("step must be a finite number > 0").wait_for()

@@ -85,7 +85,7 @@ def test_every_icon_of_the_theme_is_in_its_small_font():
     sheet = (HTML / "_static" / "page.css").read_text("utf-8")
     pages = {icon for path in built_pages() for tag in soup(path).select("i[class*=fa-]")
              for icon in tag["class"]}  # fmt: skip
-    sizes = {"fa-solid", "fa-brands", "fa-lg", "fas", "theme-switch"}
+    sizes = {"fa-solid", "fa-brands", "fa-lg", "fas", "fab", "theme-switch"}
     for icon in pages - sizes:
         rule = re.search(rf"\.{icon}:before[^{{]*\{{content:\"(\\?[^\"]+)\"", sheet)
         assert rule, f"no rule of the style sheet says what {icon} looks like"
