@@ -133,7 +133,7 @@ GAVE_UP = (
 
 
 def rounding(loss, x, f, g):
-    """How finely values of ``loss`` can be told at ``x``: u(|f| + Σ|xᵢgᵢ|), u of its ``dtype``.
+    """How finely values of ``loss`` can be told at ``x``: ``u(|f| + Σ|xᵢgᵢ|)``, u of its ``dtype``.
 
     A value ``f`` is rounded, and so is the point, (n_params,), where ``g`` is the gradient.
     """
