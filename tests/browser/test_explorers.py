@@ -18,11 +18,11 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 NEEDS = {
     "rosenbrock": ["setup", "explorer-runs"],
     "logistic-regression": ["setup", "load", "best", "explorer-runs"],
-    "sampling": ["setup", "data", "explorer-draws"],
+    "sampling": ["plumbing", "setup", "data", "explorer-draws"],
     "fashion-mnist": ["setup", "explorer-record"],
-    "hessian": ["setup", "small-net", "explorer-blocks"],
+    "hessian": ["plumbing", "setup", "small-net", "explorer-blocks"],
     "preconditioning": ["setup", "keep", "valley-run", "explorer-runs", "explorer-compute"],
-    "minibatches": ["setup", "grid", "explorer-live", "explorer-record"],
+    "minibatches": ["setup", "plumbing", "grid", "explorer-live", "explorer-record"],
 }
 EXPLORER = ".soo-explorer"
 CONTROLS = f"{EXPLORER} .controls :is(select, input[type=range])"
