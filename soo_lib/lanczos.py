@@ -18,6 +18,8 @@ def symmetric(n, product, columns=None):
 def as_symmetric(A):
     """``A`` as an operator whose products must be finite; an array is looked at for symmetry."""
     matrix = A = np.asarray(A) if isinstance(A, list) else A
+    if getattr(A, "ndim", 2) > 2:  # a stack of matrices, to newer scipys
+        raise ValueError(f"A must be a matrix; got ndim {A.ndim}")
     try:
         A = aslinearoperator(A)
     except (TypeError, ValueError) as error:
