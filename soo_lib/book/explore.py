@@ -19,16 +19,14 @@ from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 
-import anywidget
 import matplotlib.pyplot as plt
 import numpy as np
 import traitlets
 from contourpy import contour_generator
-from IPython.display import HTML, display
 from PIL import Image
 
 from .. import plots
-from .live import Playground  # noqa: F401  found here beside Explorer
+from .live import Live, Playground  # noqa: F401  the playground is found here beside Explorer
 from .precompute import pack, precompute
 from .still import GRID, draw
 
@@ -114,7 +112,7 @@ def landscape(loss, trace, xlim, ylim, ellipses=False, levels=10):
     return state
 
 
-class Explorer(anywidget.AnyWidget):
+class Explorer(Live):
     """A widget over ``compute``: every combination of ``controls``, drawn in ``panels``.
 
     Parameters
@@ -193,14 +191,6 @@ class Explorer(anywidget.AnyWidget):
             self.send({"tell": "error", "key": message["key"], "error": str(error)})
             if not isinstance(error, ValueError):  # a ValueError is the reader's to mend
                 raise
-
-    def _ipython_display_(self):
-        """The still figure, which the widget hides once it stands; the widget; the caption."""
-        figure = self.still()
-        display(figure)
-        plt.close(figure)
-        display(super()._repr_mimebundle_()[0], raw=True)
-        display(HTML(f'<p class="soo-explorer-caption">{self.caption}</p>'))
 
     def still(self):
         """The first choice as a matplotlib figure: what paper shows, and a page without scripts."""

@@ -32,11 +32,12 @@ def joined(*names):
 
 
 class Live(anywidget.AnyWidget):
-    """A live picture; before it a still one for paper and for pages without scripts."""
+    """A widget after a still picture, for paper and for pages without scripts; a caption below."""
 
     _css = "\n".join((WEB / name).read_text("utf-8") for name in ("explorer.css", "live/live.css"))
 
     def _ipython_display_(self):
+        """The still figure, which the widget hides once it stands; the widget; the caption."""
         figure = self.still()
         display(figure)
         plt.close(figure)
