@@ -126,10 +126,11 @@ check-book: html
 	@mkdir -p _build/logs
 	$(PYTEST) tests/test_book.py | tee _build/logs/book.txt
 
+# A page is waited for more than it computes: four browsers on two cores.
 check-browser: html
 	@mkdir -p _build/logs
 	@tools/get_chromium.sh
-	$(PYTEST) -n 2 tests/browser | tee _build/logs/browser.txt
+	$(PYTEST) -n 4 tests/browser | tee _build/logs/browser.txt
 
 # Runs every notebook, two at a time, into the cache of the build, and has nbval judge those runs.
 check-notebooks: cache fonts
