@@ -829,6 +829,14 @@ def test_each_part_is_worth_what_the_page_states(name):
     assert ("of the points" in check(name).__doc__) == bool(shares)  # help() states them too
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_nbgrader_gets_the_parts_too(name):
+    cell = cells(name)["mark"]
+    points = cell.metadata.nbgrader.points
+    said = f"{points} * check_{name}({name}).share" if name in PARTS else f"check_{name}({name}).ok"
+    assert said in cell.source
+
+
 def test_a_check_that_gives_a_part_states_it():
     """Every check that yields is among PARTS."""
     files = Path(exercises.__file__).parent.glob("*.py")
