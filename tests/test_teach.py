@@ -124,20 +124,21 @@ def a_small_class(students, folder):
     stub = next(c.source for c in nbformat.read(students / "batch-size.ipynb", 4).cells
                 if c.id == "answer")  # fmt: skip
     why = "Sixteen rows: as cheap an epoch as one, and enough for half of the length at the start."
-    edit("Anna/armijo.ipynb", RIGHT["armijo.ipynb"])
-    edit("Anna/hessian-step.ipynb", half)
-    edit("Anna/batch-size.ipynb", RIGHT["batch-size.ipynb"], f"**My sentence:** {why}")
-    edit("Ben/armijo.ipynb", RIGHT["armijo.ipynb"])
-    (folder / "Ben" / "armijo.ipynb").rename(folder / "Ben" / "armijo (1).ipynb")
-    edit("Ben/armijo.ipynb", "def armijo(fun, x, p, f, slope, c1):\n    return 1")
-    edit("Ben/hessian-step.ipynb", half.replace("np.outer(d, d)", "np.outr(d, d)"))
-    edit("Cem/batch-size.ipynb", stub)
-    edit("Cem/armijo.ipynb", RIGHT["armijo.ipynb"].replace("alpha /= 2", "alpha *= 0.9"))
+    edit("student-1/armijo.ipynb", RIGHT["armijo.ipynb"])
+    edit("student-1/hessian-step.ipynb", half)
+    edit("student-1/batch-size.ipynb", RIGHT["batch-size.ipynb"], f"**My sentence:** {why}")
+    edit("student-2/armijo.ipynb", RIGHT["armijo.ipynb"])
+    (folder / "student-2" / "armijo.ipynb").rename(folder / "student-2" / "armijo (1).ipynb")
+    edit("student-2/armijo.ipynb", "def armijo(fun, x, p, f, slope, c1):\n    return 1")
+    edit("student-2/hessian-step.ipynb", half.replace("np.outer(d, d)", "np.outr(d, d)"))
+    edit("student-3/batch-size.ipynb", stub)
+    edit("student-3/armijo.ipynb", RIGHT["armijo.ipynb"].replace("alpha /= 2", "alpha *= 0.9"))
     for path in folder.rglob("*.ipynb"):
         os.utime(path, (1e9, 1e9))  # all at once
     (folder.parent / "changes.csv").write_text(
         "student,exercise,points,late,note\n"
-        "Anna,batch_size_defended,3,,Say until when in the run.\nBen,,,20,Two days late.\n"
+        "student-1,batch_size_defended,3,,Say until when in the run.\n"
+        "student-2,,,20,Two days late.\n"
     )
 
 
@@ -191,8 +192,8 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(students, tmp_path):
         run.send_signal(stop)
         said.append(run.communicate(timeout=60))
         assert run.returncode == (1 if stop == signal.SIGINT else -signal.SIGKILL)
-    assert "goes on from here" in said[0][1] and "s0: 1 of" in said[0][0]
-    assert "s0: 1 of" in said[1][0] and "as before" in said[1][0].splitlines()[0]
+    assert "goes on from here" in said[0][1]
+    assert re.match("s0: 1 of .*, as before", said[1][0])
     last = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert last.returncode == 0 and last.stdout.count("as before") >= 3, last
     keys = [(row["student"], row["exercise"]) for row in marked()]
