@@ -91,6 +91,22 @@ def test_the_folder_stands_alone(students):
     assert any((students / "soo_lib" / "data").iterdir())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+def test_one_command_installs_checks_and_opens(tmp_path):
+    """A stand-in for the environment's Python notes what it is asked for."""
+    shutil.copy(ROOT / "tools" / "start.py", tmp_path)
+    for place in ("bin", "lib/python3.11", "lib64/python3.11"):
+        (tmp_path / ".venv" / place).mkdir(parents=True)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\necho "$1 $2 $3" >> "{tmp_path}/asked"\n')
+    python.chmod(0o755)
+    start = [sys.executable, "start.py"]
+    done = subprocess.run(start, cwd=tmp_path, capture_output=True, timeout=60)
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert done.returncode == 0, done
+    assert [asked[0], asked[-1]] == ["-m pip install", "-m jupyterlab --notebook-dir"]
+
+
 def test_an_existing_folder_is_left_alone(students):
     before = (students / "armijo.ipynb").stat().st_mtime_ns
     assert "exists already" in teach("students", students).stderr
