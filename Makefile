@@ -60,11 +60,11 @@ records: $(READY) data  ## run the experiments whose runs are not all on record 
 	$(BIN)/python -m experiments all
 
 students: $(READY)  ## make the students' folder of exercises: STUDENTS=_build/students
-	$(BIN)/python tools/teach.py students "$(STUDENTS)"
+	@$(BIN)/python tools/teach.py students "$(STUDENTS)"
 
 grade: $(READY)  ## grade what a class handed in: SUBMISSIONS=... RESULTS=... SEED=... OPTIONS="--format canvas"
 	@tools/get_bubblewrap.sh
-	$(BIN)/python tools/teach.py grade "$(SUBMISSIONS)" "$(RESULTS)" --seed "$(SEED)" $(OPTIONS)
+	@$(BIN)/python tools/teach.py grade "$(SUBMISSIONS)" "$(RESULTS)" --seed "$(SEED)" $(OPTIONS)
 
 slides: $(READY)  ## the figures of the built book, one a page: _build/slides.pdf
 	$(BIN)/python tools/print_book.py slides _build/slides.pdf

@@ -1,5 +1,7 @@
 """The checks of the exercises: right answers pass, and each usual slip gets its own hint."""
 
+import ast
+import math
 import re
 import signal
 import threading
@@ -10,6 +12,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+import scipy.linalg
 from scipy.special import expit, softmax
 
 from soo_lib.book import exercises, hints
@@ -133,8 +136,77 @@ def d(a):
     return a * (1 - a)
 
 
+def price(which=lambda fun, target: np.argmax(fun <= target), weights=(1, 2, 4), never=np.inf):
+    """The price of a run, with something changed."""
+
+    def price_to_reach(target, fun, *calls):
+        if not (fun <= target).any():
+            return never(calls) if callable(never) else never
+        return sum(w * c[which(fun, target)] for w, c in zip(weights, calls))
+
+    return price_to_reach
+
+
+def leave(pick=lambda w, V: V[:, 0], size=lambda p, radius, w: radius * p, turn=True, stay=True):
+    """A step away from a saddle, with something changed."""
+
+    def leave_saddle(g, H, radius):
+        w, V = np.linalg.eigh(H)
+        p = size(pick(w, V), radius, w)
+        return 0 * g if stay and w[0] >= 0 else -p if turn and g @ p > 0 else p
+
+    return leave_saddle
+
+
+def plain_eig(g, H, radius):
+    w, V = np.linalg.eig(H)
+    return radius * V[:, 0]
+
+
+def rows_needed(
+    noise=lambda G: G.var(0, ddof=1).sum(),
+    bound=lambda theta, g: theta**2 * (g @ g),
+    solve=lambda S, bound, m: S / (bound + S / m),
+    whole=np.ceil,
+):
+    """A batch size, with something changed."""
+
+    def batch_size(G, theta):
+        return whole(solve(noise(G), bound(theta, G.mean(0)), len(G)))
+
+    return batch_size
+
+
 # For each exercise wrong answers, and what the hint must say.
 WRONG = {
+    "price_to_reach": [
+        (price(lambda fun, target: np.argmax(fun < target)), "meets the target exactly"),
+        (price(lambda fun, target: np.nanargmin(fun)), "lowest loss"),
+        (price(weights=(1, 1, 1)), "counts calls"),
+        (price(weights=(1, 2, 0)), "leaves out the products"),
+        (lambda target, fun, *calls: float(np.argmax(fun <= target)), "counts iterations"),
+        (lambda target, fun, f, j, p: (f + 2 * j + 4 * p)[np.argmax(fun <= target)],
+         "argmax of nothing"),
+        (price(never=lambda calls: calls[0][-1] + 2 * calls[1][-1] + 4 * calls[2][-1]),
+         "price of the whole run"),
+        (price(never=np.nan), "gives NaN"),
+    ],
+    "leave_saddle": [
+        (leave(lambda w, V: V[0]), "columns"),
+        (leave(lambda w, V: V[:, -1]), "bends up most"),
+        (leave(size=lambda p, radius, w: p), "has length 1"),
+        (leave(turn=False), "Which way it goes is chance"),
+        (leave(stay=False), "no saddle to leave"),
+        (lambda g, H, radius: -radius * g, "every step does that is made of g"),
+    ],
+    "batch_size": [
+        (rows_needed(whole=np.floor), "Round up"),
+        (rows_needed(bound=lambda theta, g: theta * (g @ g)), "θ is squared"),
+        (rows_needed(lambda G: G.var(0, ddof=1).mean()), "not their mean"),
+        (rows_needed(lambda G: G.var(0).sum()), "m - 1, not by m"),
+        (rows_needed(solve=lambda S, bound, m: S / bound), "1/m is missing"),
+        (rows_needed(solve=lambda S, bound, m: min(m, S / bound)), "cutting at m|1/m is missing"),
+    ],
     "logistic_gradient": [
         (lambda x, X, y: X.T @ (expit(X @ x) - y), "factor m"),
         (lambda x, X, y: X.T @ (y - expit(X @ x)) / len(y), "up to the sign"),
@@ -359,8 +431,89 @@ def twice(X, D):
     return [i for i, r in enumerate(D) if sum((r == q).all() for q in D) > 1]
 
 
+def signed(g, H, radius):
+    v = np.linalg.eigh(H)[1][:, 0]
+    return -radius * np.sign(g @ v) * v
+
+
+def newton_away(g, H, radius):
+    w, V = np.linalg.eigh(H)
+    p = -V @ ((V.T @ g) / np.abs(w))
+    return radius * p / (np.linalg.norm(p) or 1)
+
+
+def last_above(fun, target):
+    return np.flatnonzero(fun > target)[-1] + 1 if (fun > target).any() else 0
+
+
 # Answers as they come from a class, apart from the slips above. A hint must name the slip.
 NATURAL = {
+    "price_to_reach": [
+        (price(last_above), "stays below"),
+        (price(lambda fun, t: np.flatnonzero(fun <= t)[-1]), "take the first"),
+        (price(lambda fun, t: -1), "whole run's price"),
+        (price(lambda fun, t: np.argmax(fun <= t) + 1), "one iteration later"),
+        (price(lambda fun, t: max(np.argmax(fun <= t) - 1, 0)), "one iteration before"),
+        (price(lambda fun, t: np.nanargmin(np.abs(fun - t))), "nearest"),
+        (price(lambda fun, t: np.argmax(fun > t)), "other way round"),
+        (price(weights=(1, 0, 0)), "values alone"),
+        (price(weights=(0, 2, 4)), "leaves out the values"),
+        (price(weights=(1, 3, 4)), "not three"),
+        (price(weights=(1, 2, 2)), "four passes, not two"),
+        (price(lambda fun, t: np.argmax(fun < t), (1, 1, 1)), "meets the target.*counts calls"),
+        (price(weights=(2, 4, 8)), "a factor 2"),
+        (lambda t, fun, f, j, p: (np.cumsum(f) + 2 * np.cumsum(j) + 4 * np.cumsum(p))[
+            np.argmax(fun <= t)], "adding them up"),
+        (lambda t, fun, f, j, p: (f + 2 * j + 4 * p)[fun <= t][0], "raises IndexError"),
+        (lambda t, fun, f, j, p: (f + 2 * j + 4 * p)[fun <= t], r"shape should be \(\)"),
+        (price(never=-1), "not -1"),
+        (price(never=0), "not 0"),
+        (price(never="never"), "yours is never"),
+        (price(never=None), "returns nothing"),
+    ],
+    "leave_saddle": [
+        (leave(lambda w, V: V[:, np.argmin(np.abs(w))]), "smallest in size"),
+        (leave(lambda w, V: V[:, np.argmax(np.abs(w))]), "bends up most"),
+        (leave(lambda w, V: V[:, 1]), "eigenvector, but that of"),
+        (leave(lambda w, V: (p := V[:, w < 0].sum(1)) / np.linalg.norm(p)), "several"),
+        (leave(size=lambda p, radius, w: w[0] * p), "not the eigenvalue's size"),
+        (leave(size=lambda p, radius, w: radius * w[0] * p), "not belong in the length"),
+        (leave(size=lambda p, radius, w: radius * p / np.abs(p).max()), "not the largest entry"),
+        (leave(size=lambda p, radius, w: radius**2 * p), "length should be"),
+        (lambda g, H, radius: -leave(stay=False)(g, H, radius), "It climbs"),
+        (lambda g, H, radius: leave()(g, H, radius) - g, "g only says which"),
+        (signed, "sign.0. is 0"),
+        (newton_away, "made of g"),
+        (plain_eig, "eigenvector, but that of|columns|bends up most|smallest in size"),
+        (lambda g, H, radius: 0 * g if np.linalg.eigvalsh(H)[-1] < 0 else leave()(g, H, radius),
+         "At a maximum"),
+        (lambda g, H, radius: 0 if np.linalg.eigvalsh(H)[0] > 0 else leave()(g, H, radius),
+         "no negative eigenvalue: The shape should be"),
+        (lambda g, H, radius: 0 * g, "It stays where H has a negative"),
+        (lambda g, H, radius: (v := leave()(0 * g, H, radius)) * -(g @ v) / abs(g @ v), "NaN"),
+    ],
+    "batch_size": [
+        (rows_needed(whole=np.round), "Round up"),
+        (rows_needed(whole=lambda b: b), "is whole"),
+        (rows_needed(whole=lambda b: int(b) + 2), "One too many|adds one"),
+        (rows_needed(bound=lambda theta, g: theta**2 * np.linalg.norm(g)), "‖g‖ is squared"),
+        (rows_needed(bound=lambda theta, g: theta * np.linalg.norm(g)), "θ and ‖g‖ are squared"),
+        (rows_needed(bound=lambda theta, g: theta**2), "‖g‖² is missing"),
+        (rows_needed(bound=lambda theta, g: g @ g), "θ is missing"),
+        (rows_needed(bound=lambda theta, g: theta**2 * np.mean(g * g)), "mean of squares"),
+        (rows_needed(lambda G: G.std(0, ddof=1).sum()), "standard deviations"),
+        (rows_needed(lambda G: G.var()), "all entries of G together"),
+        (rows_needed(lambda G: (G * G).sum() / (len(G) - 1)), "not subtracted"),
+        (rows_needed(lambda G: ((G - G.mean(0)) ** 2).sum()), "mean over the rows"),
+        (rows_needed(lambda G: G.var(0).sum(), solve=lambda S, bound, m: S / bound),
+         "not by m.*1/m is missing|1/m is missing"),
+        (rows_needed(solve=lambda S, bound, m: S / (bound - S / m)), "wrong sign"),
+        (rows_needed(solve=lambda S, bound, m: bound / S), "upside down|gives 1 whatever"),
+        (lambda G, theta: len(G), "gives 900 whatever"),
+        (lambda G, theta: 1, "gives 1 whatever"),
+        (lambda G, theta: 1 + round(3 / theta**2), "too few|more than it takes|from 1 to"),
+        (lambda G, theta: (1 / theta, 1), "shape should be"),
+    ],
     "logistic_gradient": [
         (lambda x, X, y: X.T @ (1 / (1 + np.exp(X @ x)) - y) / len(y), "mind the sign of z"),
         (lambda x, X, y: sum((expit(r @ x) - t) * r for r, t in zip(X, y)), "a factor m"),
@@ -571,6 +724,126 @@ NATURAL = {
         (lambda X, D: len(leaks(X, D)), "list of row numbers"),
     ],
 }
+
+
+def by_a_loop(target, fun, nfev, njev, nhessp):
+    for k in range(len(fun)):
+        if fun[k] <= target:
+            return nfev[k] + 2 * njev[k] + 4 * nhessp[k]
+    return float("inf")
+
+
+def by_least_squares(G, theta):
+    m, b = len(G), 1
+    g = sum(G) / m
+    noise = np.trace(np.cov(G.T))
+    while (1 / b - 1 / m) * noise > theta**2 * sum(g**2):
+        b += 1
+    return b
+
+
+def by_scipy(g, H, radius):
+    w, v = scipy.linalg.eigh(H, subset_by_index=[0, 0])
+    p = radius * v.ravel()
+    return np.zeros(len(g)) if w > 0 else p * (1 if p.dot(g) < 0 else -1)
+
+
+def by_power(g, H, radius):
+    M = np.abs(H).sum() * np.eye(len(g)) - H
+    for _ in range(14):
+        M = M @ M / np.linalg.norm(M) ** 2
+    v = M[:, 0] / np.linalg.norm(M[:, 0])
+    return (v @ H @ v < 0) * radius * v * np.where(g @ v > 0, -1, 1)
+
+
+# Right in other styles than the page's; none may be refused.
+STYLES = {
+    "price_to_reach": [
+        by_a_loop,
+        lambda t, fun, f, j, p: min(
+            (a + 2 * b + 4 * c for x, a, b, c in zip(fun, f, j, p) if x <= t), default=np.inf),
+        lambda t, fun, *calls: np.min(np.dot([1, 2, 4], calls), initial=np.inf, where=fun <= t),
+    ],
+    "leave_saddle": [
+        by_scipy,
+        by_power,
+        lambda g, H, radius: (lambda w, V: [0.0] * len(g) if w.min() > 0 else list(
+            (1 - 2 * (g @ V[:, w.argmin()] > 0)) * radius * V[:, w.argmin()]))(*np.linalg.eig(H)),
+    ],
+    "batch_size": [
+        by_least_squares,
+        lambda G, theta: math.ceil(1 / (1 / len(G) + (theta * np.linalg.norm(G.mean(0))) ** 2
+                                        / np.var(G, axis=0, ddof=1).sum())),
+        lambda G, theta: next(b for b in range(1, len(G) + 1) if
+                              (1 / b - 1 / len(G)) * np.linalg.norm(G - G.mean(0)) ** 2
+                              / (len(G) - 1) <= theta**2 * np.linalg.norm(G.mean(0)) ** 2),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name, number", [(name, i) for name in STYLES for i in range(3)])
+def test_a_right_answer_in_another_style_is_right(name, number, seed):
+    verdict = check(name)(STYLES[name][number], seed=seed)
+    assert verdict.ok, verdict
+
+
+# For each check with parts, answers that earn the first of them, the first two, ...
+PARTS = {
+    "batch_size": [rows_needed(solve=lambda S, bound, m: S / bound)],
+    "diagnose": [tolerant],
+    "hessian_step": [step(bend=lambda a: 0 * a)],
+    "kronecker_product": [lambda A, G, v: np.kron(A, G) @ v if len(A) < 9 else v],
+    "leave_saddle": [leave(turn=False), leave(stay=False)],
+    "logistic_gradient": [lambda x, X, y: X.T @ ((q := np.exp(X @ x)) / (1 + q) - y) / len(y)],
+    "polak_ribiere": [lambda g, old: g @ (g - old) / (old @ old)],
+    "price_to_reach": [price(never=0)],
+    "sign_rule": [lambda z, g: z * g < 0],
+    "softmax_hessian": [
+        lambda z: (q := np.exp(z) / np.exp(z).sum(), np.diag(q) - np.outer(q, q))[1]
+    ],
+}
+WORDS = {"half": 1 / 2, "a third": 1 / 3, "two thirds": 2 / 3, "a quarter": 1 / 4}
+
+
+def stated(name):
+    """The shares that a page states, in order."""
+    text = cells(name)[PAGES[NAMES.index(name)].stem].source.replace("\n", " ")
+    found = re.search(r"([\w ]+) of the points (?:are|is) for ([^.]+)\.", text)
+    if not found:
+        return []
+    rest = re.findall(rf", ({'|'.join(WORDS)}) for ", found[2])
+    return [WORDS[word.strip().lower()] for word in (found[1], *rest)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_part_is_worth_what_the_page_states(name):
+    shares = stated(name)
+    assert len(PARTS.get(name, ())) == max(0, len(shares) - 1)
+    for number, partly in enumerate(PARTS.get(name, ()), 1):
+        for seed in range(3):
+            verdict = check(name)(partly, seed=seed)
+            assert not verdict.ok and verdict.share == pytest.approx(sum(shares[:number])), verdict
+    assert not shares or sum(shares) == pytest.approx(1)
+    assert check(name)(lambda *_: None).share == 0
+    assert ("of the points" in check(name).__doc__) == bool(shares)  # help() states them too
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nbgrader_gets_the_parts_too(name):
+    cell = cells(name)["mark"]
+    points = cell.metadata.nbgrader.points
+    said = f"{points} * check_{name}({name}).share" if name in PARTS else f"check_{name}({name}).ok"
+    assert said in cell.source
+
+
+def test_a_check_that_gives_a_part_states_it():
+    """Every check that yields is among PARTS."""
+    files = Path(exercises.__file__).parent.glob("*.py")
+    nodes = [node for file in files for node in ast.parse(file.read_text("utf-8")).body]
+    yielding = {node.name for node in nodes if any(isinstance(n, ast.Yield) for n in ast.walk(node))
+                and getattr(node, "name", "").startswith("check_")}  # fmt: skip
+    assert yielding == {f"check_{name}" for name in PARTS}
 
 
 def test_each_page_has_its_check_and_its_slips():

@@ -1,13 +1,20 @@
 """The students' folder, and the grading of what a class may hand in."""
 
 import csv
+import importlib
 import json
 import os
+import queue
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import nbformat
 import psutil
@@ -18,6 +25,7 @@ pytest.importorskip("nbgrader", reason="the extra `teach` is not installed")
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "book" / "exercises").glob("*.ipynb"))
 NAMES = [source.stem.replace("-", "_") for source in SOURCES]
+OPEN = ["batch_size", "leave_saddle", "price_to_reach"]
 boxed = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
 
 
@@ -50,10 +58,11 @@ def test_the_students_folder_has_no_solution(students):
         lines = solution(source).splitlines()[1:-3]
         assert lines and not any(line.strip() in text for line in lines if len(line) > 12)
         assert cells["why"].source not in text and "def solution" not in text
-        assert [c.id for c in notebook.cells] == [k for k in cells if k not in ("solution", "why")]
+        kept = [k for k, c in cells.items() if "solution" not in c.metadata.get("tags", ())]
+        assert [c.id for c in notebook.cells] == kept and not {"solution", "why"} & set(kept)
         assert not any(c.get("outputs") for c in notebook.cells)
         locked = {c.id for c in notebook.cells if c.metadata.get("editable") is False}
-        assert locked == {"colab", "setup", "check", "mark"}
+        assert locked == {"colab", "setup", "check", "mark"} | ({"open"} & set(kept))
 
 
 def test_a_students_notebook_runs_on_what_came_with_it(students):
@@ -82,10 +91,164 @@ def test_the_folder_stands_alone(students):
     assert any((students / "soo_lib" / "data").iterdir())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+def test_one_command_installs_checks_and_opens(tmp_path):
+    """A stand-in for the environment's Python notes what it is asked for."""
+    shutil.copy(ROOT / "tools" / "start.py", tmp_path)
+    for place in ("bin", "lib/python3.11", "lib64/python3.11"):
+        (tmp_path / ".venv" / place).mkdir(parents=True)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\necho "$1 $2 $3" >> "{tmp_path}/asked"\n')
+    python.chmod(0o755)
+    start = [sys.executable, "start.py"]
+    done = subprocess.run(start, cwd=tmp_path, capture_output=True, timeout=60)
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert done.returncode == 0, done
+    assert [asked[0], asked[-1]] == ["-m pip install", "-m jupyterlab --notebook-dir"]
+
+
 def test_an_existing_folder_is_left_alone(students):
     before = (students / "armijo.ipynb").stat().st_mtime_ns
     assert "exists already" in teach("students", students).stderr
     assert (students / "armijo.ipynb").stat().st_mtime_ns == before
+
+
+# ---- what teaching.md shows
+
+
+def commands():
+    """The commands that teaching.md shows, each with the output below it."""
+    text = (ROOT / "book" / "teaching.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    parts = [part.split("\n", 1) for block in blocks for part in block.split("$ ")[1:]]
+    return [tuple(part) for part in parts]
+
+
+def a_small_class(students, folder):
+    """What the three students of teaching.md hand in."""
+
+    def edit(name, answer, sentence=""):
+        def change(notebook):
+            for cell in notebook.cells:
+                if cell.id == "defence" and sentence:
+                    cell.source = sentence
+
+        hand_in(students, folder / name.split("/")[0], {name.split("/")[1]: answer}, change)
+
+    half = ("def hessian_step(W, a, gX, H):\n    d = a * (1 - a)\n"
+            "    return np.outer(d, d) * (W @ H @ W.T)")  # fmt: skip
+    stub = next(c.source for c in nbformat.read(students / "batch-size.ipynb", 4).cells
+                if c.id == "answer")  # fmt: skip
+    why = "Sixteen rows: as cheap an epoch as one, and enough for half of the length at the start."
+    edit("student-1/armijo.ipynb", RIGHT["armijo.ipynb"])
+    edit("student-1/hessian-step.ipynb", half)
+    edit("student-1/batch-size.ipynb", RIGHT["batch-size.ipynb"], f"**My sentence:** {why}")
+    edit("student-2/armijo.ipynb", RIGHT["armijo.ipynb"])
+    (folder / "student-2" / "armijo.ipynb").rename(folder / "student-2" / "armijo (1).ipynb")
+    edit("student-2/armijo.ipynb", "def armijo(fun, x, p, f, slope, c1):\n    return 1")
+    edit("student-2/hessian-step.ipynb", half.replace("np.outer(d, d)", "np.outr(d, d)"))
+    edit("student-3/batch-size.ipynb", stub)
+    edit("student-3/armijo.ipynb", RIGHT["armijo.ipynb"].replace("alpha /= 2", "alpha *= 0.9"))
+    for path in folder.rglob("*.ipynb"):
+        os.utime(path, (1e9, 1e9))  # all at once
+    (folder.parent / "changes.csv").write_text(
+        "student,exercise,points,late,note\n"
+        "student-1,batch_size_defended,3,,Say until when in the run.\n"
+        "student-2,,,20,Two days late.\n"
+    )
+
+
+@boxed
+def test_the_instructors_page_shows_what_the_commands_print(students, tmp_path):
+    """In order, in one folder; the lines of students who are marked side by side in any order."""
+    a_small_class(students, tmp_path / "handed-in")
+    for command, shown in commands():
+        if command.startswith("make students"):
+            assert shown == f"{len(SOURCES)} notebooks and what they need: exercises\n"
+            continue
+        words = dict(word.split("=", 1) for word in shlex.split(command)[2:] if "=" in word)
+        if command.startswith("make grade"):
+            done = teach("grade", words["SUBMISSIONS"], words["RESULTS"], "--seed", words["SEED"],
+                         *words.get("OPTIONS", "").split(), cwd=tmp_path)  # fmt: skip
+        else:
+            done = subprocess.run(
+                ["bash", "-c", command], cwd=tmp_path, text=True, capture_output=True,
+                env={**os.environ, "LC_ALL": "C"},
+            )  # fmt: skip
+        printed = done.stdout.replace("\ufeff", "").replace("\r", "")
+        assert done.returncode == 0 and sorted(printed.splitlines()) == sorted(
+            shown.splitlines()
+        ), f"$ {command}\n{printed}{done.stderr}"
+
+
+# ---- a run that is stopped, and a submission that never ends
+
+
+@boxed
+def test_a_run_that_is_stopped_goes_on_where_it_was(students, tmp_path):
+    """SIGINT and SIGKILL in the middle of a student: no row is lost, none is made twice."""
+    right = RIGHT["sign-rule.ipynb"]
+    for number in range(5):
+        answer = f"import time\ntime.sleep(1.5)\n{right}" if number in (1, 3) else right
+        hand_in(students, tmp_path / "class" / f"s{number}", {"sign-rule.ipynb": answer})
+    results, before = tmp_path / "results", processes()
+    command = [sys.executable, str(ROOT / "tools" / "teach.py"), "grade", str(tmp_path / "class"),
+               str(results), "--jobs", "1"]  # fmt: skip
+
+    def marked():
+        path = results / "run.jsonl"
+        return [json.loads(row) for row in path.read_bytes().splitlines() if row.endswith(b"}")] \
+            if path.exists() else []  # fmt: skip
+
+    said = []
+    for stop, at_least in ((signal.SIGINT, 1), (signal.SIGKILL, 3)):
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while len({row["student"] for row in marked()}) < at_least and run.poll() is None:
+            time.sleep(0.05)
+        run.send_signal(stop)
+        said.append(run.communicate(timeout=60))
+        assert run.returncode == (1 if stop == signal.SIGINT else -signal.SIGKILL)
+    assert "goes on from here" in said[0][1]
+    assert re.match("s0: 1 of .*, as before", said[1][0])
+    last = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert last.returncode == 0 and last.stdout.count("as before") >= 3, last
+    keys = [(row["student"], row["exercise"]) for row in marked()]
+    assert len(keys) == len(set(keys)) == 5 * (len(SOURCES) + len(OPEN))
+    rows = table(results / "exercises.csv")
+    assert len(rows) == len(keys)
+    assert {row["status"] for (_, e), row in rows.items() if e == "sign_rule"} == {"right"}
+    wait = time.monotonic() + 20  # for the box of the run that was killed
+    while processes() - before and time.monotonic() < wait:
+        time.sleep(0.1)
+    assert processes() <= before
+
+
+def test_what_never_ends_costs_three_times_what_one_exercise_may(tmp_path, monkeypatch):
+    """All of it endless. The clock is the test's own, so that nothing waits."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    grade, teach_, handed_in = (importlib.import_module(n) for n in ("grade", "teach", "handed_in"))
+    clock, given = SimpleNamespace(now=0.0), []
+
+    def mark(box, exercise, data, seed, seconds):
+        given.append(seconds)
+        clock.now += seconds
+        return grade.Mark("too slow", 0, "It never ends."), False
+
+    monkeypatch.setattr(grade, "mark", mark)
+    monkeypatch.setattr(grade, "Box", lambda *_: Mock())
+    monkeypatch.setattr(teach_, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(
+        teach_, "os", SimpleNamespace(getloadavg=lambda: [0.5], cpu_count=lambda: 2)
+    )
+    exercises = [e for source in SOURCES for e in teach_.read_exercises(source)]
+    student = handed_in.Student("Endless", files={source.stem: source for source in SOURCES})
+    run, slots = SimpleNamespace(has=lambda *_: False), queue.SimpleQueue()
+    chosen = SimpleNamespace(seconds=10.0, seed=1, trusted=False)
+    slots.put(0)
+    rows = teach_.grade_student(student, exercises, run, chosen, slots, set())
+    assert len(rows) == len(SOURCES) + len(OPEN) and len(given) == len(SOURCES)
+    assert clock.now <= 2.7 * 10 + 1e-9  # the rest of 30 s is for starting boxes
+    assert max(given) <= 10 and min(given) > 0.8  # what a right answer needs
 
 
 # ---- what may go into an answer's cell, and what must become of it
@@ -308,6 +471,9 @@ def test_nobody_elses_marks_are_touched(graded):
             if student in ("aa right", "zz right") or (
                 student.startswith("hostile") and exercise == "newton_step"
             ):
+                if exercise.endswith("_defended"):
+                    assert row["status"] == "not touched" and row["points"] == "0", row
+                    continue
                 assert row["status"] == "right" and row["points"] == row["out_of"], (kind, row)
     assert "aa right: " in graded["runs"]["quick"].stdout
 
@@ -388,11 +554,13 @@ def test_what_was_handed_in_is_found(graded):
 ])  # fmt: skip
 def test_what_is_no_answer_earns_nothing(graded, student, status):
     mine = [row for (who, _), row in graded["rows"]["quick"].items() if who == student]
-    assert len(mine) == len(SOURCES) and not any(float(row["points"]) for row in mine)
+    assert len(mine) == len(SOURCES) + len(OPEN) and not any(float(row["points"]) for row in mine)
     page = next(row for row in mine if row["exercise"] == "newton_step")
     assert page["status"] == status
     if student == "untouched":
-        assert {row["hint"] for row in mine} == {"Not yet: it returns nothing."}
+        assert {row["hint"] for row in mine if row["exercise"] in NAMES} == {
+            "Not yet: it returns nothing."
+        }
 
 
 @boxed

@@ -120,7 +120,7 @@ def serve(wire, shell):
     task = wire.receive()
     name = task["name"]
     try:
-        cells, answer = read(task["notebook"].tobytes(), name)
+        cells, answer, sentence = read(task["notebook"].tobytes(), name)
     except Exception as error:  # whatever a broken file may cause
         wire.send({"unreadable": f"{type(error).__name__}: {error}"[:200]})
         return
@@ -133,13 +133,16 @@ def serve(wire, shell):
             failure = failure or f"A cell raises {explain(error)}"
     function = shell.user_ns.get(name)
     missing = "" if callable(function) else failure or f"There is no function {name}."
-    wire.send({"failure": missing, "source": answer[:20_000]})
+    wire.send({"failure": missing, "source": answer[:20_000], "sentence": sentence[:5_000]})
     while True:
         call(wire, function, wire.receive())
 
 
 def read(data, name):
-    """The code of the cells that a student may change, and that of the answer's cell."""
+    """The code of the cells that a student may change, that of the answer's cell, and the sentence.
+
+    An open exercise goes on behind the automatic part: that is for the teacher, and is not run.
+    """
     book = json.loads(data)
     if book["nbformat"] == 4:
         cells = book["cells"]
@@ -149,16 +152,20 @@ def read(data, name):
         raise ValueError(f"nbformat {book['nbformat']} is not known here; save it as 4")
     if len(cells) > MAX_CELLS:
         raise ValueError(f"it has over {MAX_CELLS:,} cells")
-    code, answer = [], ""
+    code, answer, sentence, opened = [], "", "", False
     for cell in cells:
         mark = cell.get("metadata", {}).get("nbgrader", {})
-        if cell["cell_type"] != "code" or mark.get("locked"):
-            continue
         source = cell.get("source", cell.get("input", ""))
-        code.append(source if isinstance(source, str) else "".join(source))
+        source = source if isinstance(source, str) else "".join(source)
+        opened |= mark.get("grade_id") == "open"
+        if mark.get("grade_id") == f"defend_{name}":
+            sentence = source
+        if cell["cell_type"] != "code" or mark.get("locked") or opened:
+            continue
+        code.append(source)
         if mark.get("grade_id") == name or f"def {name}(" in code[-1]:
             answer = code[-1]
-    return code, answer
+    return code, answer, sentence
 
 
 def call(wire, function, request):

@@ -45,6 +45,7 @@ class Mark(NamedTuple):
     share: float
     hint: str
     source: str = ""
+    sentence: str = ""  # of an open exercise, which a teacher reads
 
 
 def command(slot, trusted):
@@ -231,7 +232,7 @@ def attempt(wire, exercise, data, seed, seconds):
         begun = wire.receive()
         if "unreadable" in begun:
             return Mark("not readable", 0, str(begun["unreadable"]))
-        failure, source = str(begun["failure"]), str(begun["source"])
+        failure, source, sentence = (str(begun[k]) for k in ("failure", "source", "sentence"))
     except TimeoutError:
         return Mark("too slow", 0, f"The notebook's cells take over {seconds:.3g} s.")
     except (EOFError, OSError):
@@ -243,8 +244,18 @@ def attempt(wire, exercise, data, seed, seconds):
     untouched = source.split() == exercise.stub.split()
     if failure:
         crashed = not failure.startswith("There is no function")
-        return Mark("crashed" if crashed else "wrong", 0, failure, source)
+        return Mark("crashed" if crashed else "wrong", 0, failure, source, sentence)
     answer = Remote(wire, seconds)
     verdict = getattr(exercises, f"check_{exercise.name}")(answer, seed=seed)
     status = "right" if verdict.ok else "not touched" if untouched else answer.status
-    return Mark(status, 1 if verdict.ok else verdict.share, verdict.hint, source)
+    return Mark(status, 1 if verdict.ok else verdict.share, verdict.hint, source, sentence)
+
+
+def to_read(found, stub):
+    """The Mark of an open exercise's figure and sentence, as long as nobody has read them."""
+    if found.status in ("not handed in", "not readable"):
+        return found._replace(share=0)
+    if found.sentence.split() == stub.split():
+        return Mark("not touched", 0, "Not yet: there is no sentence.", found.sentence)
+    said = "Your teacher reads the figure and the sentence."
+    return Mark("to read", 0, said, found.sentence)

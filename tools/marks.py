@@ -6,10 +6,12 @@ import html
 import json
 import os
 import re
+import time
 from collections import Counter
 
 STATUSES = (
     "right", "wrong", "not touched", "crashed", "too slow", "not handed in", "not readable",
+    "to read", "read",
 )  # fmt: skip
 COLUMNS = ("student", "exercise", "status", "points", "out_of", "hint", "file", "note")
 CHANGES = ("student", "exercise", "points", "late", "note")
@@ -89,6 +91,8 @@ def merge(row, changes):
             continue
         if change["points"] is not None:
             row["points"] = change["points"]
+            if row["status"] == "to read":
+                row["status"], row["hint"] = "read", ""
         row["points"] = round(row["points"] * (1 - change["late"] / 100), 3)
         row["note"] = " ".join(filter(None, [row["note"], change["note"]]))
     return row
@@ -124,16 +128,19 @@ def read_changes(path, students, exercises):
 
 
 def gradebook(layout, graded, best, title):
-    """The table that Canvas's or Moodle's gradebook imports, or a plain one."""
+    """The table that Canvas's gradebook or Moodle's assignment imports, or a plain one."""
     if layout == "canvas":
         head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title]
         rows = [[s.name, s.id, "", "", "", shown(total)] for s, total in graded]
         return [head, ["    Points Possible", "", "", "", "", shown(best)], *rows]
     if layout == "moodle":
-        head = ["Identifier", "Full name", "Grade", "Maximum Grade", "Feedback comments"]
+        # Its import refuses a table without a time: what was graded there later is not overwritten.
+        head = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)",
+                "Feedback comments"]  # fmt: skip
+        now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
         said = f"{title}: see your page of feedback."
         whom = {s.name: f"Participant {s.id}" if s.id else "" for s, _ in graded}
-        rows = [[whom[s.name], s.name, shown(t), shown(best), said] for s, t in graded]
+        rows = [[whom[s.name], s.name, shown(t), shown(best), now, said] for s, t in graded]
         return [head, *rows]
     return [["student", "total", "out_of"], *([s.name, shown(t), shown(best)] for s, t in graded)]
 

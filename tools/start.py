@@ -36,7 +36,7 @@ def main():
     if not place.exists():
         print("Installing what the exercises need into .venv: a few minutes, once.")
         subprocess.run([python, "-m", "venv", place], check=True)
-    python = str(next(path for path in place.glob("*/python*") if path.parent.name != "lib"))
+    python = str(place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
     subprocess.run([python, "-m", "pip", "install", "-qr", HERE / "requirements.txt"], check=True)
     if not works(python):
         sys.exit("That did not help. Remove the folder .venv, and try again.")

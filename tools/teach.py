@@ -37,7 +37,8 @@ README = """\
 
 installs what is needed (Python 3.11 or newer), checks that it works, and opens the notebooks.
 
-Each notebook asks for one function and checks it: work until the check says "Right". Keep the
+Each notebook asks for one function and checks it: work until the check says "Right". Three of
+them go on: they ask for a figure and for a sentence to defend, which your teacher reads. Keep the
 notebooks' names, and hand them in as they are.
 """
 
@@ -96,24 +97,29 @@ class Exercise(NamedTuple):
     setup: str  # the cell of imports
     stub: str
     points: float
+    of: str = ""  # the exercise whose figure and sentence this is, for a teacher to read
 
 
-def read_exercise(source):
+def read_exercises(source):
+    """The exercise of a page, and in an open one what goes on behind it."""
     cells = nbformat.read(source, as_version=4).cells
     known = {c.metadata.nbgrader.grade_id: c for c in cells if "nbgrader" in c.metadata}
     name = source.stem.replace("-", "_")
     title = cells[0].source.splitlines()[0].lstrip("# ")
     points = known[f"mark_{name}"].metadata.nbgrader.points
-    return Exercise(name, title, known["setup"].source, known[name].source, points)
+    yield Exercise(name, title, known["setup"].source, known[name].source, points)
+    if defence := known.get(f"defend_{name}"):
+        points, title = defence.metadata.nbgrader.points, f"{title} Figure and sentence"
+        yield Exercise(f"{name}_defended", title, "", defence.source, points, of=name)
 
 
 def grade_class(chosen):
     """Mark every student who is not marked yet, and write the tables anew after each."""
-    exercises = [read_exercise(source) for source in SOURCES]
+    exercises = [exercise for source in SOURCES for exercise in read_exercises(source)]
     try:
         run = marks.Run(chosen.results, chosen.again)
         students, strays = handed_in.find(
-            chosen.submissions, {e.name.replace("_", "-") for e in exercises}
+            chosen.submissions, {source.stem for source in SOURCES}
         )
         changes = chosen.changes and marks.read_changes(chosen.changes, students, exercises)
     except (OSError, ValueError) as error:
@@ -173,8 +179,9 @@ def grade_student(student, exercises, run, chosen, slots, boxes):
         patience = min(10, max(1, os.getloadavg()[0] / os.cpu_count()))
         most = chosen.seconds * patience
         total = 2.7 * most  # and the rest for starting boxes
-        spent, least = 0.0, total / (2 * len(exercises))
-        for number, exercise in enumerate(exercises):
+        spent, least = 0.0, total / (2 * len(SOURCES))
+        for number, exercise in enumerate(e for e in exercises if not e.of):
+            both = [e for e in exercises if exercise.name in (e.name, e.of)]
             path, data = student.files.get(exercise.name.replace("_", "-")), None
             found = grade.Mark("not handed in", 0, "Not handed in.")
             if path is not None:
@@ -184,13 +191,13 @@ def grade_student(student, exercises, run, chosen, slots, boxes):
                     found = grade.Mark("not readable", 0, str(error))
             said = f"{chosen.seed} {found.hint}".encode()
             key = hashlib.sha256(said + (data or b"")).hexdigest()[:16]
-            if run.has(student.name, exercise.name, key):
+            if all(run.has(student.name, e.name, key) for e in both):
                 continue
             if data is not None:
                 if box is None:
                     box = grade.Box(slot, chosen.trusted)
                     boxes.add(box)
-                left = total - spent - least * (len(exercises) - number - 1)
+                left = total - spent - least * (len(SOURCES) - number - 1)
                 start = time.monotonic()
                 seconds = max(least, min(most, left))
                 found, fit = grade.mark(box, exercise, data, chosen.seed, seconds)
@@ -199,13 +206,15 @@ def grade_student(student, exercises, run, chosen, slots, boxes):
                     boxes.discard(box)
                     box.close()
                     box = None
-            rows.append({
-                "student": student.name, "exercise": exercise.name, "status": found.status,
-                "points": round(found.share * exercise.points, 3), "out_of": exercise.points,
-                "hint": clean(found.hint)[:300], "key": key,
-                "source": found.source.encode(errors="replace").decode(),
-                "file": handed_in.decode(path.name) if path else "",
-            })  # fmt: skip
+            for part in both:
+                mark = grade.to_read(found, part.stub) if part.of else found
+                rows.append({
+                    "student": student.name, "exercise": part.name, "status": mark.status,
+                    "points": round(mark.share * part.points, 3), "out_of": part.points,
+                    "hint": clean(mark.hint)[:300], "key": key,
+                    "source": mark.source.encode(errors="replace").decode(),
+                    "file": handed_in.decode(path.name) if path else "",
+                })  # fmt: skip
         return rows
     finally:
         if box:

@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 HEAD = struct.Struct("<II")  # the sizes of the JSON and of the arrays, in bytes
-MAX_TEXT, MAX_DATA = 100_000, 21_000_000
+MAX_TEXT, MAX_DATA = 400_000, 21_000_000
 KINDS = {"b": "|b1", "i": "<i8", "u": "<i8", "f": "<f8"}
 
 

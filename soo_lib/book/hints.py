@@ -141,8 +141,10 @@ def bounded(function, limit, hint):
 
 
 def same(a, b):
-    """Equal up to rounding."""
-    return np.shape(a) == np.shape(b) and np.allclose(a, b, 1e-7, 1e-9 * np.abs(b).max(initial=0))
+    """Equal up to rounding; NaN where the other has it."""
+    size = np.abs(b)
+    atol = 1e-9 * size.max(initial=0, where=np.isfinite(size))
+    return np.shape(a) == np.shape(b) and np.allclose(a, b, 1e-7, atol, equal_nan=True)
 
 
 def mixtures(formula, *choices, most=2):

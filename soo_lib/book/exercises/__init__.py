@@ -4,27 +4,31 @@ The problems are random, and their sizes differ, so that no slip goes unseen. A 
 comparing the answer with what the usual slips would have given, alone and two at a time.
 """
 
+from .choices import check_leave_saddle, check_price_to_reach
 from .curvature import (
     check_hessian_step,
     check_kronecker_product,
     check_sign_rule,
     check_softmax_hessian,
 )
-from .data import check_choose_rows, check_leaked_rows
+from .data import check_batch_size, check_choose_rows, check_leaked_rows
 from .directions import check_newton_step, check_polak_ribiere, check_two_loop
 from .gradients import check_diagnose, check_logistic_gradient
 from .steps import check_armijo, check_strong_wolfe
 
 __all__ = [
     "check_armijo",
+    "check_batch_size",
     "check_choose_rows",
     "check_diagnose",
     "check_hessian_step",
     "check_kronecker_product",
     "check_leaked_rows",
+    "check_leave_saddle",
     "check_logistic_gradient",
     "check_newton_step",
     "check_polak_ribiere",
+    "check_price_to_reach",
     "check_sign_rule",
     "check_softmax_hessian",
     "check_strong_wolfe",

@@ -148,11 +148,16 @@ def check_hessian_step(answer, rng):
 
 @checker
 def check_sign_rule(answer, rng):
-    """``sign_rule(z, g)``: where σ''(z) g >= 0, for arrays (eqs 87-89, corrected)."""
+    """``sign_rule(z, g)``: where σ''(z) g >= 0, for arrays (eqs 87-89, corrected).
+
+    Half of the points for the signs, half for the zeros.
+    """
     z, g = rng.integers(-3, 4, size=(2, 500)) / 2
     right, got = z * g <= 0, numbers(answer(z, g), (500,))
     need(np.isin(got, (0, 1)).all(), "Return an array of True and False: a comparison gives one.")
     inside = z * g != 0
+    if (got == right)[inside].all():
+        yield 1 / 2
 
     def slips():
         return {

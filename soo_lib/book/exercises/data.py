@@ -1,8 +1,8 @@
-"""Rows: which to look at, and which were seen before."""
+"""Rows: which to look at, how many at a time, and which were seen before."""
 
 import numpy as np
 
-from ..hints import checker, need, numbers
+from ..hints import checker, mixtures, need, numbers, same
 
 
 @checker
@@ -51,6 +51,98 @@ def check_choose_rows(answer, rng):
         some = min(never, default=0)
         need(not never, f"In 70 batches {len(never)} of {m} rows are never drawn, row {some} for "
              "one: draw from all m.")  # fmt: skip
+
+
+@checker
+def check_batch_size(answer, rng):
+    """``batch_size(G, theta)``: the smallest b with (1/b - 1/m) S² <= θ² ‖g‖².
+
+    Half of the points for batches much smaller than the data, half for any.
+    """
+
+    def cases(m, sizes):
+        """Gradients, one a row, and θ such that a certain b is the smallest."""
+        for b, below in zip(sizes, rng.permutation(np.linspace(0.15, 0.95, len(sizes)))):
+            G = rng.normal(size=(m, 4)) * rng.uniform(0.5, 3, size=4) + rng.normal(size=4)
+            noise, g = G.var(axis=0, ddof=1).sum(), G.mean(axis=0)
+            yield G, float(np.sqrt((1 / (b - below) - 1 / m) * noise / (g @ g))), b
+
+    some = (8, 15, 20, 24, 29, 33, 38, 44, 52, 60)
+    for m, sizes, share in ((900, range(2, 10), 1 / 2), (60, some, 1)):
+        problems = list(cases(m, sizes))
+        got = np.array([numbers(answer(G, theta), ()) for G, theta, _ in problems])
+        right = np.array([b for *_, b in problems], float)
+        if not same(got, right):
+            blame(got, right, problems, share)
+        yield share
+
+
+def blame(got, right, problems, share):
+    """The Hint for batch sizes that are not right."""
+    need(np.ptp(got), f"It gives {got[0]:g} whatever the gradients and θ.")
+
+    def each(noise, signal, formula, whole):
+        return np.array([whole(formula(noise(G), signal(theta, G.mean(axis=0)), len(G)))
+                         for G, theta, _ in problems])  # fmt: skip
+
+    slips = mixtures(each, {
+        "": lambda G: G.var(axis=0, ddof=1).sum(),
+        "S² divides by m - 1, not by m: numpy's var does so with ddof=1.":
+            lambda G: G.var(axis=0).sum(),
+        "S² is the sum over the columns, the squared length of g_i - g: not their mean.":
+            lambda G: G.var(axis=0, ddof=1).mean(),
+        "This is the variance of all entries of G together: each column has a mean of its own.":
+            lambda G: G.var(ddof=1),
+        "S² measures the distance from the mean g: g is not subtracted.":
+            lambda G: (G * G).sum() / (len(G) - 1),
+        "S² is missing its square: it adds standard deviations.":
+            lambda G: G.std(axis=0, ddof=1).sum(),
+        "This is the root of S².": lambda G: G.var(axis=0, ddof=1).sum() ** 0.5,
+        "S² is a mean over the rows: it is not divided by m - 1.":
+            lambda G: len(G) * G.var(axis=0).sum(),
+    }, {
+        "": lambda theta, g: theta**2 * (g @ g),
+        "θ is squared in the bound: both sides are squares.": lambda theta, g: theta * (g @ g),
+        "‖g‖ is squared in the bound: both sides are squares.":
+            lambda theta, g: theta**2 * np.linalg.norm(g),
+        "θ and ‖g‖ are squared in the bound: both sides are squares.":
+            lambda theta, g: theta * np.linalg.norm(g),
+        "θ is missing in the bound.": lambda theta, g: g @ g,
+        "‖g‖² is missing in the bound: the error is measured against it.":
+            lambda theta, g: theta**2,
+        "g is the mean over the rows: its squared length, not the mean of squares.":
+            lambda theta, g: theta**2 * (g @ g) / len(g),
+    }, {
+        "": lambda S, bound, m: S / (bound + S / m),
+        "The batch holds rows of m without any twice: the term 1/m is missing.":
+            lambda S, bound, m: S / bound,
+        "The batch holds rows of m without any twice: cutting at m is not enough, the term 1/m "
+        "belongs in the solution.": lambda S, bound, m: min(S / bound, m),
+        "The term 1/m has the wrong sign: solve (1/b - 1/m) S² = θ²‖g‖² for b.":
+            lambda S, bound, m: S / (bound - S / m),
+        "The quotient is upside down: more noise asks for a larger batch.":
+            lambda S, bound, m: bound / S,
+    }, {
+        "": np.ceil,
+        "Round up: a batch one smaller has too large an error.": np.floor,
+        "Round up: to the nearest is too small half of the time.": np.round,
+        "A number of rows is whole: round up.": lambda b: b,
+        "It adds one where rounding up is meant.": lambda b: np.floor(b) + 2,
+        "One too many: round up, and no more.": lambda b: np.ceil(b) + 1,
+        "One too few: the bound must hold.": lambda b: np.ceil(b) - 1,
+    })  # fmt: skip
+    for hint, value in slips.items():
+        need(not same(got, value), hint)
+    off = int(np.flatnonzero(~np.isclose(got, right))[0])
+    (G, theta, b), mine = problems[off], got[off]
+    m, noise, g = len(G), G.var(axis=0, ddof=1).sum(), G.mean(axis=0)
+    where = "" if share < 1 else "Right where the batch is small beside m. "
+    need(mine % 1 == 0, f"{where}A number of rows is whole: yours is {mine:.4g}.")
+    need(1 <= mine <= m, f"{where}A batch has from 1 to m rows: of {m}, yours has {mine:g}.")
+    error = np.sqrt((1 / mine - 1 / m) * noise / (g @ g))
+    said = "too few" if mine < b else "more than it takes"
+    need(False, f"{where}With m = {m} and θ = {theta:.3g}, {mine:g} rows are {said}: their error "
+         f"is {error:.3g} of ‖g‖, and {b} is the smallest number that does.")  # fmt: skip
 
 
 @checker
