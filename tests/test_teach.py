@@ -245,7 +245,8 @@ def test_what_never_ends_costs_three_times_what_one_exercise_may(tmp_path, monke
     run, slots = SimpleNamespace(has=lambda *_: False), queue.SimpleQueue()
     chosen = SimpleNamespace(seconds=10.0, seed=1, trusted=False)
     slots.put(0)
-    rows = teach_.grade_student(student, exercises, run, chosen, slots, set())
+    stop = SimpleNamespace(is_set=lambda: False)
+    rows = teach_.grade_student(student, exercises, run, chosen, slots, set(), stop)
     assert len(rows) == len(SOURCES) + len(OPEN) and len(given) == len(SOURCES)
     assert clock.now <= 2.7 * 10 + 1e-9  # the rest of 30 s is for starting boxes
     assert max(given) <= 10 and min(given) > 0.8  # what a right answer needs

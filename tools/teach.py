@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -137,14 +138,14 @@ def grade_class(chosen):
     if chosen.trusted:
         say(TRUSTED)
     write = lambda: run.write(students, exercises, changes or {}, chosen.format, TITLE)  # noqa: E731
-    slots, boxes = queue.SimpleQueue(), set()
+    slots, boxes, stop = queue.SimpleQueue(), set(), threading.Event()
     for slot in range(chosen.jobs):
         slots.put(slot)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     pool = ThreadPoolExecutor(chosen.jobs)
     try:
         jobs = {
-            pool.submit(grade_student, student, exercises, run, chosen, slots, boxes): student
+            pool.submit(grade_student, student, exercises, run, chosen, slots, boxes, stop): student
             for student in students
         }
         for job in as_completed(jobs):
@@ -159,6 +160,7 @@ def grade_class(chosen):
     except (KeyboardInterrupt, SystemExit):
         sys.exit("Stopped. The same command goes on from here.")
     finally:
+        stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
         for box in list(boxes):
             box.process.kill()
@@ -166,7 +168,7 @@ def grade_class(chosen):
     say(f"The tables and a page of feedback for each student: {chosen.results}")
 
 
-def grade_student(student, exercises, run, chosen, slots, boxes):
+def grade_student(student, exercises, run, chosen, slots, boxes, stop):
     """The rows that the student lacks. One box for all; it is made anew when an answer broke it.
 
     An exercise may take ``seconds``, and all of them together three times that: what the slow ones
@@ -181,6 +183,8 @@ def grade_student(student, exercises, run, chosen, slots, boxes):
         total = 2.7 * most  # and the rest for starting boxes
         spent, least = 0.0, total / (2 * len(SOURCES))
         for number, exercise in enumerate(e for e in exercises if not e.of):
+            if stop.is_set():  # its box has been ended: what came of that is no mark
+                break
             both = [e for e in exercises if exercise.name in (e.name, e.of)]
             path, data = student.files.get(exercise.name.replace("_", "-")), None
             found = grade.Mark("not handed in", 0, "Not handed in.")
