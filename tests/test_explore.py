@@ -275,3 +275,20 @@ def test_the_still_figure_draws_every_panel():
         minimize(Rosenbrock(), [0, 0], "newton", "backtracking", maxiter=8).trace.fun,
     )
     matplotlib.pyplot.close(figure)
+
+
+@pytest.mark.parametrize("reshuffled", [True, False])
+def test_the_batchs_still_figure_runs_what_its_caption_says(reshuffled):
+    batch = explore.Batch("newton", 300, 2, reshuffled)
+    assert "newton" in batch.caption and "2 " in batch.caption and "of 300" in batch.caption
+    plane, chart = batch.still().axes
+    ends = [line.get_ydata()[-1] for line in chart.lines]
+    lowest = ends.pop()  # the dashed line
+    assert len(ends) == 6 and lowest < min(ends) < lowest + 0.05
+    matplotlib.pyplot.close("all")
+
+
+def test_a_bad_batch_is_refused():
+    complains(lambda: explore.Batch("sgd"), "method", "sgd")
+    complains(lambda: explore.Batch(batch_size=801), "batch_size", 801)
+    complains(lambda: explore.Batch(n_batches=0.5), "n_batches", 0.5)

@@ -26,7 +26,8 @@ from contourpy import contour_generator
 from PIL import Image
 
 from .. import plots
-from .live import Live, Playground  # noqa: F401  the playground is found here beside Explorer
+from .batch import Batch  # noqa: F401  the live pictures are found here beside Explorer
+from .live import Live, Playground  # noqa: F401
 from .precompute import pack, precompute
 from .still import GRID, draw
 

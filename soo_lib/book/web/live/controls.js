@@ -56,16 +56,23 @@ export function control(field, change, complain) {
     return { node: h("label", { class: "field" }, field.label, box), update: (state) => (box.value = state[field.name]) };
   }
   const { of, at } = scale(field.min, field.max, field.log), fine = 1000;
+  let last;
   const value = (share) => (field.whole ? Math.round(at(share)) : Number(at(share).toPrecision(3)));
   const range = h("input", { type: "range", min: 0, max: fine, step: field.whole && !field.log ? fine / (field.max - field.min) : 1, "aria-label": field.label,
-    oninput: () => change(clamp(value(range.value / fine), field.min, field.max)) });
+    oninput: () => change(clamp(value(range.value / fine), field.min, field.max)),
+    onkeydown: (event) => { // on a log scale a key's share of the track may be less than one
+      const way = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+      if (!way || !field.whole || !field.log) return;
+      event.preventDefault();
+      change(clamp(last + way * Math.max(1, Math.round(last / 20)), field.min, field.max));
+    } });
   const box = h("input", { type: "text", inputmode: "decimal", name: field.name, "aria-label": `${field.label}, as a number`, onchange: () => take(box.value),
     onkeydown: (event) => event.key === "Enter" && take(box.value) });
   const mark = h("span", { class: "mark", hidden: true });
   return {
     node: h("div", { class: "field", role: "group", "aria-label": field.label }, h("span", { class: "name" }, field.label, box), h("span", { class: "track" }, range, mark)),
     update(state) {
-      const now = state[field.name], critical = field.mark?.(state);
+      const now = (last = state[field.name]), critical = field.mark?.(state);
       range.value = fine * of(now);
       range.setAttribute("aria-valuetext", show(now));
       if (document.activeElement !== box || parse(field, box.value).value !== now) box.value = Number(now.toPrecision(4));

@@ -72,6 +72,20 @@ export function trail(points, X, Y) {
   }).join("");
 }
 
+/** Lines in axes of their own, in bounds whatever diverges: curves of { points, color, class }; no value
+ * above `most` nor, on a log scale, below `depth` of the highest; `seen`: values that the axis must hold. */
+export function chart(svg, curves, { xlabel, ylabel, xmax, log = true, seen = [], most = 1e4, depth = 1e-7, height = 230 }) {
+  const values = [...seen, ...curves.flatMap(({ points }) => points.filter(([u]) => u <= xmax).map(([, v]) => v))].filter((v) => Number.isFinite(v) && (!log || v > 0));
+  const high = values.reduce((a, b) => Math.max(a, b), -Infinity), top = Math.min(most, high), base = Math.max(log ? top * depth : -most, values.reduce((a, b) => Math.min(a, b), top));
+  const frame = axes(svg, scale(0, xmax), scale(log ? base / 1.1 : base, log ? top * 1.1 : top, log), { xlabel, ylabel, height });
+  for (const { points, color, class: kind = "" } of curves) {
+    const group = s("g", { class: `run ${kind}`, style: `--c: ${color}` });
+    group.append(s("path", { d: trail(points, frame.X, frame.Y) }));
+    frame.inside.append(group);
+  }
+  return frame;
+}
+
 /** Sets every pixel of an n × m canvas: colour(i, j) is [r, g, b, alpha], the top row first. */
 export function paint(canvas, n, m, colour) {
   Object.assign(canvas, { width: n, height: m });

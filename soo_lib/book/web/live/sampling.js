@@ -15,14 +15,14 @@ export function uniform(seed) {
 
 export const normal = (seed, random = uniform(seed)) => () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
-/** The numbers below m in random order, or the first `count` of them. */
+/** The numbers below m in random order, or the first `count` of them, at the price of `count`. */
 export function permutation(m, random, count = m) {
-  const rows = Array.from({ length: m }, (_, i) => i);
-  for (let i = 0; i < count; i++) {
-    const j = i + Math.floor(random() * (m - i));
-    [rows[i], rows[j]] = [rows[j], rows[i]];
-  }
-  return rows.slice(0, count);
+  const moved = new Map(); // what stands where a number was taken
+  return Array.from({ length: count }, (_, i) => {
+    const j = i + Math.floor(random() * (m - i)), row = moved.get(j) ?? j;
+    moved.set(j, moved.get(i) ?? i);
+    return row;
+  });
 }
 
 /** Disjoint batches that cover all rows; contiguous without `random`. */
