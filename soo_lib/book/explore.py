@@ -26,7 +26,7 @@ from contourpy import contour_generator
 from PIL import Image
 
 from .. import plots
-from .live import Live, Playground  # noqa: F401  the playground is found here beside Explorer
+from .live import Live, Playground, Valley  # noqa: F401  found here beside Explorer
 from .precompute import pack, precompute
 from .still import GRID, draw
 
