@@ -277,6 +277,30 @@ def test_the_still_figure_draws_every_panel():
     matplotlib.pyplot.close(figure)
 
 
+class TestValley:
+    def test_its_still_figure_is_the_runs_that_it_names(self):
+        valley = explore.Valley("bfgs", "wolfe", start=(0, 0), b=20)
+        left, right = valley.still().axes
+        paths = {line.get_label(): line for line in left.lines}
+        for method in ("gradient", "newton", "nlcg", "bfgs", "lbfgs"):
+            known = minimize(Rosenbrock(b=20), [0, 0], method, maxiter=3000, gtol=1e-6)
+            np.testing.assert_array_equal(paths[method].get_xydata(), known.trace.x)
+        assert valley.first == {"method": "bfgs", "line_search": "wolfe", "step": 1, "a": 1,
+                                "b": 20, "x": 0, "y": 0, "race": "all five"}  # fmt: skip
+        assert "(0, 0)" in valley.caption and "b = 20" in valley.caption
+        assert len(explore.Valley(race=False).still().axes[1].lines) == 1
+
+    @pytest.mark.parametrize(
+        "bad",
+        [{"method": "dogs"}, {"line_search": "trust"}, {"step": np.nan}, {"step": 1e400},
+         {"start": (0, 3)}, {"start": (np.inf, 0)}, {"start": 1}, {"a": 2}, {"b": 0}, {"b": "x"}],
+        ids=str,
+    )  # fmt: skip
+    def test_bad_input_is_said(self, bad):
+        (name,) = bad if bad != {"start": (0, 3)} else "y"
+        complains(lambda: explore.Valley(**bad), name)
+
+
 @pytest.mark.parametrize("reshuffled", [True, False])
 def test_the_batchs_still_figure_runs_what_its_caption_says(reshuffled):
     batch = explore.Batch("newton", 300, 2, reshuffled)

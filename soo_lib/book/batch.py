@@ -53,8 +53,9 @@ class Batch(Live):
         x1, x2 = self.X[:, 1:].T.tolist()
         super().__init__(points=[x1, x2, self.y.tolist()], first=first)
         count = min(n_batches, -(-len(self.y) // batch_size))
+        batches = f"one {rows} batch" if count == 1 else f"{count} {rows} batches"
         self.caption = (
-            f"{method} with a strong Wolfe search on {count} {rows} batches of {batch_size} of the "
+            f"{method} with a strong Wolfe search on {batches} of {batch_size} of the "
             f"{len(self.y)} rows. On paper: six draws, the first in colour; left the boundaries "
             "where they end, right the full loss on the way there. Dashed: the minimum."
         )

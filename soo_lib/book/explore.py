@@ -27,7 +27,7 @@ from PIL import Image
 
 from .. import plots
 from .batch import Batch  # noqa: F401  the live pictures are found here beside Explorer
-from .live import Live, Playground  # noqa: F401
+from .live import Live, Playground, Valley  # noqa: F401
 from .precompute import pack, precompute
 from .still import GRID, draw
 
@@ -138,7 +138,6 @@ class Explorer(Live):
     """
 
     _esm = "\n".join((WEB / name).read_text("utf-8") for name in ("panels.js", "explorer.js"))
-    _css = (WEB / "explorer.css").read_text("utf-8")
     spec = traitlets.Dict().tag(sync=True)
     states = traitlets.Dict().tag(sync=True)
     shared = traitlets.List().tag(sync=True)

@@ -3,13 +3,15 @@
 The widget's text in a bare page, so only the last tests need the built book.
 """
 
+import functools
 import json
 import re
 
 import numpy as np
 import pytest
+from test_book import ROOT
 from test_live import Dealt
-from test_playground import AXE, LOOK, PAGE, number, status
+from test_playground import AXE, number, status
 
 from soo_lib.book.explore import Batch
 from soo_lib.losses import Logistic
@@ -23,32 +25,10 @@ CLOSE = dict(rel=2e-4, abs=1e-9)  # the table has five digits
 
 
 @pytest.fixture
-def open_page(chromium):
-    """Opens the batch with a search part; no error may have been thrown by the end."""
-    contexts, complaints = [], []
-
-    def opened(search="", theme="light", width=1280, **settings):
-        context = chromium.new_context(viewport={"width": width, "height": 900}, **settings)
-        contexts.append(context)
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-        traits = json.dumps({"points": BATCH.points, "first": BATCH.first})
-        start = (f"const traits = {traits}; render({{ model: {{ get: (name) => traits[name] }}, "
-                 'el: document.getElementById("here") });')  # fmt: skip
-        esm = Batch._esm.replace("export default { render };", start)
-        paper, ink = LOOK[theme]
-        body = PAGE.format(theme=theme, paper=paper, ink=ink, css=Batch._css, esm=esm)
-        page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
-        page.goto(f"http://localhost/{search}")
-        page.wait_for_selector(".soo-live .chart text")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not complaints
+def open_page(bare):
+    """Opens the batch with a search part."""
+    traits = dict(first=json.dumps(BATCH.first), more=json.dumps({"points": BATCH.points}))
+    return functools.partial(bare, Batch, **traits)
 
 
 def ended(page):
@@ -217,8 +197,8 @@ def test_nonsense_is_said_and_nothing_breaks(open_page):
     said = status(page)
     for words in ("solver must be one of gradient, newton, nlcg, bfgs, lbfgs; got “sgd”",
                   "rows in a batch must be a whole number from 1 to 800; got “1e400”",
-                  "number of batches must be a whole number from 1 to 80; got “0.5”",
-                  "got “NaN”", "got “-1”", "batches must be one of fixed, reshuffled; got “”"):
+                  "batches must be a whole number from 1 to 80; got “0.5”",
+                  "got “NaN”", "got “-1”", "sampling must be one of fixed, reshuffled; got “”"):
         assert words in said  # fmt: skip
     before = ended(page)
     page.locator("[name=batch_size]").fill("801")
@@ -302,7 +282,22 @@ def test_pairs(open_page):
     assert above(page, rows="reshuffled", method="newton") < 0.01
 
 
-# ---- in the built book
+# ---- in the chapters
+
+
+@pytest.mark.parametrize("name", ["sampling", "logistic-regression"])
+def test_the_chapters_links_lead_to_states(open_page, name):
+    text = (ROOT / "book" / f"{name}.ipynb").read_text("utf-8").replace('\\"', '"')
+    links = re.findall(r'<a href="\?batch\..*?</a>', text)
+    page = open_page(below="".join(f"<p>{link}</p>" for link in links))
+    assert len(links) >= 4
+    for link in page.locator("p > a").all():
+        link.click()
+        ended(page)
+        assert status(page) == ""
+        story = page.locator(".stories [aria-pressed=true]")
+        told = re.search(r"story=([\w+]+)", link.get_attribute("href"))
+        assert story.all_inner_texts() == ([told[1].replace("+", " ")] if told else [])
 
 
 @pytest.mark.parametrize("name", ["sampling", "logistic-regression"])
