@@ -41,20 +41,17 @@ function render({ model, el }) {
   const full = new Logistic(Float64Array.from(y.flatMap((_, i) => [1, x1[i], x2[i]])), y);
   full.why_no_minimum = () => ""; // no line separates all the rows: a test says so, once for all
   const best = minimize(full, [0, 0, 0]), U = Object.assign(scale(-3.4, 5.4), { ticks: [-2, 0, 2, 4] }), V = scale(0.1, 160, true);
+  const levels = Array.from({ length: 121 }, (_, i) => V.at(i / 120)), free = true; // free: no run starts again
   const fields = [
-    { name: "method", label: "solver", options: Object.keys(DIRECTIONS) },
-    { name: "line_search", label: "step rule", options: Object.keys(LINE_SEARCHES) },
-    { name: "rows", label: "sampling", options: ["fixed", "reshuffled"] },
+    { name: "method", label: "solver", options: Object.keys(DIRECTIONS) }, { name: "line_search", label: "step rule", options: Object.keys(LINE_SEARCHES) },
+    { name: "rows", label: "sampling", options: ["fixed", "reshuffled"] }, { name: "seed", label: "draw", min: 0, max: 99, whole: true },
     { name: "weights", label: "each counts", options: ["alike", "rows"], words: { rows: "by its rows" }, when: ({ rows }) => rows === "fixed" },
     { name: "step", label: "step", min: 1e-3, max: 10, log: true, when: ({ line_search }) => line_search === "fixed" },
-    { name: "batch_size", label: "rows in a batch", min: 1, max: m, log: true, whole: true,
-      mark: ({ rows, n_batches }) => rows === "fixed" && { at: Math.ceil(m / n_batches), text: "all rows" } },
-    { name: "n_batches", label: "batches", min: 1, max: 80, log: true, whole: true },
-    { name: "seed", label: "draw", min: 0, max: 99, whole: true },
-    { name: "at", label: "iteration", min: 0, max: MOST, whole: true, free: true }, // free: no run starts again
-    { name: "height", label: "height", options: ["loss", "gap"], words: { gap: "full loss − minimum" }, free: true },
-    { name: "axis", label: "axis", options: ["iterations", "rows"], words: { rows: "rows visited" }, free: true },
+    { name: "batch_size", label: "rows in a batch", min: 1, max: m, log: true, whole: true, mark: ({ rows, n_batches }) => rows === "fixed" && { at: Math.ceil(m / n_batches), text: "all rows" } },
+    { name: "n_batches", label: "batches", min: 1, max: 80, log: true, whole: true }, { name: "at", label: "iteration", min: 0, max: MOST, whole: true, free },
+    { name: "height", label: "height", options: ["loss", "gap"], words: { gap: "full loss − minimum" }, free }, { name: "axis", label: "axis", options: ["iterations", "rows"], words: { rows: "rows visited" }, free },
   ];
+  const guess = ([b, w1, w2], u, v) => b + w1 * u + w2 * v; // z: class 1 where it is above 0
   let view, place, lanes = [], timer = 0, at = [1, 5];
 
   function build(state) {
@@ -63,8 +60,7 @@ function render({ model, el }) {
       const look = {}, loss = sampled(full, state, state.seed + i, look);
       return { look, history: [], over: "", run: iterate(loss, [0, 0, 0], { method, line_search, step, maxiter: MOST, max_trials: 10 }) };
     });
-    const end = performance.now() + 8; // the reader's own draw first, and within a frame
-    while (performance.now() < end && work());
+    for (const end = performance.now() + 8; performance.now() < end && work(); ); // the reader's own draw first, and within a frame
     engine.start();
   }
 
@@ -74,8 +70,8 @@ function render({ model, el }) {
     if (!lane) return false;
     const { done, value } = lane.run.next();
     if (done) return (lane.over = value.message);
-    const [x, told] = value.last, row = value.rows.at(-1);
-    lane.history.push({ ...row, x, told, loss: full.fun(x), iterations: value.nit, rows: row.evaluations * lane.look.size, seen: new Set(lane.look.rows) });
+    const [x, told] = value.last, row = value.rows.at(-1), loss = full.fun(x), right = y.filter((kind, i) => kind === Number(guess(x, x1[i], x2[i]) > 0)).length;
+    lane.history.push({ ...row, x, told, loss, gap: Math.max(0, loss - best.fun), right: right / m, iterations: value.nit, rows: row.evaluations * lane.look.size, seen: new Set(lane.look.rows) });
     return true;
   }
 
@@ -99,10 +95,8 @@ function render({ model, el }) {
   const read = ([u, v]) => { at = [clamp(u, U.low, U.high), clamp(v, V.low, V.high)]; picture(); };
   draggable(field, (event) => read(place.plane(event)), (du, dv) => read([at[0] + du / 5, at[1] * 1.2 ** dv]));
   field.addEventListener("pointermove", (event) => read(place.plane(event)));
-  draggable(curves, (event) => { // to the nearest iteration
-    const [u] = place.curves(event), far = lanes[0].history.map((row) => Math.abs(row[view.state.axis] - u));
-    go(far.indexOf(Math.min(...far)));
-  }, () => {});
+  const nearest = ([u]) => lanes[0].history.reduce((best, row, k, all) => (Math.abs(row[view.state.axis] - u) < Math.abs(all[best][view.state.axis] - u) ? k : best), 0);
+  draggable(curves, (event) => go(nearest(place.curves(event))), () => {});
 
   function body(controls, { reset, copy, address }) {
     const of = (...names) => names.map((name) => controls.find((one) => one.field.name === name).node);
@@ -118,44 +112,40 @@ function render({ model, el }) {
   // ---- drawing
 
   function picture() {
-    const { state } = view, [lane, ...others] = lanes, k = shown(), now = lane.history[k], { x, told, loss } = now, color = COLORS[state.method];
-    const z = (u, v) => x[0] + x[1] * u + x[2] * v, chance = (u, v) => 1 / (1 + Math.exp(-z(u, v)));
+    const { axis, height, method, rows } = view.state, [lane, ...others] = lanes, k = shown(), now = lane.history[k], { x, told, loss } = now, color = COLORS[method], chance = (u, v) => 1 / (1 + Math.exp(-guess(x, u, v)));
     paint(canvas, GRID, GRID, (i, j) => {
       const p = chance(U.at((i + 0.5) / GRID), V.at(1 - (j + 0.5) / GRID));
       return [...INKS[Number(p > 0.5)], 25 + 190 * Math.abs(p - 0.5)];
     });
-    const { X, Y, inside, left, right, top, base, place: on } = axes(plane, U, V, { xlabel: "x₁", ylabel: "x₂, on a logarithmic scale", height: 330 });
+    const { X, Y, inside, left, right, top, base, place: on } = axes(plane, U, V, { xlabel: "x₁", ylabel: "x₂, on a logarithmic scale", height: 330 }), marks = ["", "", "", ""];
     Object.assign(canvas.style, { left: `${left / 3.6}%`, width: `${(right - left) / 3.6}%`, top: `${top / 3.3}%`, height: `${(base - top) / 3.3}%` });
-    const marks = ["", "", "", ""], line = (w, kind) => s("path", { class: `boundary ${kind}`, // where z = 0
-      d: trail(Array.from({ length: 121 }, (_, i) => V.at(i / 120)).map((v) => [-(w[0] + w[2] * v) / w[1], v]), X, Y) });
     y.forEach((kind, i) => (marks[2 * kind + now.seen.has(i)] += `M${X(x1[i]).toFixed(1)} ${Y(x2[i]).toFixed(1)}${MARKS[kind]}`));
+    const line = ([b, w1, w2], kind) => s("path", { class: `boundary ${kind}`, d: trail(levels.map((v) => [-(b + w2 * v) / w1, v]), X, Y) }); // where z = 0
     inside.append(...marks.map((d, i) => s("path", { class: `point kind${i >> 1}${i % 2 ? "" : " unseen"}`, d })), ...others.filter(({ over }) => over).map(({ history }) => line(history.at(-1).x, "other")),
       line(best.x, "best"), line(x, ""), s("circle", { class: "cursor", cx: X(at[0]), cy: Y(at[1]), r: 4 }));
     probe.textContent = `at (${show(at[0], 2)}, ${show(at[1], 2)}): class 1 with ${Math.round(100 * chance(...at))} %`;
 
-    const gap = state.height === "gap", bound = gap ? 100 : 1.5, value = gap ? (row) => row.loss - best.fun : (row) => row.loss, told_too = gap ? [] : [[lane, (row) => row.told, "dash2"]];
-    const points = (history, of) => history.map((row) => [row[state.axis], of(row)]), lines = [...others.map((other) => [other, value, "other"]), ...told_too, [lane, value, "own"]];
-    const frame = chart(curves, lines.map(([{ history }, of, kind]) => ({ points: points(history, of), color, class: kind })), { xlabel: state.axis === "rows" ? "rows visited" : "iterations", ylabel: gap ? "full loss − minimum" : "loss",
-      xmax: Math.max(state.axis === "rows" ? m : 5, ...lanes.map(({ history }) => history.at(-1)?.[state.axis] ?? 0)), log: gap, most: bound, depth: 1e-13, seen: gap ? [1] : [best.fun - 0.02, Math.LN2], height: 285 });
+    const gap = height === "gap", most = gap ? 100 : 1.5, curve = ({ history }, name, kind) => ({ class: kind, color, points: history.map((row) => [row[axis], row[name]]) });
+    const frame = chart(curves, [...others.map((other) => curve(other, height, "other")), ...(gap ? [] : [curve(lane, "told", "dash2")]), curve(lane, height, "own")], {
+      xlabel: axis === "rows" ? "rows visited" : axis, ylabel: gap ? "full loss − minimum" : "loss", log: gap, most, depth: 1e-13, height: 285, seen: gap ? [1] : [best.fun - 0.02, 0.7],
+      xmax: Math.max(axis === "rows" ? m : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0)) });
     if (!gap) frame.inside.prepend(s("line", { class: "level", x1: frame.left, x2: frame.right, y1: frame.Y(best.fun), y2: frame.Y(best.fun) }));
-    frame.inside.lastChild.append(s("circle", { cx: frame.X(now[state.axis]), cy: frame.Y(value(now)), r: 4.5 }));
+    if (!Number.isNaN(now[height])) frame.inside.lastChild.append(s("circle", { cx: frame.X(now[axis]), cy: frame.Y(now[height]), r: 4.5 }));
     place = { plane: on, curves: frame.place };
 
-    const most = Math.max(...lane.history.map((row) => row.loss)), right_rows = y.filter((kind, i) => kind === Number(z(x1[i], x2[i]) > 0)).length;
-    const said = [`Full loss ${show(loss, 4)}, where ${show(best.fun, 4)} is the lowest; ${Math.round((100 * right_rows) / m)} % of the rows recognised.`];
-    if (!(most < bound)) said.push(`On its way the loss rose to ${show(most)}, out of the picture.`);
-    if (told < Math.LN2 / lane.look.size) said.push("A line separates these few rows: their loss has no minimum, and the solver learns them by heart.");
+    const said = [`Full loss ${show(loss, 4)}, where ${show(best.fun, 4)} is the lowest; ${Math.round(100 * now.right)} % of the rows recognised.`], highest = Math.max(...lane.history.map((row) => row.loss));
+    if (!(highest < most)) said.push(`On its way the loss rose to ${show(highest)}, out of the picture.`);
+    if (rows === "fixed" && told < Math.LN2 / lane.look.size) said.push("A line separates these few rows: their loss has no minimum, and the solver learns them by heart.");
     else if (told < best.fun - 1e-9) said.push(`The solver was told ${show(told, 4)}: less than any line does on all the rows.`);
     said.push(lane.over && k === last() ? `The run's last word: ${lane.over}${/\W$/.test(lane.over) ? "" : "."}` : now.note);
     outcome.textContent = said.join(" ");
     where.textContent = `iteration ${k} of ${last()}`;
-    range.max = last();
-    range.value = k;
+    Object.assign(range, { max: last(), value: k });
     range.setAttribute("aria-valuetext", where.textContent);
     play.textContent = timer ? "❚❚" : "▶";
-    legend.replaceChildren(key(`full loss, ${state.method}`, "", color), ...(gap ? [] : [key("as the solver was told", "dash2", color), key("minimum", "dash1")]), key(`${DRAWS - 1} other draws`, "other"));
+    legend.replaceChildren(key(`full loss, ${method}`, "", color), ...(gap ? [] : [key("as the solver was told", "dash2", color), key("minimum", "dash1")]), key(`${DRAWS - 1} other draws`, "other"));
     if (details.open) tables.replaceChildren(table(["iteration", "loss told", "full loss", "full loss − minimum", "gradient told", "step", "evaluations", "rows visited", "note"],
-      lane.history.map((row) => [row.iterations, show(row.told, 5), show(row.loss, 5), row.loss - best.fun, row.gnorm, row.step, row.evaluations, row.rows, row.note])));
+      lane.history.map((row) => [row.iterations, show(row.told, 5), show(row.loss, 5), row.gap, row.gnorm, row.step, row.evaluations, row.rows, row.note])));
   }
 
   live(el, { name: "batch", label: "The batch", fields, initial, stories: STORIES.map((story) => ({ ...story, set: { ...INITIAL, ...story.set } })), body,
