@@ -22,7 +22,7 @@ def descend(solver, step):
     trace = minimize(loss, [0, 0], solver, "backtracking", step=step, maxiter=8).trace
     x, y = np.transpose(trace.x)
     return {"runs": [explore.columns(trace, solver, x=x, y=y)], "note": solver,
-            **explore.landscape(loss, trace, *BOX, ellipses=True)}  # fmt: skip
+            **explore.landscape(loss, trace, *BOX)}  # fmt: skip
 
 
 def doubled(x):
@@ -118,18 +118,6 @@ def test_a_thinned_run_keeps_its_beginning_its_end_and_whole_rows():
     assert kept[1:] == [whole[k + 1] for k in few.iterations[:-1]]
     short = minimize(loss, [0, 0], maxiter=5).trace
     assert list(explore.thinned(short).iterations) == [0, 1, 2, 3, 4, 5]
-
-
-def test_the_ellipse_is_a_level_curve_of_the_model_through_the_point():
-    loss, x = Rosenbrock(), np.array([0.3, 0.05])
-    g, H = loss.jac(x), loss.hess(x)
-    cx, cy, *axes = explore._ellipse(g, H, x)
-    t = np.linspace(0, 6, 7)[:, None]
-    points = [cx, cy] + np.cos(t) * axes[:2] + np.sin(t) * axes[2:] - x
-    model = points @ g + np.einsum("ki,ij,kj->k", points, H, points) / 2
-    np.testing.assert_allclose(model, 0, atol=1e-12)  # q(p) - f, as at p = 0
-    np.testing.assert_allclose([cx, cy] - x, -np.linalg.solve(H, g))
-    assert explore._ellipse(g, -np.eye(2), x) == []
 
 
 def test_contours_lie_where_the_loss_has_one_height():

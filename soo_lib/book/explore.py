@@ -96,21 +96,14 @@ def thinned(trace, most=60):
                            trials=[[], *(trace.trials[k + 1] for k in rows[:-1])])  # fmt: skip
 
 
-def landscape(loss, trace, xlim, ylim, ellipses=False, levels=10):
-    """Contours of a loss of two variables, and what a line search tried, row by row.
-
-    With ``ellipses``, at each iterate also the level curve through it of the quadratic model
-    f + gᵀp + ½pᵀHp, where H is positive definite: its centre and two half axes.
-    """
+def landscape(loss, trace, xlim, ylim, levels=10):
+    """Contours of a loss of two variables, and what a line search tried, row by row."""
     xs, ys = np.linspace(*xlim, 61), np.linspace(*ylim, 61)
     F = np.array([[loss.fun(np.array([u, v])) for u in xs] for v in ys])
     drawn = contour_generator(xs, ys, F)
     heights = np.geomspace(max(F.min(), F.max() * 1e-5), F.max(), levels)
     curves = [curve for height in heights for curve in drawn.lines(height)]
-    state = {"contours": _deltas(curves, xlim, ylim), "trials": _rays(trace, [xlim, ylim])}
-    if ellipses:
-        state["ellipses"] = [_ellipse(loss.jac(x), loss.hess(x), x) for x in trace.x]
-    return state
+    return {"contours": _deltas(curves, xlim, ylim), "trials": _rays(trace, [xlim, ylim])}
 
 
 class Explorer(Live):
@@ -230,11 +223,3 @@ def _rays(trace, box):
                 rays.append([*step])
         rows.append("/".join(map(pack, rays)))
     return "|".join(rows)
-
-
-def _ellipse(g, H, x):
-    values, vectors = np.linalg.eigh(H)
-    if values[0] <= 0:
-        return []
-    p = -vectors @ ((vectors.T @ g) / values)
-    return [*(x + p), *(vectors * np.sqrt(p @ H @ p / values)).T.flat]

@@ -16,7 +16,6 @@ BOOK = ROOT / "book"
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # The chapters with an explorer, and the cells that its function needs.
 NEEDS = {
-    "rosenbrock": ["setup", "explorer-runs"],
     "sampling": ["plumbing", "setup", "data", "explorer-draws"],
     "fashion-mnist": ["setup", "explorer-record"],
     "hessian": ["plumbing", "setup", "small-net", "explorer-blocks"],
@@ -350,16 +349,15 @@ def test_panels_fill_the_column(visit, name):
 
 
 def test_what_diverges_stays_in_bounds_and_is_said(visit):
-    page = visit("book/rosenbrock.html?rosenbrock.solver=gradient&rosenbrock.line_search=fixed"
-                 "&rosenbrock.step=1")  # fmt: skip
+    page = visit("book/minibatches.html?minibatches.rule=sgd")
+    page.locator(f"{EXPLORER} [name=batch_size]").press("End")
     said = page.locator(f"{EXPLORER} .beyond")
-    assert re.search(r"up to .*10[⁰¹²³⁴-⁹]{2}", said.nth(1).text_content())
-    assert "outside the picture" in said.nth(0).text_content()
-    ticks = page.locator(f"{EXPLORER} .panel").nth(1).locator(".tick.up").all_text_contents()
-    assert max(map(number, ticks)) <= 1e3
-    assert page.locator(f"{EXPLORER} .panel").nth(1).locator(".run circle").count() >= 1
-    page.locator(f"{EXPLORER} [name=line_search]").select_option("backtracking")
-    assert said.nth(1).text_content() == ""
+    assert re.search(r"Out of the picture above: up to \d", said.text_content())
+    ticks = page.locator(f"{EXPLORER} .tick.up").all_text_contents()
+    assert max(map(number, ticks)) <= 20
+    assert page.locator(f"{EXPLORER} .run path").count() >= 1
+    page.locator(f"{EXPLORER} [name=rule]").select_option("kronecker")
+    assert said.text_content() == ""
 
 
 @pytest.mark.parametrize("name", NEEDS)

@@ -180,7 +180,8 @@ def test_nonsense_in_a_field_is_said_and_not_taken(open_page, text):
 def test_what_diverges_is_said_and_stays_in_bounds(open_page):
     page = open_page("?valley.line_search=fixed&valley.method=gradient&valley.b=1000", **AT_REST)
     settle(page)
-    assert "gradient leaves the picture, up to a loss of ∞" in page.locator(".beyond").inner_text()
+    said = page.locator(".beyond").inner_text()
+    assert "Out of the picture: gradient (it diverged), up to a loss of ∞; newton, up to" in said
     assert "diverged" in page.locator(".outcome").inner_text()
     ticks = page.locator(".side svg").first.locator("text").all_text_contents()
     assert np.nanmax([number(text) for text in ticks]) <= 1e4
@@ -216,7 +217,7 @@ class TestStories:
         page = self.told(open_page, "The search as insurance")
         run, pure = numbers(tables(page)[0]), int(tables(page)[1][0][2])
         assert run[:, 3].max() > 1000
-        assert "leaves the picture" in page.locator(".beyond").inner_text()
+        assert "Out of the picture: newton" in page.locator(".beyond").inner_text()
         page.locator("[name=line_search]").select_option("backtracking")
         run, race, _ = tables(page)
         known = minimize(Saddle(), [-1.4, 0.415], "newton", "backtracking", gtol=1e-6)
