@@ -17,9 +17,10 @@ SIZE = 77  # in no list of the chapter
 
 @pytest.fixture
 def lab(tmp_path):
-    """The address of a JupyterLab on a chapter's explorer cells, and on the valley."""
+    """The address of a JupyterLab on a chapter's explorer cells, the batch, and the valley."""
     chapter = nbformat.read(BOOK / "sampling.ipynb", as_version=4)
-    kept = [cell for cell in chapter.cells if cell.id in (*NEEDS["sampling"], "explorer")]
+    names = (*NEEDS["sampling"], "explorer", "hand-batch")
+    kept = [cell for cell in chapter.cells if cell.id in names]
     welcome = nbformat.read(BOOK / "welcome.ipynb", as_version=4)
     chapter.cells = kept + [cell for cell in welcome.cells if cell.id == "valley"]
     nbformat.write(chapter, tmp_path / "explorer.ipynb")
@@ -52,7 +53,7 @@ def lab(tmp_path):
 
 
 @pytest.mark.parametrize("compute", ["sampling"], indirect=True)
-def test_the_same_cells_are_live_with_a_kernel_and_the_valley_without_one(
+def test_the_same_cells_are_live_with_a_kernel_and_the_engines_without_one(
     chromium, lab, compute  # noqa: F811
 ):
     context = chromium.new_context(viewport={"width": 1280, "height": 1000})
@@ -89,4 +90,8 @@ def test_the_same_cells_are_live_with_a_kernel_and_the_valley_without_one(
     valley.get_by_text("iteration 2 of 2").wait_for()
     valley.locator(".valley-plane").press("ArrowUp")
     valley.get_by_text("newton, at (0, 0.02): loss 1.02").wait_for()
+    batch = page.locator(".soo-live:has(.batch)")
+    batch.locator("[name=batch_size]").fill("800")
+    batch.locator("[name=batch_size]").press("Enter")
+    batch.get_by_text("The run's last word: converged").wait_for()
     context.close()

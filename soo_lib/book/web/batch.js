@@ -112,40 +112,46 @@ function render({ model, el }) {
   // ---- drawing
 
   function picture() {
-    const { axis, height, method, rows } = view.state, [lane, ...others] = lanes, k = shown(), now = lane.history[k], { x, told, loss } = now, color = COLORS[method], chance = (u, v) => 1 / (1 + Math.exp(-guess(x, u, v)));
+    const { axis, height, method, rows } = view.state, lane = lanes[0], k = shown(), now = lane.history[k], highest = Math.max(...lane.history.map(({ loss }) => loss)), most = height === "gap" ? 100 : 1.5;
+    place = { plane: draw_plane(now), curves: draw_curves(now, axis, height, COLORS[method], most) };
+    const said = [`Full loss ${show(now.loss, 4)}, where ${show(best.fun, 4)} is the lowest; ${Math.round(100 * now.right)} % of the rows recognised.`];
+    if (!(highest < most)) said.push(`On its way the loss rose to ${show(highest)}, out of the picture.`);
+    if (rows === "fixed" && now.told < Math.LN2 / lane.look.size) said.push("A line separates these few rows: their loss has no minimum, and the solver learns them by heart.");
+    else if (now.told < best.fun - 1e-9) said.push(`The solver was told ${show(now.told, 4)}: less than any line does on all the rows.`);
+    outcome.textContent = [...said, lane.over && k === last() ? `The run's last word: ${lane.over}${/\W$/.test(lane.over) ? "" : "."}` : now.note].join(" ");
+    play.textContent = timer ? "❚❚" : "▶";
+    Object.assign(range, { max: last(), value: k });
+    range.setAttribute("aria-valuetext", (where.textContent = `iteration ${k} of ${last()}`));
+    if (details.open) tables.replaceChildren(table(["iteration", "loss told", "full loss", "full loss − minimum", "gradient told", "step", "evaluations", "rows visited", "note"],
+      lane.history.map((row) => [row.iterations, show(row.told, 5), show(row.loss, 5), row.gap, row.gnorm, row.step, row.evaluations, row.rows, row.note])));
+  }
+
+  /** What the model says of every place, the rows, those that it was shown at this iteration, and boundaries. */
+  function draw_plane({ x, seen }) {
+    const chance = (u, v) => 1 / (1 + Math.exp(-guess(x, u, v))), { X, Y, inside, left, right, top, base, place: on } = axes(plane, U, V, { xlabel: "x₁", ylabel: "x₂, on a logarithmic scale", height: 330 });
     paint(canvas, GRID, GRID, (i, j) => {
       const p = chance(U.at((i + 0.5) / GRID), V.at(1 - (j + 0.5) / GRID));
       return [...INKS[Number(p > 0.5)], 25 + 190 * Math.abs(p - 0.5)];
     });
-    const { X, Y, inside, left, right, top, base, place: on } = axes(plane, U, V, { xlabel: "x₁", ylabel: "x₂, on a logarithmic scale", height: 330 }), marks = ["", "", "", ""];
     Object.assign(canvas.style, { left: `${left / 3.6}%`, width: `${(right - left) / 3.6}%`, top: `${top / 3.3}%`, height: `${(base - top) / 3.3}%` });
-    y.forEach((kind, i) => (marks[2 * kind + now.seen.has(i)] += `M${X(x1[i]).toFixed(1)} ${Y(x2[i]).toFixed(1)}${MARKS[kind]}`));
-    const line = ([b, w1, w2], kind) => s("path", { class: `boundary ${kind}`, d: trail(levels.map((v) => [-(b + w2 * v) / w1, v]), X, Y) }); // where z = 0
-    inside.append(...marks.map((d, i) => s("path", { class: `point kind${i >> 1}${i % 2 ? "" : " unseen"}`, d })), ...others.filter(({ over }) => over).map(({ history }) => line(history.at(-1).x, "other")),
+    const marks = ["", "", "", ""], line = ([b, w1, w2], kind) => s("path", { class: `boundary ${kind}`, d: trail(levels.map((v) => [-(b + w2 * v) / w1, v]), X, Y) });
+    y.forEach((kind, i) => (marks[2 * kind + seen.has(i)] += `M${X(x1[i]).toFixed(1)} ${Y(x2[i]).toFixed(1)}${MARKS[kind]}`));
+    inside.append(...marks.map((d, i) => s("path", { class: `point kind${i >> 1}${i % 2 ? "" : " unseen"}`, d })), ...lanes.slice(1).filter(({ over }) => over).map(({ history }) => line(history.at(-1).x, "other")),
       line(best.x, "best"), line(x, ""), s("circle", { class: "cursor", cx: X(at[0]), cy: Y(at[1]), r: 4 }));
     probe.textContent = `at (${show(at[0], 2)}, ${show(at[1], 2)}): class 1 with ${Math.round(100 * chance(...at))} %`;
+    return on;
+  }
 
-    const gap = height === "gap", most = gap ? 100 : 1.5, curve = ({ history }, name, kind) => ({ class: kind, color, points: history.map((row) => [row[axis], row[name]]) });
-    const frame = chart(curves, [...others.map((other) => curve(other, height, "other")), ...(gap ? [] : [curve(lane, "told", "dash2")]), curve(lane, height, "own")], {
-      xlabel: axis === "rows" ? "rows visited" : axis, ylabel: gap ? "full loss − minimum" : "loss", log: gap, most, depth: 1e-13, height: 285, seen: gap ? [1] : [best.fun - 0.02, 0.7],
-      xmax: Math.max(axis === "rows" ? m : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0)) });
-    if (!gap) frame.inside.prepend(s("line", { class: "level", x1: frame.left, x2: frame.right, y1: frame.Y(best.fun), y2: frame.Y(best.fun) }));
-    if (!Number.isNaN(now[height])) frame.inside.lastChild.append(s("circle", { cx: frame.X(now[axis]), cy: frame.Y(now[height]), r: 4.5 }));
-    place = { plane: on, curves: frame.place };
-
-    const said = [`Full loss ${show(loss, 4)}, where ${show(best.fun, 4)} is the lowest; ${Math.round(100 * now.right)} % of the rows recognised.`], highest = Math.max(...lane.history.map((row) => row.loss));
-    if (!(highest < most)) said.push(`On its way the loss rose to ${show(highest)}, out of the picture.`);
-    if (rows === "fixed" && told < Math.LN2 / lane.look.size) said.push("A line separates these few rows: their loss has no minimum, and the solver learns them by heart.");
-    else if (told < best.fun - 1e-9) said.push(`The solver was told ${show(told, 4)}: less than any line does on all the rows.`);
-    said.push(lane.over && k === last() ? `The run's last word: ${lane.over}${/\W$/.test(lane.over) ? "" : "."}` : now.note);
-    outcome.textContent = said.join(" ");
-    where.textContent = `iteration ${k} of ${last()}`;
-    Object.assign(range, { max: last(), value: k });
-    range.setAttribute("aria-valuetext", where.textContent);
-    play.textContent = timer ? "❚❚" : "▶";
-    legend.replaceChildren(key(`full loss, ${method}`, "", color), ...(gap ? [] : [key("as the solver was told", "dash2", color), key("minimum", "dash1")]), key(`${DRAWS - 1} other draws`, "other"));
-    if (details.open) tables.replaceChildren(table(["iteration", "loss told", "full loss", "full loss − minimum", "gradient told", "step", "evaluations", "rows visited", "note"],
-      lane.history.map((row) => [row.iterations, show(row.told, 5), show(row.loss, 5), row.gap, row.gnorm, row.step, row.evaluations, row.rows, row.note])));
+  /** The full loss of every draw, and of the first what its solver was told. */
+  function draw_curves(now, axis, height, color, most) {
+    const gap = height === "gap", [lane, ...others] = lanes, curve = ({ history }, name, kind) => ({ class: kind, color, points: history.map((row) => [row[axis], row[name]]) });
+    const xmax = Math.max(axis === "rows" ? m : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0)), list = [...others.map((other) => curve(other, height, "other")), curve(lane, height, "own")];
+    if (!gap) list.splice(-1, 0, curve(lane, "told", "dash2"));
+    const { X, Y, inside, left, right, place: on } = chart(curves, list, { xlabel: axis === "rows" ? "rows visited" : axis, ylabel: gap ? "full loss − minimum" : "loss", log: gap, xmax, most, depth: 1e-13, height: 285, seen: gap ? [1] : [best.fun - 0.02, 0.7] });
+    if (!gap) inside.prepend(s("line", { class: "level", x1: left, x2: right, y1: Y(best.fun), y2: Y(best.fun) }));
+    if (!Number.isNaN(now[height])) inside.lastChild.append(s("circle", { cx: X(now[axis]), cy: Y(now[height]), r: 4.5 }));
+    legend.replaceChildren(key("full loss", "", color), ...(gap ? [] : [key("as the solver was told", "dash2", color), key("minimum", "dash1")]), key(`${DRAWS - 1} other draws`, "other"));
+    return on;
   }
 
   live(el, { name: "batch", label: "The batch", fields, initial, stories: STORIES.map((story) => ({ ...story, set: { ...INITIAL, ...story.set } })), body,
