@@ -246,7 +246,7 @@ def test_every_control_moves_the_picture_and_the_table(visit, compute, hand):
             state, drawn = check()
             assert (state == before) or (drawn != picture)
             before, picture = state, drawn
-        page.get_by_role("button", name="Reset").click()
+        page.locator(EXPLORER).get_by_role("button", name="Reset").click()
         axis = first
 
 
@@ -275,19 +275,19 @@ def test_step_play_keep_and_reset(visit, name):
     page.locator(f"{EXPLORER} .steps input").focus()
     page.keyboard.press("Home")
     assert frame(page) == 0
-    page.get_by_role("button", name="One step on").click()
+    page.locator(EXPLORER).get_by_role("button", name="One step on").click()
     assert frame(page) == 1
-    page.get_by_role("button", name="One step back").click()
-    page.get_by_role("button", name="Play").click()
+    page.locator(EXPLORER).get_by_role("button", name="One step back").click()
+    page.locator(EXPLORER).get_by_role("button", name="Play").click()
     page.wait_for_function(
         f"n => +document.querySelector('{EXPLORER} .steps input').value === n", arg=last
     )
-    page.get_by_role("button", name="Keep to compare").click()
+    page.locator(EXPLORER).get_by_role("button", name="Keep to compare").click()
     assert "kept:" in page.locator(f"{EXPLORER} .legend").text_content()
     page.locator(CONTROLS).first.press("End")
     ghosts = page.locator(f"{EXPLORER} .run.ghost").count()
     assert ghosts or name == "hessian"
-    page.get_by_role("button", name="Reset").click()
+    page.locator(EXPLORER).get_by_role("button", name="Reset").click()
     assert frame(page) == start and not page.locator(f"{EXPLORER} .run.ghost").count()
 
 
@@ -297,8 +297,8 @@ def test_a_copied_link_restores_the_choice(visit, name):
     spec, first = spec_of(name), page.locator(CONTROLS).first
     control = first.get_attribute("name")
     first.press("Home" if spec["initial"][control] == spec["controls"][control][-1] else "End")
-    page.get_by_role("button", name="One step back").click()
-    page.get_by_role("button", name="Copy link").click()
+    page.locator(EXPLORER).get_by_role("button", name="One step back").click()
+    page.locator(EXPLORER).get_by_role("button", name="Copy link").click()
     page.wait_for_function(
         f"document.querySelector('{EXPLORER} .status').textContent === 'Link copied.'"
     )

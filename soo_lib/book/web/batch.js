@@ -45,7 +45,7 @@ function render({ model, el }) {
   const fields = [
     { name: "method", label: "solver", options: Object.keys(DIRECTIONS) }, { name: "line_search", label: "step rule", options: Object.keys(LINE_SEARCHES) },
     { name: "rows", label: "sampling", options: ["fixed", "reshuffled"] }, { name: "seed", label: "draw", min: 0, max: 99, whole: true },
-    { name: "weights", label: "each counts", options: ["alike", "rows"], words: { rows: "by its rows" }, when: ({ rows }) => rows === "fixed" },
+    { name: "weights", label: "each counts", options: ["alike", "rows"], words: { rows: "by its rows" }, when: ({ rows, n_batches }) => rows === "fixed" && n_batches > 1 },
     { name: "step", label: "step", min: 1e-3, max: 10, log: true, when: ({ line_search }) => line_search === "fixed" },
     { name: "batch_size", label: "rows in a batch", min: 1, max: m, log: true, whole: true, mark: ({ rows, n_batches }) => rows === "fixed" && { at: Math.ceil(m / n_batches), text: "all rows" } },
     { name: "n_batches", label: "batches", min: 1, max: 80, log: true, whole: true }, { name: "at", label: "iteration", min: 0, max: MOST, whole: true, free },

@@ -8,21 +8,24 @@ export function uniform(seed) {
   let counter = Math.imul(seed + 1, 0x9e3779b1);
   return () => {
     let h = (counter = (counter + 0x9e3779b9) | 0);
-    for (const [shift, factor] of [[16, 0x85ebca6b], [13, 0xc2b2ae35]]) h = Math.imul(h ^ (h >>> shift), factor);
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
     return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
   };
 }
 
 export const normal = (seed, random = uniform(seed)) => () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
-/** The numbers below m in random order, or the first `count` of them, at the price of `count`. */
+/** The numbers below m in random order, or the first `count` of them. */
 export function permutation(m, random, count = m) {
-  const moved = new Map(); // what stands where a number was taken
-  return Array.from({ length: count }, (_, i) => {
-    const j = i + Math.floor(random() * (m - i)), row = moved.get(j) ?? j;
-    moved.set(j, moved.get(i) ?? i);
-    return row;
-  });
+  const rows = new Int32Array(m);
+  for (let i = 0; i < m; i++) rows[i] = i;
+  for (let i = 0; i < count; i++) {
+    const j = i + Math.floor(random() * (m - i)), row = rows[j];
+    rows[j] = rows[i];
+    rows[i] = row;
+  }
+  return Array.from(rows.subarray(0, count));
 }
 
 /** Disjoint batches that cover all rows; contiguous without `random`. */
