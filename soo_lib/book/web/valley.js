@@ -44,7 +44,7 @@ const STORIES = [
     say: "The coloured ellipse is what BFGS believes of the loss, from gradients alone; the thin blue one is the truth, Newton’s model. Go on step by step: when do they agree?" },
   { name: "On the ridge", set: { loss: "saddle", line_search: "backtracking", x: -1.4, y: 0 },
     say: "Started exactly on the ridge, every solver comes to rest at the saddle and calls it converged: the gradient there is 0. Now press the arrow key up, once." },
-].map((story) => ({ ...story, set: { ...INITIAL, at: 0, ...story.set } }));
+].map((story) => ({ ...story, set: { ...INITIAL, ...story.set } }));
 
 /** A level curve through z of the model f + gᵀp + ½pᵀHp, and its centre; `inverse`: the eigenvalues of H⁻¹. */
 function model(z, g, inverse, vectors) {
@@ -231,13 +231,12 @@ function render({ model: traits, el }) {
   const given = Object.entries(traits?.get("first") ?? {}).map(([name, value]) => [`valley.${name}`, value]);
   live(el, { name: "valley", label: "The valley", fields: FIELDS, initial: codec("valley", FIELDS, INITIAL).read(new URLSearchParams(given)).state, body,
     said: "Five solvers leave the ring at once. Drag it, and every run is made anew. Who is first at the star: by iterations, and by evaluations?",
-    stories: STORIES.map((story) => ({ ...story, then: () => story.set.at || calm() || play(true) })),
+    stories: STORIES, arrive: () => play(view.state.at === MAXITER && !calm()),
     draw(state, changed, self) {
       view = self;
       if ([...changed].some((name) => !FIELDS.find((field) => field.name === name)?.free)) build(state);
       draw(state);
     } });
-  if (view.state.at === MAXITER && !calm()) play(true);
   return () => engine.stop();
 }
 
