@@ -109,7 +109,12 @@ def test_the_start_is_dragged_and_nudged(open_page):
         page.keyboard.press(key)
     np.testing.assert_allclose(start(page) - before, [0.02, 0.12], atol=6e-3)
     page.mouse.move(*to_pixels(page, 1, 1))
+    settle(page)
     assert page.locator(".readout").inner_text().startswith("at (1, ")
+    for place, words in ((0, "after "), (1, "φ(")):
+        page.locator(".side svg[role=img]").nth(place).hover()
+        settle(page)
+        assert page.locator(".readout").inner_text().startswith(words)
 
 
 def test_a_finger_drags_the_ring_and_taps_elsewhere(open_page):
