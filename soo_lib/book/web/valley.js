@@ -152,7 +152,7 @@ function render({ model: traits, el }) {
   function body(controls, { reset, copy, address }) {
     const axis = controls.find(({ field }) => field.name === "axis").node, others = controls.map(({ node }) => node).filter((node) => node !== axis);
     const marks = h("p", { class: "quiet" }, "Orange rings: what the search tries from here. Ellipse: the level curve of Newton’s model through this point; the cross, its minimum.");
-    return h("div", {}, h("div", { class: "valley" }, h("div", {}, plane, steps, readout, beyond, marks, h("div", { class: "controls" }, ...others), outcome),
+    return h("div", {}, h("div", { class: "valley" }, h("div", {}, plane, steps, readout, beyond, h("div", { class: "controls" }, ...others), marks, outcome),
       h("div", { class: "side" }, axis, legend, descent, ray, told)), h("div", { class: "actions" }, reset, copy, address), details);
   }
 
