@@ -1,6 +1,6 @@
 """The valley as a reader meets it: what is drawn and written is what soo_lib's own runs give.
 
-The widget's text in a bare page, so no book need be built.
+The widget's text in a bare page, so no book need be built, but for the last class.
 """
 
 import functools
@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from helpers import Saddle
+from test_book import HTML
 from test_playground import number
 
 from soo_lib.book.explore import Valley
@@ -108,7 +109,12 @@ def test_the_start_is_dragged_and_nudged(open_page):
         page.keyboard.press(key)
     np.testing.assert_allclose(start(page) - before, [0.02, 0.12], atol=6e-3)
     page.mouse.move(*to_pixels(page, 1, 1))
+    settle(page)
     assert page.locator(".readout").inner_text().startswith("at (1, ")
+    for place, words in ((0, "after "), (1, "φ(")):
+        page.locator(".side svg[role=img]").nth(place).hover()
+        settle(page)
+        assert page.locator(".readout").inner_text().startswith(words)
 
 
 def test_a_finger_drags_the_ring_and_taps_elsewhere(open_page):
@@ -295,3 +301,33 @@ def test_axe(open_page, theme):
 def test_the_widgets_text_can_be_a_file_of_the_site():
     assert not re.search(r"^import\b", Valley._esm, re.MULTILINE)
     assert Valley._esm.endswith("export default { render };\n")
+
+
+@pytest.mark.parametrize("name", ["welcome", "rosenbrock"])
+class TestBuiltPage:
+    """Where the book shows it: first on its page, and as a figure where no script runs."""
+
+    def test_it_stands_in_the_first_screen_and_runs(self, visit, name):
+        for address in (f"book/{name}.html", (HTML / "book" / f"{name}.html").as_uri()):
+            page = visit(address, ready=".soo-live svg text")
+            assert page.locator(".soo-live .valley-plane").bounding_box()["y"] < 600
+            assert not page.locator("div.cell_output:has(.soo-live) img").is_visible()
+            assert page.locator(".soo-explorer-caption").is_visible()
+            page.wait_for_function("document.querySelector('.where').textContent.match(/ [1-9]/)")
+
+    def test_without_scripts_a_figure_and_its_caption_stand_there(self, visit, name):
+        page = visit(f"book/{name}.html", ready=None, java_script_enabled=False)
+        still = page.locator("div.cell_output:has(.soo-explorer-caption) img")
+        assert still.is_visible() and len(still.get_attribute("alt")) > 40
+        assert "Rosenbrock" in page.locator(".soo-explorer-caption").inner_text()
+
+    def test_the_texts_links_name_stories(self, visit, name):
+        page = visit(f"book/{name}.html", ready=".soo-live svg text", width=390, **AT_REST)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        links = page.locator("article a[href*='?valley.']").all()
+        assert len(links) >= 5 or name == "welcome"
+        for link in links:
+            link.evaluate("node => node.click()")
+            assert page.locator(".soo-live .status").inner_text() == ""
+            if "story" in link.get_attribute("href"):
+                assert page.locator(".soo-live [data-story][aria-pressed=true]").count() == 1

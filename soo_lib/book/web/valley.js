@@ -44,7 +44,7 @@ const STORIES = [
     say: "The coloured ellipse is what BFGS believes of the loss, from gradients alone; the thin blue one is the truth, Newton’s model. Go on step by step: when do they agree?" },
   { name: "On the ridge", set: { loss: "saddle", line_search: "backtracking", x: -1.4, y: 0 },
     say: "Started exactly on the ridge, every solver comes to rest at the saddle and calls it converged: the gradient there is 0. Now press the arrow key up, once." },
-].map((story) => ({ ...story, set: { ...INITIAL, at: 0, ...story.set } }));
+].map((story) => ({ ...story, set: { ...INITIAL, ...story.set } }));
 
 /** A level curve through z of the model f + gᵀp + ½pᵀHp, and its centre; `inverse`: the eigenvalues of H⁻¹. */
 function model(z, g, inverse, vectors) {
@@ -74,7 +74,7 @@ function search(loss, { x, rows, trials }, k) {
 }
 
 function render({ model: traits, el }) {
-  let view, loss, lanes = [], going = false, begun = 0, painted = "";
+  let view, loss, lanes = [], going = false, begun = 0, painted = "", pointed = () => "";
   const frames = {}; // each picture's axes, to read it by
 
   // ---- the runs, and the stepper through them
@@ -144,14 +144,15 @@ function render({ model: traits, el }) {
   const words = { plane: (x, y) => at_point(Float64Array.of(x, y)), ray: (alpha) => `φ(${show(alpha)}) = ${show(frames.ray.phi(alpha))}`,
     descent: (n) => `after ${Math.max(0, Math.floor(n))} ${view.state.axis}: ${lanes.map(({ method, trace }) => `${method} ${show(trace.rows.findLast((row, k) => !k || count(row, k) <= n).fun)}`).join(", ")}` };
   for (const [name, node] of Object.entries({ plane, descent, ray })) { // what a picture says where the pointer is
-    node.addEventListener("pointermove", (event) => frames[name] && (readout.textContent = words[name](...frames[name].place(event))));
-    node.addEventListener("pointerleave", () => view.set({}, null));
+    const point = (at) => { pointed = at; view.set({}, null); };
+    node.addEventListener("pointermove", (event) => point(() => (frames[name] ? words[name](...frames[name].place(event)) : "")));
+    node.addEventListener("pointerleave", () => point(() => ""));
   }
 
   function body(controls, { reset, copy, address }) {
     const axis = controls.find(({ field }) => field.name === "axis").node, others = controls.map(({ node }) => node).filter((node) => node !== axis);
     const marks = h("p", { class: "quiet" }, "Orange rings: what the search tries from here. Ellipse: the level curve of Newton’s model through this point; the cross, its minimum.");
-    return h("div", {}, h("div", { class: "valley" }, h("div", {}, plane, steps, readout, beyond, marks, h("div", { class: "controls" }, ...others), outcome),
+    return h("div", {}, h("div", { class: "valley" }, h("div", {}, plane, steps, readout, beyond, h("div", { class: "controls" }, ...others), marks, outcome),
       h("div", { class: "side" }, axis, legend, descent, ray, told)), h("div", { class: "actions" }, reset, copy, address), details);
   }
 
@@ -168,7 +169,7 @@ function render({ model: traits, el }) {
     if (!tried) ray.replaceChildren();
     told.textContent = !tried ? "There is no step to show." : `The search of iteration ${Math.min(at + 1, nit)}, along ${state.method}’s direction: φ, its tangent (dashed), Armijo’s line (dotted). ${
       tried.alphas.length > 1 ? `Tried ${tried.alphas.map((v) => show(v)).join(", ")}; took the last.` : `Took ${show(tried.alphas[0])}.`} ${tried.note}`;
-    readout.textContent = `${state.method}, ${at_point(path[at])}`;
+    readout.textContent = pointed() || `${state.method}, ${at_point(path[at])}`;
     outcome.textContent = `${state.method}: ${watched.result?.message ?? "still running"} (${nit} iterations, ${rows.at(-1).evaluations} evaluations).`;
     if (details.open) tables.replaceChildren(
       table(["iteration", "x", "y", "loss", "gradient norm", "step", "evaluations"], rows.slice(0, 200).map((row, i) => [i, ...path[i], row.fun, row.gnorm, row.step, row.evaluations])),
@@ -208,7 +209,7 @@ function render({ model: traits, el }) {
   function draw_descent({ axis, method: watched, loss: name }, k) {
     const height = ({ fun }) => Math.max(fun - LOSSES[name].lowest, 1e-16), ends = lanes.map(({ trace }) => count(trace.rows.at(-1), trace.nit)).sort((a, b) => b - a);
     const curves = lanes.map(({ method, trace }) => ({ class: `dash${DASH[method]}`, color: COLORS[method], points: trace.rows.map((row, i) => [count(row, i), height(row)]) }));
-    const { X, Y, inside } = (frames.descent = chart(descent, curves, { xlabel: axis, ylabel: "loss above the minimum", xmax: Math.max(4, Math.min(ends[0], 3 * (ends[1] ?? ends[0]))), seen: [curves[0].points[0][1] / 30], depth: 1e-18, height: 215 }));
+    const { X, Y, inside } = (frames.descent = chart(descent, curves.flatMap((curve) => [{ ...curve, class: `${curve.class} ahead` }, { ...curve, points: curve.points.slice(0, k + 1) }]), { xlabel: axis, ylabel: "loss above the minimum", xmax: Math.max(4, Math.min(ends[0], 3 * (ends[1] ?? ends[0]))), seen: [curves[0].points[0][1] / 30], depth: 1e-18, height: 215 }));
     inside.append(...curves.map(({ points, color }) => {
       const [u, v] = points[Math.min(k, points.length - 1)], group = s("g", { class: "run", style: `--c: ${color}` });
       group.append(s("circle", { r: 4, cx: X(u), cy: Y(v) || -9 }));
@@ -231,13 +232,12 @@ function render({ model: traits, el }) {
   const given = Object.entries(traits?.get("first") ?? {}).map(([name, value]) => [`valley.${name}`, value]);
   live(el, { name: "valley", label: "The valley", fields: FIELDS, initial: codec("valley", FIELDS, INITIAL).read(new URLSearchParams(given)).state, body,
     said: "Five solvers leave the ring at once. Drag it, and every run is made anew. Who is first at the star: by iterations, and by evaluations?",
-    stories: STORIES.map((story) => ({ ...story, then: () => story.set.at || calm() || play(true) })),
+    stories: STORIES, arrive: () => play(view.state.at === MAXITER && !calm()),
     draw(state, changed, self) {
       view = self;
       if ([...changed].some((name) => !FIELDS.find((field) => field.name === name)?.free)) build(state);
       draw(state);
     } });
-  if (view.state.at === MAXITER && !calm()) play(true);
   return () => engine.stop();
 }
 

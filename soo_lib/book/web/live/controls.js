@@ -125,8 +125,9 @@ export function draggable(node, move, nudge, grip = null) {
 }
 
 /** The frame of every live picture: one state, one draw(state, changed, view), one codec, stories: lists
- * of { name, set, say, then }, and a status. body(controls, buttons) returns the node between them. */
-export function live(el, { name, label, fields, initial, stories = [], said: first = "", body, draw }) {
+ * of { name, set, say, then }, and a status. body(controls, buttons) returns the node between them;
+ * arrive() is called whenever a state has come whole: at first, by a story, a link, Reset. */
+export function live(el, { name, label, fields, initial, stories = [], said: first = "", body, draw, arrive = () => {} }) {
   const { read, write } = codec(name, fields, initial, stories), status = h("p", { class: "status", role: "status" });
   let { state, complaints, story: asked } = read(location.search), waiting = 0, changed = new Set(fields.map((field) => field.name));
   const said = h("p", { class: "said", "aria-live": "polite" }, first);
@@ -149,7 +150,7 @@ export function live(el, { name, label, fields, initial, stories = [], said: fir
     for (const other of told.children) other.setAttribute("aria-pressed", String(other.dataset.story === story?.name));
     said.textContent = story?.say ?? first;
   };
-  const tell = (story, its = { ...initial, ...story?.set }, said = "") => { introduce(story); set(its, said); story?.then?.(); };
+  const tell = (story, its = { ...initial, ...story?.set }, said = "") => { introduce(story); set(its, said); story?.then?.(); arrive(); };
   const told = h("div", { class: "stories", role: "group", "aria-label": "Stories" },
     ...stories.map((story) => button(story.name, () => tell(story), story.name, { "aria-pressed": "false", "data-story": story.name })));
   // A link in the page's text to a state of this picture: the picture takes it, and comes into view.
@@ -179,5 +180,6 @@ export function live(el, { name, label, fields, initial, stories = [], said: fir
   introduce(asked);
   render();
   asked?.then?.();
+  arrive();
   return view;
 }
