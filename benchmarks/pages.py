@@ -28,8 +28,8 @@ FIRST = {"welcome", "rosenbrock"}  # where the live picture stands in the first 
 TEXT = {".html", ".css", ".js", ".svg", ".json"}
 WATCH = """(() => {
     const look = () => {
-        const controls = document.querySelector('[role=group] :is(select, input, button)');
-        if (controls?.closest('[role=group]').querySelector('svg, canvas'))
+        const picture = document.querySelector('.soo-explorer:has(select, input):has(svg, canvas)');
+        if (picture)
             requestAnimationFrame(() => { window.liveAt = performance.now(); });
         else requestAnimationFrame(look);
     };

@@ -22,7 +22,7 @@ def descend(solver, step):
     trace = minimize(loss, [0, 0], solver, "backtracking", step=step, maxiter=8).trace
     x, y = np.transpose(trace.x)
     return {"runs": [explore.columns(trace, solver, x=x, y=y)], "note": solver,
-            **explore.landscape(loss, trace, *BOX, ellipses=True)}  # fmt: skip
+            **explore.landscape(loss, trace, *BOX)}  # fmt: skip
 
 
 def doubled(x):
@@ -118,18 +118,6 @@ def test_a_thinned_run_keeps_its_beginning_its_end_and_whole_rows():
     assert kept[1:] == [whole[k + 1] for k in few.iterations[:-1]]
     short = minimize(loss, [0, 0], maxiter=5).trace
     assert list(explore.thinned(short).iterations) == [0, 1, 2, 3, 4, 5]
-
-
-def test_the_ellipse_is_a_level_curve_of_the_model_through_the_point():
-    loss, x = Rosenbrock(), np.array([0.3, 0.05])
-    g, H = loss.jac(x), loss.hess(x)
-    cx, cy, *axes = explore._ellipse(g, H, x)
-    t = np.linspace(0, 6, 7)[:, None]
-    points = [cx, cy] + np.cos(t) * axes[:2] + np.sin(t) * axes[2:] - x
-    model = points @ g + np.einsum("ki,ij,kj->k", points, H, points) / 2
-    np.testing.assert_allclose(model, 0, atol=1e-12)  # q(p) - f, as at p = 0
-    np.testing.assert_allclose([cx, cy] - x, -np.linalg.solve(H, g))
-    assert explore._ellipse(g, -np.eye(2), x) == []
 
 
 def test_contours_lie_where_the_loss_has_one_height():
@@ -275,3 +263,44 @@ def test_the_still_figure_draws_every_panel():
         minimize(Rosenbrock(), [0, 0], "newton", "backtracking", maxiter=8).trace.fun,
     )
     matplotlib.pyplot.close(figure)
+
+
+class TestValley:
+    def test_its_still_figure_is_the_runs_that_it_names(self):
+        valley = explore.Valley("bfgs", "wolfe", start=(0, 0), b=20)
+        left, right = valley.still().axes
+        paths = {line.get_label(): line for line in left.lines}
+        for method in ("gradient", "newton", "nlcg", "bfgs", "lbfgs"):
+            known = minimize(Rosenbrock(b=20), [0, 0], method, maxiter=3000, gtol=1e-6)
+            np.testing.assert_array_equal(paths[method].get_xydata(), known.trace.x)
+        assert valley.first == {"method": "bfgs", "line_search": "wolfe", "step": 1, "a": 1,
+                                "b": 20, "x": 0, "y": 0, "race": "all five"}  # fmt: skip
+        assert "(0, 0)" in valley.caption and "b = 20" in valley.caption
+        assert len(explore.Valley(race=False).still().axes[1].lines) == 1
+
+    @pytest.mark.parametrize(
+        "bad",
+        [{"method": "dogs"}, {"line_search": "trust"}, {"step": np.nan}, {"step": 1e400},
+         {"start": (0, 3)}, {"start": (np.inf, 0)}, {"start": 1}, {"a": 2}, {"b": 0}, {"b": "x"}],
+        ids=str,
+    )  # fmt: skip
+    def test_bad_input_is_said(self, bad):
+        (name,) = bad if bad != {"start": (0, 3)} else "y"
+        complains(lambda: explore.Valley(**bad), name)
+
+
+@pytest.mark.parametrize("reshuffled", [True, False])
+def test_the_batchs_still_figure_runs_what_its_caption_says(reshuffled):
+    batch = explore.Batch("newton", 300, 2, reshuffled)
+    assert "newton" in batch.caption and "2 " in batch.caption and "of 300" in batch.caption
+    plane, chart = batch.still().axes
+    ends = [line.get_ydata()[-1] for line in chart.lines]
+    lowest = ends.pop()  # the dashed line
+    assert len(ends) == 6 and lowest < min(ends) < lowest + 0.05
+    matplotlib.pyplot.close("all")
+
+
+def test_a_bad_batch_is_refused():
+    complains(lambda: explore.Batch("sgd"), "method", "sgd")
+    complains(lambda: explore.Batch(batch_size=801), "batch_size", 801)
+    complains(lambda: explore.Batch(n_batches=0.5), "n_batches", 0.5)

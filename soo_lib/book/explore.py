@@ -26,7 +26,8 @@ from contourpy import contour_generator
 from PIL import Image
 
 from .. import plots
-from .live import Live, Playground  # noqa: F401  the playground is found here beside Explorer
+from .batch import Batch  # noqa: F401  the live pictures are found here beside Explorer
+from .live import Live, Playground, Valley  # noqa: F401
 from .precompute import pack, precompute
 from .still import GRID, draw
 
@@ -95,21 +96,14 @@ def thinned(trace, most=60):
                            trials=[[], *(trace.trials[k + 1] for k in rows[:-1])])  # fmt: skip
 
 
-def landscape(loss, trace, xlim, ylim, ellipses=False, levels=10):
-    """Contours of a loss of two variables, and what a line search tried, row by row.
-
-    With ``ellipses``, at each iterate also the level curve through it of the quadratic model
-    f + gᵀp + ½pᵀHp, where H is positive definite: its centre and two half axes.
-    """
+def landscape(loss, trace, xlim, ylim, levels=10):
+    """Contours of a loss of two variables, and what a line search tried, row by row."""
     xs, ys = np.linspace(*xlim, 61), np.linspace(*ylim, 61)
     F = np.array([[loss.fun(np.array([u, v])) for u in xs] for v in ys])
     drawn = contour_generator(xs, ys, F)
     heights = np.geomspace(max(F.min(), F.max() * 1e-5), F.max(), levels)
     curves = [curve for height in heights for curve in drawn.lines(height)]
-    state = {"contours": _deltas(curves, xlim, ylim), "trials": _rays(trace, [xlim, ylim])}
-    if ellipses:
-        state["ellipses"] = [_ellipse(loss.jac(x), loss.hess(x), x) for x in trace.x]
-    return state
+    return {"contours": _deltas(curves, xlim, ylim), "trials": _rays(trace, [xlim, ylim])}
 
 
 class Explorer(Live):
@@ -137,7 +131,6 @@ class Explorer(Live):
     """
 
     _esm = "\n".join((WEB / name).read_text("utf-8") for name in ("panels.js", "explorer.js"))
-    _css = (WEB / "explorer.css").read_text("utf-8")
     spec = traitlets.Dict().tag(sync=True)
     states = traitlets.Dict().tag(sync=True)
     shared = traitlets.List().tag(sync=True)
@@ -230,11 +223,3 @@ def _rays(trace, box):
                 rays.append([*step])
         rows.append("/".join(map(pack, rays)))
     return "|".join(rows)
-
-
-def _ellipse(g, H, x):
-    values, vectors = np.linalg.eigh(H)
-    if values[0] <= 0:
-        return []
-    p = -vectors @ ((vectors.T @ g) / values)
-    return [*(x + p), *(vectors * np.sqrt(p @ H @ p / values)).T.flat]

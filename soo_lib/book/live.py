@@ -10,17 +10,25 @@ from pathlib import Path
 import anywidget
 import matplotlib.pyplot as plt
 import numpy as np
+import traitlets
 from IPython.display import HTML, display
 
+from .. import plots
+from ..checks import as_number, as_vector
+from ..losses import Rosenbrock
 from ..network import Network
 from ..plots import BLUE, ORANGE
 from ..solvers import minimize
 
 WEB = Path(__file__).parent / "web"
+SOLVERS = "linalg losses gradient_test directions line_search trace solvers draw controls"
 ENGINE = (
     "linalg losses sampling network gradient_test directions line_search trace solvers rules "
     "spectrum datasets draw controls"
 )
+METHODS = "gradient", "newton", "nlcg", "bfgs", "lbfgs"
+STEP_RULES = "fixed", "backtracking", "wolfe"
+RANGES = {"step": (1e-4, 10), "a": (-1.4, 1.4), "b": (0.1, 1000), "x": (-2, 2), "y": (-1.1, 2.1)}
 
 
 LEFT_OUT = re.compile(r"^ *(import .*|//.*|/\*\*.*|\* .*)?\n|^ +|^export (?!default)", re.MULTILINE)
@@ -43,6 +51,74 @@ class Live(anywidget.AnyWidget):
         plt.close(figure)
         display(super()._repr_mimebundle_()[0], raw=True)
         display(HTML(f'<p class="soo-explorer-caption">{self.caption}</p>'))
+
+
+class Valley(Live):
+    """Solvers on a loss of two variables, run to the end at every move of the reader's hand.
+
+    Level curves, paths, Newton's model, the line search and the descent, all at once; the state of
+    its controls is a part of the page's address. The arguments say what comes first.
+
+    Parameters
+    ----------
+    method : {"newton", "gradient", "nlcg", "bfgs", "lbfgs"}
+        The solver that is watched.
+    line_search : {"wolfe", "backtracking", "fixed"}
+    step : float
+        From 1e-4 to 10: the fixed step, or a search's first trial.
+    start : sequence of 2 floats
+        From -2 to 2, and from -1.1 to 2.1.
+    a, b : float
+        Of :class:`soo_lib.losses.Rosenbrock`: from -1.4 to 1.4, from 0.1 to 1000.
+    race : bool
+        All five solvers, or the watched one alone.
+
+    Raises
+    ------
+    ValueError
+        If an argument is none of these.
+    """
+
+    _esm = joined(*(f"live/{name}" for name in SOLVERS.split()), "valley")
+    first = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, method="newton", line_search="wolfe", step=1.0, start=(-1.4, 1.8), a=1.0,
+                 b=50.0, race=True):  # fmt: skip
+        for name, value, known in (("method", method, METHODS),
+                                   ("line_search", line_search, STEP_RULES)):  # fmt: skip
+            if str(value) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
+        x, y = as_vector(start, 2, "start", finite=True)
+        first = {"step": step, "a": a, "b": b, "x": x, "y": y}
+        for name, (low, high) in RANGES.items():
+            first[name] = as_number(first[name], name)
+            if not low <= first[name] <= high:
+                raise ValueError(f"{name} must be from {low:g} to {high:g}; got {first[name]!r}")
+        self.loss, self.start = Rosenbrock(a, b), [x, y]
+        self.methods = METHODS if race else [method]
+        self.rule = {"line_search": line_search, "step": step, "gtol": 1e-6}
+        who = "all five" if race else "this one alone"
+        super().__init__(first={**first, "method": method, "line_search": line_search, "race": who})
+        self.caption = (
+            f"{'Five solvers leave' if race else f'The solver {method} leaves'} ({x:g}, {y:g}) on "
+            f"Rosenbrock's function with a = {a:g} and b = {b:g}; step rule: {line_search}. On "
+            "paper: their paths over its level curves, and their losses against iterations."
+        )
+
+    def still(self):
+        """The first state, as a matplotlib figure."""
+        runs = {name: minimize(self.loss, self.start, name, **self.rule, maxiter=3000)
+                for name in self.methods}  # fmt: skip
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.7))
+        plots.contours(self.loss, (-2, 2), (-1.1, 2.1), ax=left)
+        for name, run in runs.items():
+            plots.path(run, name, ax=left, ms=2)
+        left.plot(*self.start, "o", color="black", mfc="white", ms=8)
+        left.plot(self.loss.a, self.loss.a**2, "*", color="black", ms=10)
+        plots.convergence(runs, ax=right)
+        ends = sorted(run.nit for run in runs.values())
+        right.set(xlim=(0, 3 * ends[len(ends) // 2 + len(ends) // 4]), ylim=(1e-14, 1e4))
+        return figure
 
 
 class Playground(Live):

@@ -70,3 +70,44 @@ def visit(chromium, site):
     local = ("http://localhost:", "ws://localhost:", "data:", "blob:", "file:")
     assert not [url for url in asked if not url.startswith(local)]
     assert not complaints
+
+
+BARE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
+<title>A live picture</title>
+<meta name="viewport" content="width=device-width"><style>
+body {{ margin: 0 auto; max-width: 56rem; padding: 1rem; font-family: sans-serif;
+background: {paper}; color: {ink} }} {css}</style><main id="here"></main>{below}
+<script type="module">{esm}</script></html>"""
+LOOK = {"light": ("#fff", "#222"), "dark": ("#14181e", "#ced6dd")}
+
+
+@pytest.fixture
+def bare(chromium):
+    """Opens a live widget's text in a page of its own, so that no book need be built.
+
+    Nothing may have been complained of by the end.
+    """
+    contexts, complaints = [], []
+
+    def opened(widget, search="", theme="light", width=1280, below="", first="{}", more="{}",
+               **settings):  # fmt: skip
+        context = chromium.new_context(viewport={"width": width, "height": 900}, **settings)
+        contexts.append(context)
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        paper, ink = LOOK[theme]
+        start = f"""render({{ el: document.getElementById("here"),
+            model: {{ get: (name) => ({{ first: {first}, ...{more} }})[name] }} }});"""
+        esm = widget._esm.replace("export default { render };", start)
+        body = BARE.format(theme=theme, paper=paper, ink=ink, css=widget._css, esm=esm, below=below)
+        page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
+        page.goto(f"http://localhost/{search}")
+        page.wait_for_selector(".soo-live svg text")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not complaints

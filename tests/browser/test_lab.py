@@ -10,21 +10,19 @@ import urllib.request
 
 import nbformat
 import pytest
-from test_explorers import BOOK, EXPLORER, close, number, table
+from test_explorers import BOOK, EXPLORER, NEEDS, close, compute, number, table  # noqa: F401
 
-from soo_lib.book import explore
-from soo_lib.losses import Rosenbrock
-from soo_lib.solvers import minimize
-
-STEP = 0.37  # in no list of the chapter
+SIZE = 77  # in no list of the chapter
 
 
 @pytest.fixture
 def lab(tmp_path):
-    """The address of a JupyterLab on a notebook of the chapter's explorer cells alone."""
-    chapter = nbformat.read(BOOK / "rosenbrock.ipynb", as_version=4)
-    chapter.cells = [cell for cell in chapter.cells
-                     if cell.id in ("setup", "explorer-runs", "explorer")]  # fmt: skip
+    """The address of a JupyterLab on a chapter's explorer cells, the batch, and the valley."""
+    chapter = nbformat.read(BOOK / "sampling.ipynb", as_version=4)
+    names = (*NEEDS["sampling"], "explorer", "hand-batch")
+    kept = [cell for cell in chapter.cells if cell.id in names]
+    welcome = nbformat.read(BOOK / "welcome.ipynb", as_version=4)
+    chapter.cells = kept + [cell for cell in welcome.cells if cell.id == "valley"]
     nbformat.write(chapter, tmp_path / "explorer.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -54,7 +52,10 @@ def lab(tmp_path):
         log.close()
 
 
-def test_the_same_cell_computes_a_new_value(chromium, lab):
+@pytest.mark.parametrize("compute", ["sampling"], indirect=True)
+def test_the_same_cells_are_live_with_a_kernel_and_the_engines_without_one(
+    chromium, lab, compute  # noqa: F811
+):
     context = chromium.new_context(viewport={"width": 1280, "height": 1000})
     page = context.new_page()
     page.set_default_timeout(90_000)
@@ -63,22 +64,34 @@ def test_the_same_cell_computes_a_new_value(chromium, lab):
     page.get_by_text("Python 3 (ipykernel) | Idle").first.wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.locator(f"{EXPLORER} svg").first.wait_for()
-    field = page.get_by_label("any step")
+    recorded, valley = page.locator(EXPLORER), page.locator(".soo-live:has(.valley)")
+    recorded.locator("svg").first.wait_for()
+    field = page.get_by_label("any batch size")
     field.wait_for()  # it shows once the kernel has answered
-    page.locator(f"{EXPLORER} summary").click()
-    field.fill(str(STEP))
+    recorded.locator("summary").click()
+    field.fill(str(SIZE))
     field.press("Enter")
-    known = minimize(Rosenbrock(b=50), [0, 0], "newton", "backtracking", step=STEP, maxiter=400)
-    page.wait_for_function(
-        "n => document.querySelector('.soo-explorer .where').textContent.endsWith('of ' + n)",
-        arg=known.nit,
-    )
+    known = compute[1]("drawn", SIZE, 5)
+    spread = known["note"][0].rpartition(" ")[2]
+    recorded.get_by_text(spread).first.wait_for()
     head, *body = table(page)
-    close([number(row[head.index("loss")]) for row in body], explore.thinned(known.trace, 20).fun)
-    field.fill("-1")  # no step: the library's own words say so
+    close([number(row[head.index("loss")]) for row in body], known["runs"][0]["loss"])
+    field.fill("-1")  # no size: the library's own words say so
     field.press("Enter")
-    page.get_by_text("step must be a finite number > 0").wait_for()
+    page.get_by_text("batch_size must be").wait_for()
     assert not page.locator(".jp-RenderedSVG, .jp-RenderedImage").first.is_visible()
-    context.close()
 
+    valley.locator("svg").first.wait_for()
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Shut Down Kernel", exact=True).click()
+    page.get_by_text("No Kernel").first.wait_for()
+    valley.locator("[name=race]").select_option("this one alone")
+    valley.get_by_role("button", name="Newton goes up first").click()
+    valley.get_by_text("iteration 2 of 2").wait_for()
+    valley.locator(".valley-plane").press("ArrowUp")
+    valley.get_by_text("newton, at (0, 0.02): loss 1.02").wait_for()
+    batch = page.locator(".soo-live:has(.batch)")
+    batch.locator("[name=batch_size]").fill("800")
+    batch.locator("[name=batch_size]").press("Enter")
+    batch.get_by_text("The run's last word: converged").wait_for()
+    context.close()

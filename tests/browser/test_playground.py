@@ -3,6 +3,7 @@
 The widget's text in a bare page, so no book need be built.
 """
 
+import functools
 import re
 from pathlib import Path
 
@@ -11,40 +12,12 @@ import pytest
 from soo_lib.book.live import Playground
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
-<title>Playground</title>
-<meta name="viewport" content="width=device-width"><style>
-body {{ margin: 0 auto; max-width: 56rem; padding: 1rem; font-family: sans-serif;
-background: {paper}; color: {ink} }} {css}</style><main id="here"></main><script type="module">
-{esm}</script></html>"""
-LOOK = {"light": ("#fff", "#222"), "dark": ("#14181e", "#ced6dd")}
 
 
 @pytest.fixture
-def open_page(chromium):
-    """Opens the playground with a search part; no error may have been thrown by the end."""
-    contexts, complaints = [], []
-
-    def opened(search="", theme="light", width=1280, **settings):
-        context = chromium.new_context(viewport={"width": width, "height": 900}, **settings)
-        contexts.append(context)
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-        paper, ink = LOOK[theme]
-        start = 'render({ el: document.getElementById("here") });'
-        esm = Playground._esm.replace("export default { render };", start)
-        body = PAGE.format(theme=theme, paper=paper, ink=ink, css=Playground._css, esm=esm)
-        page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
-        page.goto(f"http://localhost/{search}")
-        page.wait_for_selector(".soo-live .chart text")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not complaints
+def open_page(bare):
+    """Opens the playground with a search part."""
+    return functools.partial(bare, Playground)
 
 
 def status(page):

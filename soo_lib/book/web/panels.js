@@ -43,7 +43,7 @@ function unpack(state, shared, columns) {
   const runs = state.runs.map((run) => Object.fromEntries(
     Object.entries(run).map(([k, v]) => [k, k === "label" || k === "color" ? v : numbers(v)])));
   const now = { ...texts, runs, columns, at: (i) => (state.per_frame ? [runs[i]] : runs) };
-  for (const name of ["contours", "ellipses", "points", "answers"]) now[name] = rows(texts[name]);
+  for (const name of ["contours", "points", "answers"]) now[name] = rows(texts[name]);
   now.trials = texts.trials?.split("|").map((row) => row.split("/").map(numbers));
   now.image = state.image && { ...state.image, frames: state.image.data.map((d) => entries(d, state.image)) };
   now.count = state.frames?.length ?? Math.max(...runs.map((run) => run[columns[0]].length));
@@ -199,16 +199,6 @@ function drawPlane(svg, size, panel, now, kept, k) {
   inside.append(...marks.filter((_, i) => points[i][2] === 2)); // a cross lies on top
   if (panel.path) {
     const run = now.runs[0], at = panel.path.map((n) => run[n][k]);
-    const [cx, cy, ...axes] = now.ellipses?.[k] ?? [];
-    if (cx !== undefined) {
-      const round = [...Array(73)].map((_, i) => (i * Math.PI) / 36);
-      for (const share of [1, 0.5]) {
-        const along = (c, p, q) => (t) => c + share * (p * Math.cos(t) + q * Math.sin(t));
-        const [u, v] = [along(cx, axes[0], axes[2]), along(cy, axes[1], axes[3])];
-        inside.append(s("path", { class: "model", d: trail(round.map((t) => [u(t), v(t)]), X, Y) }));
-      }
-      inside.append(s("path", { class: "model target", d: `M${X(cx) - 4} ${Y(cy)}h8m-4 -4v8` }));
-    }
     for (const [du, dv, ...shares] of now.trials?.[k + 1] ?? [])
       for (const share of du === undefined ? [] : [1, ...shares]) {
         const [u, v] = [X(at[0] + share * du), Y(at[1] + share * dv)];

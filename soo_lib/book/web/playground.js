@@ -1,6 +1,6 @@
 // The playground: two solvers, side by side from one start, teach a network points in the plane.
 
-import { COLORS, axes, clamp, h, paint, s, scale, show, table, trail } from "./live/draw.js";
+import { COLORS, chart, clamp, h, paint, s, show, table } from "./live/draw.js";
 import { button, draggable, live, runner } from "./live/controls.js";
 import { SETS, make_points } from "./live/datasets.js";
 import { ACTIVATIONS, Network, cross_entropy } from "./live/network.js";
@@ -207,9 +207,9 @@ function render({ el }) {
         edge ? gauge("α·λ_max against its limit", [{ at: clamp(0.5 + Math.log10(known.product / edge) / 4, 0, 1) || 0, text: show(known.product), mark: 0.5, markText: String(edge), hot: known.product > edge }])
           : h("p", { class: "quiet" }, "α·λ_max has no limit of 2 here: the direction is not −g"));
     }
-    chart(charts[0], "loss, no penalty", [(row) => row.train, (row) => row.held], state, { seen: [0.3, 0.7] });
-    if (state.curve === "α·λ_max") chart(charts[1], state.curve, [(row) => row.product], state, { seen: [0.5, 4], level: 2 });
-    else chart(charts[1], state.curve, [(row) => row.ends?.[state.curve === "λ_max" ? 1 : 0]], state, state.curve === "λ_max" ? { seen: [1, 2] } : { seen: [-0.1, 0.01], level: 0, log: false });
+    curves(charts[0], "loss, no penalty", [(row) => row.train, (row) => row.held], state, { seen: [0.3, 0.7] });
+    if (state.curve === "α·λ_max") curves(charts[1], state.curve, [(row) => row.product], state, { seen: [0.5, 4], level: 2 });
+    else curves(charts[1], state.curve, [(row) => row.ends?.[state.curve === "λ_max" ? 1 : 0]], state, state.curve === "λ_max" ? { seen: [1, 2] } : { seen: [-0.1, 0.01], level: 0, log: false });
     legend.replaceChildren(...lanes.map((lane) => h("span", { class: "key", style: `--c: ${ink(lane)}` }, name(lane))), h("span", { class: "key ghost" }, "held out"));
     units(state);
     if (details.open) tables.replaceChildren(table(["iteration", ...lanes.flatMap((l) => [`train, ${name(l)}`, "held out", "recognised", "step", "λ min", "λ max"])],
@@ -227,19 +227,15 @@ function render({ el }) {
         h("i"), ...(mark === undefined ? [] : [h("b", { style: `--mark: ${100 * mark}%` }, markText)]), h("em", {}, text)))));
   }
 
-  /** Lines, functions of a row, against the axis chosen; `seen`: values that the scale must hold. */
-  function chart(svg, ylabel, lines, { axis }, { seen = [], level = null, log = true } = {}) {
-    const rows = lanes.map(({ history }) => history.filter((_, i) => i % Math.ceil(history.length / 400) === 0 || i === history.length - 1));
-    const values = [...seen, ...rows.flatMap((list) => list.flatMap((row) => lines.map((line) => line(row))))].filter((v) => Number.isFinite(v) && (!log || v > 0));
-    const most = Math.min(1e4, Math.max(...values)), least = Math.max(log ? most * 1e-7 : -1e4, Math.min(...values)); // in bounds, whatever diverges
-    const y = scale(log ? least / 1.1 : least, log ? most * 1.1 : most, log), x = scale(0, Math.max(axis === "seconds" ? 1e-3 : 5, ...rows.map((list) => list.at(-1)?.[axis] ?? 0)));
-    const { X, Y, inside, left, right } = axes(svg, x, y, { xlabel: axis === "evaluations" ? "evaluations of all rows" : axis, ylabel, height: 230 });
-    if (level !== null) inside.append(s("line", { class: "level", x1: left, x2: right, y1: Y(level), y2: Y(level) }));
-    lanes.forEach((lane, i) => lines.forEach((line, j) => {
-      const group = s("g", { class: `run${j ? " held" : ""}`, style: `--c: ${ink(lane)}` });
-      group.append(s("path", { d: trail(rows[i].map((row) => [row[axis], line(row)]).filter(([, v]) => Number.isFinite(v)), X, Y) }));
-      inside.append(group);
-    }));
+  /** Lines, functions of a row, against the axis chosen; `level`: a line across. */
+  function curves(svg, ylabel, lines, { axis }, { level = null, ...bounds } = {}) {
+    const runs = lanes.flatMap((lane) => {
+      const rows = lane.history.filter((_, i) => i % Math.ceil(lane.history.length / 400) === 0 || i === lane.history.length - 1);
+      return lines.map((line, j) => ({ class: j ? "held" : "", color: ink(lane), points: rows.map((row) => [row[axis], line(row)]).filter(([, v]) => Number.isFinite(v)) }));
+    });
+    const xmax = Math.max(axis === "seconds" ? 1e-3 : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0));
+    const { Y, inside, left, right } = chart(svg, runs, { xlabel: axis === "evaluations" ? "evaluations of all rows" : axis, ylabel, xmax, ...bounds });
+    if (level !== null) inside.prepend(s("line", { class: "level", x1: left, x2: right, y1: Y(level), y2: Y(level) }));
   }
 
   /** Every unit's picture of the plane, with the weights between them; at the end the classes. */

@@ -62,14 +62,31 @@ export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height 
   return { X, Y, inside, place, left, right, top, base };
 }
 
-/** Path data through the points; a gap where one is not finite. */
+/** Path data through the points, without those that no eye tells apart; a gap where one is not finite. */
 export function trail(points, X, Y) {
-  let pen = "M";
-  return points.map(([u, v]) => {
-    const [px, py] = [X(u), Y(v)], text = Number.isFinite(px + py) ? `${pen}${px.toFixed(1)} ${py.toFixed(1)}` : "";
-    pen = text ? "L" : "M";
+  let pen = "M", last = [NaN, NaN];
+  return points.map(([u, v], i) => {
+    const [px, py] = [X(u), Y(v)], finite = Number.isFinite(px + py);
+    if (finite && pen === "L" && i < points.length - 1 && Math.abs(px - last[0]) < 0.5 && Math.abs(py - last[1]) < 0.5) return "";
+    const text = finite ? `${pen}${px.toFixed(1)} ${py.toFixed(1)}` : "";
+    pen = finite ? "L" : "M";
+    last = [px, py];
     return text;
   }).join("");
+}
+
+/** Lines in axes of their own, in bounds whatever diverges: curves of { points, color, class }; no value
+ * above `most` nor, on a log scale, below `depth` of the highest; `seen`: values that the axis must hold. */
+export function chart(svg, curves, { xlabel, ylabel, xmax, log = true, seen = [], most = 1e4, depth = 1e-7, height = 230 }) {
+  const values = [...seen, ...curves.flatMap(({ points }) => points.filter(([u]) => u <= xmax).map(([, v]) => v))].filter((v) => Number.isFinite(v) && (!log || v > 0));
+  const high = values.reduce((a, b) => Math.max(a, b), -Infinity), top = Math.min(most, high), base = Math.max(log ? top * depth : -most, values.reduce((a, b) => Math.min(a, b), top));
+  const frame = axes(svg, scale(0, xmax), scale(log ? base / 1.1 : base, log ? top * 1.1 : top, log), { xlabel, ylabel, height });
+  for (const { points, color, class: kind = "" } of curves) {
+    const group = s("g", { class: `run ${kind}`, style: `--c: ${color}` });
+    group.append(s("path", { d: trail(points, frame.X, frame.Y) }));
+    frame.inside.append(group);
+  }
+  return frame;
 }
 
 /** Sets every pixel of an n × m canvas: colour(i, j) is [r, g, b, alpha], the top row first. */
@@ -80,21 +97,31 @@ export function paint(canvas, n, m, colour) {
   context.putImageData(image, 0, 0);
 }
 
-/** Filled level curves of f(u, v) over x and y (scales), drawn in the colour of the page's ink. */
-export function level_curves(canvas, f, x, y, levels = 14, n = 90) {
-  const F = new Float64Array((n + 1) ** 2).map((_, t) => f(x.at((t % (n + 1)) / n), y.at(Math.floor(t / (n + 1)) / n)));
-  const low = F.reduce((a, b) => Math.min(a, b)), high = F.reduce((a, b) => Math.max(a, b)), range = high - low;
-  const T = F.map((v) => levels * (1 + Math.log10(Math.max(1e-5, (v - low) / range)) / 5)); // levels at equal ratios
-  const width = canvas.clientWidth || 360, height = canvas.clientHeight || 260, ink = getComputedStyle(canvas).color.match(/[\d.]+/g).map(Number);
-  const at = (i, j) => {
-    const [a, b] = [(i / width) * n, (1 - j / height) * n], [p, q] = [Math.min(n - 1, Math.floor(a)), clamp(Math.floor(b), 0, n - 1)];
-    const [u, v, t] = [a - p, b - q, q * (n + 1) + p];
-    return (1 - v) * ((1 - u) * T[t] + u * T[t + 1]) + v * ((1 - u) * T[t + n + 1] + u * T[t + n + 2]);
-  };
-  paint(canvas, width, height, (i, j) => {
-    const t = at(i, j), slope = Math.hypot(at(i + 1, j) - t, at(i, j + 1) - t), line = clamp(1.1 - Math.abs(t - Math.round(t)) / (slope || 1), 0, 1);
-    return [ink[0], ink[1], ink[2], 255 * (0.015 * Math.floor(clamp(t, 0, levels)) + 0.16 * line)];
-  });
+/** Filled level curves of f(u, v) >= 0 over x and y (scales): `levels` in equal ratios over four decades. */
+export function level_curves(canvas, f, x, y, levels = 14, n = 150) {
+  const m = n + 1, F = new Float64Array(m * m).map((_, t) => f(x.at((t % m) / n), y.at(1 - Math.floor(t / m) / n)));
+  const high = F.reduce((a, b) => Math.max(a, b)), T = F.map((v) => levels * clamp(1 + Math.log10(v / high) / 4, 0.01, 1)), shade = h("canvas"), lines = new Path2D();
+  const dense = Math.min(2, window.devicePixelRatio || 1), width = (canvas.clientWidth || 360) * dense, height = (canvas.clientHeight || 260) * dense;
+  paint(shade, m, m, (i, j) => [16, 62, 99, 6.5 * T[j * m + i]]); // the style sheet turns it round where the page is dark
+  for (let j = 0; j < n; j++) for (let i = 0; i < n; i++) {
+    const t = j * m + i, corners = [t, t + 1, t + m + 1, t + m], low = Math.min(T[t], T[t + 1], T[t + m], T[t + m + 1]), most = Math.max(T[t], T[t + 1], T[t + m], T[t + m + 1]);
+    for (let k = Math.ceil(low); k <= most && k < levels; k++) { // where this level crosses the cell's sides: marching squares
+      const level = high * 10 ** (4 * (k / levels - 1));
+      let pen = "moveTo";
+      corners.forEach((p, side) => {
+        const q = corners[(side + 1) % 4], share = (level - F[p]) / (F[q] - F[p]);
+        if (!(share >= 0 && share < 1)) return;
+        const at = (from, to) => from + share * (to - from), [u, v] = [at(p % m, q % m), at(Math.floor(p / m), Math.floor(q / m))];
+        lines[pen]((u / n) * width, (v / n) * height);
+        pen = pen === "moveTo" ? "lineTo" : "moveTo";
+      });
+    }
+  }
+  Object.assign(canvas, { width, height, className: "levels" });
+  const context = canvas.getContext("2d");
+  context.drawImage(shade, 0, 0, width, height);
+  Object.assign(context, { strokeStyle: "rgb(16 62 99 / 0.3)", lineWidth: dense });
+  context.stroke(lines);
 }
 
 export const table = (head, body) => h("table", {}, h("thead", {}, h("tr", {}, ...head.map((t) => h("th", { scope: "col" }, t)))),

@@ -57,9 +57,11 @@ export class Logistic extends DataLoss {
   }
   subset(rows) { return new Logistic(...take(this.X, this.y, rows), this.l2); }
   rows(x, visit) {
-    for (let i = 0, n = this.n_params; i < this.n_samples; i++) {
-      const row = this.X.subarray(i * n, (i + 1) * n), z = dot(row, x);
-      visit(z, this.y[i], row, 1 / (1 + Math.exp(-z)));
+    const { X, y, n_params: n } = this, row = zeros(n); // one row after another in it
+    for (let i = 0; i < y.length; i++) {
+      for (let k = 0; k < n; k++) row[k] = X[i * n + k];
+      const z = dot(row, x);
+      visit(z, y[i], row, 1 / (1 + Math.exp(-z)));
     }
   }
   fun_and_jac(x) {
@@ -97,6 +99,6 @@ export class Logistic extends DataLoss {
 /** The rows of X, and the labels, that `rows` lists. */
 export function take(X, y, rows) {
   const n = X.length / y.length, part = zeros(rows.length * n);
-  rows.forEach((row, i) => part.set(X.subarray(row * n, (row + 1) * n), i * n));
+  rows.forEach((row, i) => { for (let k = 0; k < n; k++) part[i * n + k] = X[row * n + k]; });
   return [part, Array.from(rows, (row) => y[row])];
 }

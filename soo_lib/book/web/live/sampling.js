@@ -8,7 +8,8 @@ export function uniform(seed) {
   let counter = Math.imul(seed + 1, 0x9e3779b1);
   return () => {
     let h = (counter = (counter + 0x9e3779b9) | 0);
-    for (const [shift, factor] of [[16, 0x85ebca6b], [13, 0xc2b2ae35]]) h = Math.imul(h ^ (h >>> shift), factor);
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
     return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
   };
 }
@@ -17,12 +18,14 @@ export const normal = (seed, random = uniform(seed)) => () => Math.sqrt(-2 * Mat
 
 /** The numbers below m in random order, or the first `count` of them. */
 export function permutation(m, random, count = m) {
-  const rows = Array.from({ length: m }, (_, i) => i);
+  const rows = new Int32Array(m);
+  for (let i = 0; i < m; i++) rows[i] = i;
   for (let i = 0; i < count; i++) {
-    const j = i + Math.floor(random() * (m - i));
-    [rows[i], rows[j]] = [rows[j], rows[i]];
+    const j = i + Math.floor(random() * (m - i)), row = rows[j];
+    rows[j] = rows[i];
+    rows[i] = row;
   }
-  return rows.slice(0, count);
+  return Array.from(rows.subarray(0, count));
 }
 
 /** Disjoint batches that cover all rows; contiguous without `random`. */
