@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.optimize
 from scipy.special import expit, softmax
 
 from soo_lib.book import exercises, hints
@@ -177,8 +178,207 @@ def rows_needed(
     return batch_size
 
 
+def eigen_step(g, B, radius, lam=lambda w: max(0.0, -w[0]), change=lambda w: w, hard=None):
+    """A step inside a radius by bisection for λ, with something changed."""
+    w, V = np.linalg.eigh(B)
+    w, c, low = change(w), V.T @ g, lam(change(w))
+    if w[0] > 0 and np.linalg.norm(c / w) <= radius:
+        return -V @ (c / w)
+    high = low + np.linalg.norm(g) / radius
+    for _ in range(100):
+        middle = (low + high) / 2
+        long = np.linalg.norm(c / (w + middle)) > radius
+        low, high = (middle, high) if long else (low, middle)
+    p = -c / (w + high)
+    return V @ (hard(p, radius) if hard else p)
+
+
+def other_step(**changed):
+    return lambda g, B, radius: eigen_step(g, B, radius, **changed)
+
+
+def inside(g, B, radius):
+    return solution("step_inside")(g, B, radius)
+
+
+def newton(g, B, radius):
+    return -np.linalg.solve(B, g)
+
+
+def cut(p, radius):
+    return p * min(1, radius / np.linalg.norm(p))
+
+
+def cauchy(g, B, radius):
+    bend = g @ B @ g
+    return cut(-(g @ g) / bend * g, radius) if bend > 0 else -radius * g / np.linalg.norm(g)
+
+
+def dogleg(g, B, radius):
+    if np.linalg.norm(newton(g, B, radius)) <= radius:
+        return newton(g, B, radius)
+    d = newton(g, B, radius) - (p := cauchy(g, B, radius))
+    if np.linalg.norm(p) >= radius * (1 - 1e-12):
+        return p
+    return p + np.roots([d @ d, 2 * p @ d, p @ p - radius**2]).max() * d
+
+
+def steihaug(g, B, radius):
+    """Conjugate gradients on the model; at the rim, or where it falls for ever, they stop."""
+    p, r, d = 0 * g, g, -g
+    for _ in g:
+        rim = p + np.roots([d @ d, 2 * p @ d, p @ p - radius**2]).max() * d
+        a = r @ r / (d @ B @ d)
+        if a < 0 or np.linalg.norm(p + a * d) >= radius:
+            return rim
+        p, new = p + a * d, r + a * B @ d
+        r, d = new, -new + new @ new / (r @ r) * d
+    return p
+
+
+def by_a_root(g, B, radius):
+    """A root of the length's equation, from where all eigenvalues are positive."""
+    lowest = np.linalg.eigvalsh(B)[0]
+    excess = lambda lam: np.linalg.norm(damped(g, B, lam)) - radius  # noqa: E731
+    if lowest > 0 and excess(0) <= 0:
+        return newton(g, B, radius)
+    low = max(0.0, -lowest) + 1e-8
+    return damped(g, B, scipy.optimize.brentq(excess, low, low + np.linalg.norm(g) / radius))
+
+
+def damped(g, B, lam):
+    return -np.linalg.solve(B + lam * np.eye(len(g)), g)
+
+
+def polar_steps(first=lambda G: G / np.linalg.norm(G), step=lambda X: 1.5 * X - 0.5 * X @ X.T @ X,
+                count=lambda steps: steps, last=lambda X, G: X):  # fmt: skip
+    """Newton-Schulz, with something changed."""
+
+    def newton_schulz(G, steps):
+        X = first(G)
+        for _ in range(count(steps)):
+            X = step(X)
+        return last(X, G)
+
+    return newton_schulz
+
+
+def polar(G):
+    U, _, V = np.linalg.svd(G, full_matrices=False)
+    return U @ V
+
+
+def in_its_place(G, steps):
+    G /= np.linalg.norm(G)
+    return polar_steps(lambda G: G)(G, steps)
+
+
+def one_too_early(G, steps):
+    for _ in range(steps):
+        return polar_steps()(G, 1)
+    return polar_steps()(G, 0)
+
+
+def wide_alone(G, steps):
+    X = G.T if len(G) > len(G.T) else G
+    return polar_steps()(X, steps)
+
+
+def two_by_two(g):
+    while len(g) > 1:
+        g = [a + b for a, b in zip(g[::2], g[1::2])] + (g[-1:] if len(g) % 2 else [])
+    return g[0]
+
+
+def total(order=two_by_two, part=lambda X, y, x: X.T @ (X @ x - y),
+          divide=lambda g, rows: g / sum(rows)):  # fmt: skip
+    """A gradient summed over parts, with something changed."""
+
+    def summed_gradient(parts, x):
+        return divide(order([part(X, y, x) for X, y in parts]), [len(y) for X, y in parts])
+
+    return summed_gradient
+
+
+def of_means(combine):
+    return lambda parts, x: combine([X.T @ (X @ x - y) / len(y) for X, y in parts],
+                                    np.array([len(y) for X, y in parts]))  # fmt: skip
+
+
+def in_halves(g):
+    middle = len(g) // 2
+    return g[0] if len(g) == 1 else in_halves(g[:middle]) + in_halves(g[middle:])
+
+
+def far_ends(g):
+    while len(g) > 1:
+        g = [g[i] + g[-1 - i] for i in range(len(g) // 2)] + [g[len(g) // 2]] * (len(g) % 2)
+    return g[0]
+
+
+def odd_to_the_last(g):
+    while len(g) > 1:
+        h = [a + b for a, b in zip(g[::2], g[1::2])]
+        if len(g) % 2:
+            h[-1] = h[-1] + g[-1]
+        g = h
+    return g[0]
+
+
+def odd_lost(g):
+    while len(g) > 1:
+        g = [a + b for a, b in zip(g[::2], g[1::2])]
+    return g[0]
+
+
+def odd_first(g):
+    while len(g) > 1:
+        g = ([g[-1]] if len(g) % 2 else []) + [a + b for a, b in zip(g[::2], g[1::2])]
+    return g[0]
+
+
+def into_the_first(parts, x):
+    """The sums are right, but the parts are used as scratch paper."""
+    for X, y in parts:
+        y -= X @ x
+    g = [-X.T @ y for X, y in parts]
+    return two_by_two(g) / sum(len(y) for _, y in parts)
+
+
+def all_rows_at_once(parts, x):
+    X, y = np.vstack([X for X, _ in parts]), np.concatenate([y for _, y in parts])
+    return X.T @ (X @ x - y) / len(y)
+
+
 # For each exercise wrong answers, and what the hint must say.
 WRONG = {
+    "step_inside": [
+        (newton, "Newton's step, whatever the radius"),
+        (lambda g, B, radius: cut(newton(g, B, radius), radius), "shortens Newton's step"),
+        (lambda g, B, radius: -radius * g / np.linalg.norm(g), "along -g to the rim"),
+        (lambda g, B, radius: -inside(g, B, radius), "It climbs"),
+        (lambda g, B, radius: radius * polar(newton(g, B, 0)[:, None])[:, 0], "to the rim, always"),
+        (lambda g, B, radius: inside(g, 2 * B, radius), "without the ½"),
+        (other_step(), "Where g has no part.*(short of the rim|NaN)"),
+    ],
+    "newton_schulz": [
+        (polar_steps(lambda G: G), "Divide by the Frobenius norm first"),
+        (polar_steps(step=lambda X: 1.5 * X + 0.5 * X @ X.T @ X), "the sign is wrong"),
+        (polar_steps(step=lambda X: 1.5 * X - 0.5 * X**3), "entry by entry"),
+        (polar_steps(step=lambda X: 1.5 * X - 0.5 * X @ X @ X), "transpose is missing"),
+        (polar_steps(count=lambda steps: steps + 1), "one step too many"),
+        (lambda G, steps: polar(G), "U Vᵀ itself"),
+        (polar_steps(), "form the smaller"),
+    ],
+    "summed_gradient": [
+        (of_means(lambda g, rows: sum(g) / len(g)), "mean of the parts' means"),
+        (total(divide=lambda g, rows: g), "sums over the rows"),
+        (total(sum), "last digits: it adds one after the other, from the first"),
+        (total(part=lambda X, y, x: X.T @ X @ x), "Subtract y"),
+        (total(divide=lambda g, rows: -g / sum(rows)), "up to the sign"),
+        (total(in_halves), "last digits.*halves the list from above"),
+        (lambda parts, x: total()(parts[:1], x), "first part alone"),
+    ],
     "price_to_reach": [
         (price(lambda fun, target: np.argmax(fun < target)), "meets the target exactly"),
         (price(lambda fun, target: np.nanargmin(fun)), "lowest loss"),
@@ -448,6 +648,98 @@ def last_above(fun, target):
 
 # Answers as they come from a class, apart from the slips above. A hint must name the slip.
 NATURAL = {
+    "step_inside": [
+        (lambda g, B, radius: np.clip(newton(g, B, radius), -radius, radius), "bound ‖p‖"),
+        (cauchy, "lowest point along -g"),
+        (dogleg, "dogleg"),
+        (steihaug, "conjugate gradients"),
+        (lambda g, B, radius: damped(g, B, radius), "the radius itself for λ"),
+        (lambda g, B, radius: damped(g, B, 1 / radius), "1/radius for λ"),
+        (lambda g, B, radius: inside(g, np.diag(np.diag(B)), radius), "diagonal alone"),
+        (lambda g, B, radius: inside(g, B, radius**0.5), "radius's root|Newton's step, whatever"),
+        (lambda g, B, radius: inside(g, B, radius**2), "radius's square|Newton's step, whatever"),
+        (other_step(change=np.abs), "sizes of B's eigenvalues"),
+        (other_step(change=lambda w: np.maximum(w, 1e-12)), "negative eigenvalues to 0"),
+        (lambda g, B, radius: inside(g, B, radius) if np.linalg.eigvalsh(B)[0] > 0 else
+         cut(newton(g, B, radius), radius), "saddle of the model|shortens Newton's step"),
+        (lambda g, B, radius: inside(g, B, radius) if np.linalg.eigvalsh(B)[0] > 0 else
+         leave()(g, B, radius), "lowest eigenvector alone"),
+        (lambda g, B, radius: inside(g, B, radius) if np.linalg.eigvalsh(B)[0] > 0 else
+         damped(g, B, 0.01 - np.linalg.eigvalsh(B)[0]), "λ is too small"),
+        (other_step(lam=lambda w: 0.0), "at least minus the lowest|λ is too|saddle|no part along"),
+        (by_a_root, "raises ValueError"),
+        (other_step(hard=cut), "Where g has no part.*(short of the rim|NaN)"),
+        (other_step(hard=lambda p, radius: radius * p / np.linalg.norm(p)),
+         "has no part along it|NaN|how much of"),
+        (lambda g, B, radius: inside(g, B, radius) if g.any() else g, "With g = 0: it stays"),
+        (lambda g, B, radius: 0 * g, "It does not move"),
+        (lambda g, B, radius: inside(g, B, 0.9 * radius), "λ is too large"),
+        (lambda g, B, radius: inside(g, B, radius) @ g, "shape should be"),
+        (lambda g, B, radius: -np.linalg.inv(B) * g, "shape should be"),
+    ],
+    "newton_schulz": [
+        (polar_steps(step=lambda X: 0.5 * X - 1.5 * X @ X.T @ X), "changed places"),
+        (polar_steps(lambda G: G / np.linalg.norm(G, 2)), "largest singular value"),
+        (polar_steps(lambda G: G / np.linalg.norm(G) ** 2), "take the root"),
+        (polar_steps(lambda G: G / np.abs(G).max()), "largest entry"),
+        (polar_steps(lambda G: G / np.linalg.norm(G, axis=0)), "each column by its norm"),
+        (polar_steps(lambda G: G / np.linalg.norm(G, "nuc")), "sum of the singular values"),
+        (polar_steps(step=lambda X: 1.5 * X - X @ X.T @ X), "0.5 is missing"),
+        (polar_steps(step=lambda X: X - 0.5 * X @ X.T @ X), "1.5 is missing"),
+        (polar_steps(step=lambda X: 2 * X - X @ X.T @ X), "not 2"),
+        (polar_steps(step=lambda X: 1.5 * X - 0.5 * X.T @ X @ X.T), "middle alone"),
+        (polar_steps(step=lambda X: 1.5 * X - 0.5 * X.T @ X), "One X is missing"),
+        (polar_steps(step=lambda X: (M := X @ X.T) @ (2.0315 * M @ X - 4.775 * X) + 3.4445 * X),
+         "Muon"),
+        (polar_steps(step=lambda X: (Y := 1.5 * X - 0.5 * X @ X.T @ X) / np.linalg.norm(Y)),
+         "again after each step"),
+        (polar_steps(last=lambda X, G: np.linalg.norm(G) * X), "multiplies the norm back"),
+        (polar_steps(count=lambda steps: steps - 1), "one step too few"),
+        (polar_steps(count=lambda steps: 40), "U Vᵀ itself"),
+        (lambda G, steps: scipy.linalg.polar(G)[1], "other polar factor"),
+        (one_too_early, "one step and stops"),
+        (polar_steps(step=lambda X: X @ (1.5 * np.eye(len(X)) - 0.5 * X.T @ X)),
+         "Right for square G, but for G of shape .*raises ValueError"),
+        (polar_steps(step=lambda X: 1.5 * X - 0.5 * X @ (X.T @ X)), "form the smaller"),
+        (wide_alone, "Right for square G.*shape should be"),
+        (in_its_place, "changes its argument 1"),
+        (polar_steps(lambda G: G, lambda X: 1.5 * X + 0.5 * X @ X.T @ X),
+         "Frobenius norm first.*sign is wrong"),
+        (lambda G, steps: G, "this is G itself"),
+        (lambda G, steps: np.linalg.norm(G), "shape should be"),
+    ],
+    "summed_gradient": [
+        (total(divide=lambda g, rows: g / len(rows)), "by the number of parts"),
+        (of_means(lambda g, rows: sum(g)), "sums the parts' means"),
+        (of_means(lambda g, rows: sum(g) / sum(rows)), "once more by all rows"),
+        (of_means(lambda g, rows: sum(a / m for a, m in zip(g, rows)) / sum(1 / rows)),
+         "mean of the parts' means|upside down"),
+        (total(divide=lambda g, rows: g / (len(rows) * rows[0])), "first one's rows"),
+        (total(divide=lambda g, rows: 2 * g / sum(rows)), "no factor 2"),
+        (total(divide=lambda g, rows: g / sum(rows) / 2), "½ is gone"),
+        (total(part=lambda X, y, x: X.T @ (y - X @ x)), "up to the sign"),
+        (total(part=lambda X, y, x: X.T @ (expit(X @ x) - y)), "logistic"),
+        (total(part=lambda X, y, x: X.T @ (X @ x - y) + x), "penalty"),
+        (total(part=lambda X, y, x: X.T @ (X @ x - y) ** 2), "not in its gradient"),
+        (lambda parts, x: total()(parts[-1:], x), "last part alone"),
+        (lambda parts, x: total()(parts[:-1] or parts, x), "leaves out the last part"),
+        (total(divide=lambda g, rows: g / g.size), "number of parameters"),
+        (total(part=lambda X, y, x: X.T @ X @ x, divide=lambda g, rows: g),
+         "Subtract y.*sums over the rows"),
+        (total(lambda g: sum(g[::-1])), "from the last on"),
+        (total(far_ends), "first with the last"),
+        (total(odd_to_the_last), "let it wait"),
+        (total(odd_first), "moved to the front"),
+        (total(odd_lost), "leaves out the last part|counts once"),
+        (total(lambda g: np.array([math.fsum(e) for e in zip(*g)])), "without rounding in between"),
+        (total(lambda g: two_by_two(g[::-1])), "begins to pair at the end"),
+        (total(lambda g: sum(a + b for a, b in zip(g[::2], [*g[1::2], 0 * g[0]]))),
+         "pairs once|one after the other"),
+        (all_rows_at_once, "last digits"),
+        (into_the_first, "changes its argument 1"),
+        (total(lambda g: g), "raises TypeError"),
+        (total(divide=lambda g, rows: g.sum() / sum(rows)), r"shape should be \("),
+    ],
     "price_to_reach": [
         (price(last_above), "stays below"),
         (price(lambda fun, t: np.flatnonzero(fun <= t)[-1]), "take the first"),
@@ -756,8 +1048,116 @@ def by_power(g, H, radius):
     return (v @ H @ v < 0) * radius * v * np.where(g @ v > 0, -1, 1)
 
 
+def by_newtons_method(g, B, radius):
+    """Moré and Sorensen: Cholesky factors, and Newton's method on one over the length."""
+    lowest, v = scipy.linalg.eigh(B, subset_by_index=[0, 0])
+    lam, eye = max(0.0, 1e-9 - lowest[0]), np.eye(len(g))
+    for _ in range(50):
+        R = np.linalg.cholesky(B + lam * eye)
+        p = -scipy.linalg.cho_solve((R, True), g)
+        size = np.linalg.norm(p)
+        if size < radius:
+            break
+        q = scipy.linalg.solve_triangular(R, p, lower=True)
+        lam += (size / np.linalg.norm(q)) ** 2 * (size - radius) / radius
+    if size < radius * (1 - 1e-9) and lowest[0] < 0:
+        u = v[:, 0]
+        along = p @ u
+        return p + (np.sqrt(along**2 + radius**2 - p @ p) - along) * u
+    return p * min(1, radius / size)
+
+
+def by_one_eigenvalue(g, B, radius):
+    """λ is the largest real eigenvalue of a matrix of twice the size (Adachi and others, 2017)."""
+    w, V = np.linalg.eigh(B)
+    if w[0] > 0 and np.linalg.norm(p := np.linalg.solve(B, -g)) <= radius:
+        return p.tolist()
+    pencil = np.block([[-B, np.outer(g, g) / radius**2], [np.eye(len(g)), -B]])
+    found = np.linalg.eigvals(pencil)
+    lam = max(found[np.abs(found.imag) < 1e-5].real.max(initial=0), -w[0])
+    p = V @ np.array([0 if abs(a) < 1e-9 else -a / (b + lam) for a, b in zip(V.T @ g, w)])
+    return p + V[:, 0] * np.copysign(np.sqrt(max(0, radius**2 - p @ p)), V[:, 0] @ p)
+
+
+def by_the_model(g, B, radius):
+    """Bisection in the log of what λ adds, systems solved as they are; the axis last."""
+    w, V = np.linalg.eigh(B)
+    p = np.zeros(len(g))
+    if w[0] > 0:
+        p = -np.linalg.inv(B) @ g
+        if sum(p * p) <= radius**2:
+            return p
+    low, high = -25.0, 20.0
+    while high - low > 1e-12:
+        t = 0.5 * (low + high)
+        p = damped(g, B, max(0, -w[0]) + math.exp(t))
+        low, high = (t, high) if np.linalg.norm(p) > radius else (low, t)
+    rest = radius**2 - p @ p
+    return p + (math.sqrt(rest) * V[:, 0] if rest > 1e-9 * radius**2 else 0)
+
+
+def by_singular_values(G, steps):
+    U, s, V = np.linalg.svd(G, full_matrices=False)
+    s /= math.sqrt(sum(s * s))
+    for _ in range(steps):
+        s *= (3 - s * s) / 2
+    return U * s @ V
+
+
+def by_the_smaller_side(G, steps):
+    if G.shape[0] < G.shape[1]:
+        return by_the_smaller_side(G.T, steps).T
+    X, eye = G / np.sqrt((G**2).sum()), np.eye(G.shape[1])
+    for _ in range(steps):
+        X = X @ (3 * eye - X.T @ X) / 2
+    return X
+
+
+def by_recursion(G, steps):
+    if steps == 0:
+        return G / np.sqrt(np.trace(G @ G.T if len(G) < len(G.T) else G.T @ G))
+    X = by_recursion(G, steps - 1)
+    cube = np.linalg.multi_dot([X, X.T, X])
+    return X + (X - cube) / 2
+
+
+def with_weights(parts, x):
+    m = sum(X.shape[0] for X, _ in parts)
+    g = [len(y) / m * np.mean((X @ x - y)[:, None] * X, axis=0) for X, y in parts]
+    return two_by_two(g)
+
+
+def by_a_split(parts, x):
+    """From above, cut where the largest power of two below the length is."""
+
+    def add(g):
+        cut = 1 << (len(g) - 1).bit_length() - 1 if len(g) > 1 else 0
+        return add(g[:cut]) + add(g[cut:]) if cut else g[0]
+
+    return add([X.T.dot(X.dot(x)) - X.T.dot(y) for X, y in parts]) / sum(
+        len(y) for _, y in parts
+    )
+
+
+def by_a_stack(parts, x):
+    """As parts come: two sums of the same number of parts are added at once."""
+    stack = []
+    for X, y in parts:
+        node = (1, np.einsum("ij,i->j", X, np.einsum("ij,j->i", X, x) - y), len(y))
+        while stack and stack[-1][0] == node[0]:
+            node = tuple(a + b for a, b in zip(stack.pop(), node))
+        stack.append(node)
+    while len(stack) > 1:
+        last = stack.pop()
+        stack.append(tuple(a + b for a, b in zip(stack.pop(), last)))
+    return list(stack[0][1] / stack[0][2])
+
+
 # Right in other styles than the page's; none may be refused.
 STYLES = {
+    "step_inside": [by_newtons_method, by_one_eigenvalue, by_the_model],
+    "newton_schulz": [by_singular_values, by_the_smaller_side, by_recursion],
+    "summed_gradient": [with_weights, by_a_split, by_a_stack],
     "price_to_reach": [
         by_a_loop,
         lambda t, fun, f, j, p: min(
@@ -796,12 +1196,18 @@ PARTS = {
     "kronecker_product": [lambda A, G, v: np.kron(A, G) @ v if len(A) < 9 else v],
     "leave_saddle": [leave(turn=False), leave(stay=False)],
     "logistic_gradient": [lambda x, X, y: X.T @ ((q := np.exp(X @ x)) / (1 + q) - y) / len(y)],
+    "newton_schulz": [
+        polar_steps(step=lambda X: X @ (1.5 * np.eye(len(X)) - 0.5 * X.T @ X)),
+        polar_steps(),
+    ],
     "polak_ribiere": [lambda g, old: g @ (g - old) / (old @ old)],
     "price_to_reach": [price(never=0)],
     "sign_rule": [lambda z, g: z * g < 0],
     "softmax_hessian": [
         lambda z: (q := np.exp(z) / np.exp(z).sum(), np.diag(q) - np.outer(q, q))[1]
     ],
+    "step_inside": [other_step(lam=lambda w: 0.0), other_step()],
+    "summed_gradient": [of_means(lambda g, rows: sum(g) / len(g)), total(sum)],
 }
 WORDS = {"half": 1 / 2, "a third": 1 / 3, "two thirds": 2 / 3, "a quarter": 1 / 4}
 

@@ -14,6 +14,9 @@ from .curvature import (
 from .data import check_batch_size, check_choose_rows, check_leaked_rows
 from .directions import check_newton_step, check_polak_ribiere, check_two_loop
 from .gradients import check_diagnose, check_logistic_gradient
+from .models import check_step_inside
+from .parts import check_summed_gradient
+from .polar import check_newton_schulz
 from .steps import check_armijo, check_strong_wolfe
 
 __all__ = [
@@ -26,11 +29,14 @@ __all__ = [
     "check_leaked_rows",
     "check_leave_saddle",
     "check_logistic_gradient",
+    "check_newton_schulz",
     "check_newton_step",
     "check_polak_ribiere",
     "check_price_to_reach",
     "check_sign_rule",
     "check_softmax_hessian",
+    "check_step_inside",
     "check_strong_wolfe",
+    "check_summed_gradient",
     "check_two_loop",
 ]

@@ -1,0 +1,209 @@
+"""The lowest point of a model inside a radius."""
+
+import numpy as np
+
+from ..hints import checker, need, numbers, same
+
+
+def problem(rng, values, lam, room=1.0):
+    """A model whose lowest point in the ball is known: with ``lam`` 0 inside, else on the rim.
+
+    The other way round than an answer goes: p and λ first, then g = -(B + λI) p. Where λ is minus
+    the lowest eigenvalue, its eigenvector is an axis, and g has no part along it.
+    """
+    n, hard = len(values), int(lam == -values[0])
+    p, Q = rng.normal(size=n) * 10 ** rng.uniform(-1, 1), np.eye(n)
+    Q[hard:, hard:] = np.linalg.qr(rng.normal(size=(n - hard, n - hard)))[0]
+    B = (Q * values) @ Q.T
+    if hard:
+        p[0] = rng.uniform(0.5, 2) * np.linalg.norm(p[1:])
+    g = -(B @ p + lam * p)
+    g[:hard] = 0.0
+    order = rng.permutation(n)
+    B = (B + B.T)[np.ix_(order, order)] / 2
+    return g[order], B, room * np.linalg.norm(p), p[order]
+
+
+def model(p, g, B):
+    return g @ p + p @ B @ p / 2
+
+
+def to_rim(p, radius):
+    """p, shortened to the radius if it is longer."""
+    return p * min(1, radius / max(np.linalg.norm(p), np.finfo(float).tiny))
+
+
+def stopped(g, B, radius):
+    """Steihaug's conjugate gradients (N&W algorithm 7.2): to the rim where they would leave."""
+    p, r = np.zeros_like(g), g
+    d = -r
+    for _ in g:
+        bend = d @ B @ d
+        ahead = p + r @ r / bend * d if bend > 0 else None
+        if ahead is None or np.linalg.norm(ahead) >= radius:
+            along, dd = p @ d, d @ d
+            return p + (np.sqrt(along**2 + dd * (radius**2 - p @ p)) - along) / dd * d
+        p, old = ahead, r @ r
+        r = g + B @ p
+        d = -r + r @ r / old * d
+    return p
+
+
+def dogleg(g, B, radius):
+    """Out to the lowest point along -g, on to Newton's step, and stop at the rim."""
+    cauchy, newton = -(g @ g) / (g @ B @ g) * g, -np.linalg.solve(B, g)
+    if np.linalg.norm(cauchy) >= radius or np.linalg.norm(newton) <= radius:
+        return to_rim(cauchy if np.linalg.norm(cauchy) >= radius else newton, radius)
+    d = newton - cauchy
+    along, dd = cauchy @ d, d @ d
+    return cauchy + (np.sqrt(along**2 + dd * (radius**2 - cauchy @ cauchy)) - along) / dd * d
+
+
+def slips(g, B, radius, right):
+    """What is no lowest point, but what one may take for it; g is not 0, and B has an inverse."""
+    w, Q = np.linalg.eigh(B)
+    c, bend = Q.T @ g, g @ B @ g
+    newton, sizes, rim = -Q @ (c / w), -Q @ (c / np.abs(w)), -radius * g / np.linalg.norm(g)
+    found = {
+        "It climbs: this is minus the lowest point.": -right,
+        "This is Newton's step, whatever the radius: it may be too long."
+        if w[0] > 0
+        else "This is Newton's step. With a negative eigenvalue it leads to a saddle of the model, "
+        "or its top, and the lowest point is on the rim.": newton,
+        "It shortens Newton's step to the radius: the radius chooses the direction too. Find the λ "
+        "of (B + λI) p = -g.": to_rim(newton, radius),
+        "It goes Newton's way to the rim, always: where Newton's step is inside and B positive "
+        "definite, that step is the answer.": radius * newton / np.linalg.norm(newton),
+        "This is the step along -g to the rim, right for tiny radii alone.": rim,
+        "This is the lowest point along -g. In the whole ball there are lower ones.":
+            to_rim(-(g @ g) / bend * g, radius) if bend > 0 else rim,
+        "This is -g: B is missing, and the radius.": -g,
+        "This is -g, cut at the radius: B is missing.": to_rim(-g, radius),
+        "It bounds each entry of p by the radius: bound ‖p‖.": np.clip(newton, -radius, radius),
+        "It divides by B's diagonal alone.": to_rim(-g / np.diag(B), radius),
+        "It takes the sizes of B's eigenvalues: λ is one number, added to them all.": sizes,
+        "It takes the sizes of B's eigenvalues, and shortens: λ is one number, added to them all.":
+            to_rim(sizes, radius),
+        "It goes along the lowest eigenvector alone: g counts too.":
+            -radius * np.sign(c[0]) * Q[:, 0],
+        "These are conjugate gradients, stopped at the rim: near, but not the lowest point.":
+            stopped(g, B, radius),
+    }  # fmt: skip
+    if w[0] > 0:
+        found["This is the dogleg, two straight pieces in place of the path: near, but not the "
+              "lowest point."] = dogleg(g, B, radius)  # fmt: skip
+    for lam, name in ((radius, "the radius itself"), (1 / radius, "1/radius"), (1.0, "1")):
+        found[f"It takes {name} for λ: find the λ with which ‖p‖ is the radius."] = -Q @ (
+            c / (w + lam)
+        )
+    return found
+
+
+def on_path(p, g, B):
+    """The λ of (B + λI) p = -g, or None where p solves that for no λ."""
+    slope = g + B @ p
+    lam = -(p @ slope) / (p @ p)
+    most = np.linalg.norm(g) + np.linalg.norm(B @ p)
+    return lam if np.linalg.norm(slope + lam * p) < 1e-4 * most else None
+
+
+def fault(p, g, B, radius):
+    """A Hint that says what of the conditions for the lowest point fails at p (N&W theorem 4.1)."""
+    size, (w, Q) = np.linalg.norm(p), np.linalg.eigh(B)
+    need(size > 0, "It does not move: 0 is no lowest point here.")
+    if (lam := on_path(p, g, B)) is None:
+        others = {
+            "It takes pᵀBp without the ½: the model's slope is g + Bp.": 2 * B,
+            "It sets B's negative eigenvalues to 0: leave them, λ lifts them all alike.":
+                (Q * np.maximum(w, 0)) @ Q.T,
+            "It takes the sizes of B's eigenvalues: λ is one number, added to them all.":
+                (Q * np.abs(w)) @ Q.T,
+            "It takes B's diagonal alone.": np.diag(np.diag(B)),
+        }  # fmt: skip
+        for hint, other in others.items():
+            need(on_path(p, g, other) is None, hint)
+        need(size < (1 + 1e-6) * radius, f"It leaves the ball: its length is {size:.4g} with a "
+             f"radius of {radius:.4g}.")  # fmt: skip
+        need(False, "Not yet: at the lowest point the model's slope g + Bp points against p, or is "
+             "0; that is (B + λI) p = -g with λ >= 0.")  # fmt: skip
+    so = "It solves (B + λI) p = -g, but"
+    need(same(size, radius) or not np.isclose(size, radius**0.5, rtol=1e-4),
+         f"{so} the length is the radius's root: ‖p‖ is bounded, not ‖p‖².")  # fmt: skip
+    need(same(size, radius) or not np.isclose(size, radius**2, rtol=1e-4),
+         f"{so} the length is the radius's square: ‖p‖² is radius².")  # fmt: skip
+    need(lam > -1e-4 * np.abs(w).max(), f"{so} with a negative λ: there is a lower point inside.")
+    need(w[0] + lam > -1e-4 * np.abs(w).max(), f"{so} B + λI has a negative eigenvalue: λ is at "
+         "least minus the lowest of B.")  # fmt: skip
+    which = "small" if size > radius else "large"
+    need(False, f"{so} the length is {size:.6g} with a radius of {radius:.6g}: λ is too {which}.")
+
+
+def is_lowest(got, g, B, radius, right):
+    """Inside, and as low as the right point up to a millionth of what is to be won."""
+    inside = np.linalg.norm(got) <= (1 + 1e-6) * radius
+    return inside and model(got, g, B) <= (1 - 1e-6) * model(right, g, B)
+
+
+@checker
+def check_step_inside(answer, rng):
+    """``step_inside(g, B, radius)``, the lowest point of gᵀp + ½ pᵀBp with ‖p‖ <= radius.
+
+    Half of the points for positive definite B, a quarter for other B, a quarter for g with no part
+    along the lowest eigenvector.
+    """
+
+    def ask(*problems):
+        got = [numbers(answer(*given), given[0].shape) for *given, _ in problems]
+        wrong = [(p, *given) for p, given in zip(got, problems) if not is_lowest(p, *given)]
+        found = [slips(*given) for _, *given in wrong]
+        for hint in found[0] if wrong else ():
+            need(not all(same(p, slip[hint]) for (p, *_), slip in zip(wrong, found)), hint)
+        for (p, g, B, radius, _), slip in zip(wrong, found):
+            for hint, value in slip.items():
+                need(not same(p, value), hint)
+            fault(p, g, B, radius)
+
+    def eigenvalues(*first):
+        return np.r_[first, rng.uniform(0.6, 5, size=int(rng.integers(2, 4)))]
+
+    convex = [problem(rng, eigenvalues(0.3), 0.0, rng.uniform(1.3, 3)) for _ in range(3)]
+    ask(*convex, *[problem(rng, eigenvalues(0.3), lam) for lam in (0.02, 0.08, 0.4, 1.5)])
+    yield 1 / 2
+    bent = [problem(rng, eigenvalues(-2), rng.uniform(2.05, 2.4)) for _ in range(3)]
+    ask(*bent, *[problem(rng, eigenvalues(-2, -0.7), rng.uniform(2.2, 5)) for _ in range(3)])
+    n = int(rng.integers(3, 6))
+    g, radius = rng.normal(size=n), rng.uniform(0.5, 2)
+    got = numbers(answer(g, np.zeros((n, n)), radius), (n,), "With B = 0: ")
+    need(is_lowest(got, g, np.zeros((n, n)), radius, -radius * g / np.linalg.norm(g)),
+         "With B = 0 the model is a slope: its lowest point is on the rim, along -g.")  # fmt: skip
+    yield 3 / 4
+    for lowest in (-2, -0.5, -2):
+        hard_case(answer, *problem(rng, eigenvalues(lowest), -lowest))
+    g, B, radius, _ = problem(rng, eigenvalues(-1), 1)
+    hard_case(answer, 0 * g, B, radius, radius * np.linalg.eigh(B)[1][:, 0])
+
+
+def hard_case(answer, g, B, radius, right):
+    """A Hint where the answer is wrong although g has no part along the lowest eigenvector v."""
+    where = "With g = 0: " if not g.any() else "Where g has no part along the lowest eigenvector: "
+    said = answer(g, B, radius)
+    need("nan" not in str(said), f"{where}it gives NaN, 0 over 0. The entry of p along that "
+         "eigenvector is free there: what leads to the rim is right.")  # fmt: skip
+    got = numbers(said, g.shape, where)
+    if is_lowest(got, g, B, radius, right):
+        return
+    w, Q = np.linalg.eigh(B)
+    v, damped = Q[:, 0], -np.linalg.pinv(B - w[0] * np.eye(len(g)), rcond=1e-9) @ g
+    need(got.any(), f"{where}it stays, but any way along that eigenvector leads down.")
+    need(not np.allclose(got - (got @ v) * v, damped, 0, 1e-3 * radius)
+         or np.linalg.norm(got) >= radius,
+         f"{where}it stops short of the rim. With λ minus the lowest eigenvalue add as much of the "
+         "eigenvector as brings it there.")  # fmt: skip
+    need(np.linalg.norm(got @ v) > 1e-3 * radius, f"{where}it has no part along it either. There "
+         "the model falls for ever: add as much of it as leads to the rim.")  # fmt: skip
+    need(not same(abs(got @ v), np.linalg.norm(got)) or not g.any(),
+         f"{where}it goes along that eigenvector alone. g counts too.")  # fmt: skip
+    need(np.linalg.norm(got) <= (1 + 1e-6) * radius, f"{where}it leaves the ball, with a length of "
+         f"{np.linalg.norm(got):.3g} where the radius is {radius:.3g}.")  # fmt: skip
+    need(False, f"{where}not yet. λ is minus the lowest eigenvalue; ‖p‖² = radius² says how much "
+         "of the eigenvector to add.")  # fmt: skip

@@ -1,0 +1,132 @@
+"""A matrix without its singular values, by products alone."""
+
+import numpy as np
+
+from ..hints import Hint, checker, compare, mixtures, need, numbers, same
+
+
+@checker
+def check_newton_schulz(answer, rng):
+    """``newton_schulz(G, steps)``, after steps of X ← 1.5 X - 0.5 X XᵀX from G / ‖G‖_F.
+
+    Half of the points for square G, a quarter for wide and tall ones, a quarter for very long ones.
+    """
+    n = int(rng.integers(3, 6))
+    ask(answer, 3 * rng.normal(size=(n, n)), 3)
+    ask(answer, rng.normal(size=(n, n)), 4)
+    for steps in (0, 1):
+        G = rng.normal(size=(n, n))
+        compare(answer(G, steps), after(G, steps), dict, "it is wrong, though three are right.",
+                f"With steps = {steps}: ")  # fmt: skip
+    yield 1 / 2
+    for shape in ((n, n + 3), (n + 2, n)):
+        try:
+            ask(answer, rng.normal(size=shape), 4)
+        except Hint as hint:
+            raise Hint(f"Right for square G, but for G of shape {shape}: {hint}") from hint
+    yield 3 / 4
+    for length in (2_000, 30_000):  # a square of that size takes 32 MB and 7 GB
+        for shape in ((length, 3), (3, length)):
+            G = rng.normal(size=shape)
+            got, peak = answer.peak(G, 2)
+            need(length > 2000 or peak < 5e6, f"Right, but for G of shape {shape} it takes "
+                 f"{peak / 1e6:.0f} MB: of XᵀX and X Xᵀ form the smaller.")  # fmt: skip
+            compare(got, after(G, 2), dict, "Right for small matrices alone.")
+
+
+def after(G, steps):
+    """The steps on the singular values alone: s ← 1.5 s - 0.5 s³."""
+    U, s, V = np.linalg.svd(G, full_matrices=False)
+    s = s / np.linalg.norm(s)
+    for _ in range(steps):
+        s = 1.5 * s - 0.5 * s**3
+    return (U * s) @ V
+
+
+def ask(answer, G, steps):
+    got = numbers(answer(G, steps), G.shape)
+    need(not same(got, G), "It does not move: this is G itself.")
+    compare(got, after(G, steps), lambda: slips(G, steps), "Not yet: X = G / ‖G‖_F, and then "
+            "`steps` times X ← 1.5 X - 0.5 X XᵀX.")  # fmt: skip
+
+
+def slips(G, steps):
+    """What the iteration gives with one or two things wrong in it."""
+    U, s, V = np.linalg.svd(G, full_matrices=False)
+    square = G.shape[0] == G.shape[1]
+
+    def run(size, step, count, out):
+        X = first = G / size
+        with np.errstate(all="ignore"):
+            for _ in range(count):
+                X = step(X, first)
+        return out(np.nan_to_num(X, nan=0.0, posinf=0.0, neginf=0.0))
+
+    cubes = {
+        "": lambda X, first: 1.5 * X - 0.5 * X @ X.T @ X,
+        "The step is 1.5 X - 0.5 X XᵀX: the sign is wrong.":
+            lambda X, first: 1.5 * X + 0.5 * X @ X.T @ X,
+        "1.5 and 0.5 have changed places.": lambda X, first: 0.5 * X - 1.5 * X @ X.T @ X,
+        "1.5 and 0.5 have changed places, and the signs too.":
+            lambda X, first: 1.5 * X @ X.T @ X - 0.5 * X,
+        "The factor 0.5 is missing.": lambda X, first: 1.5 * X - X @ X.T @ X,
+        "The factor 1.5 is missing: X - 0.5 X XᵀX shrinks everything.":
+            lambda X, first: X - 0.5 * X @ X.T @ X,
+        "The factor is 1.5, not 2: these are the steps for an inverse.":
+            lambda X, first: 2 * X - X @ X.T @ X,
+        "It cubes entry by entry: X XᵀX is made of matrix products.":
+            lambda X, first: 1.5 * X - 0.5 * X**3,
+        "X stays what it was in X XᵀX: take the new X each time.":
+            lambda X, first: 1.5 * X - 0.5 * first @ first.T @ first,
+        "The first term is 1.5 times the new X, not the first one.":
+            lambda X, first: 1.5 * first - 0.5 * X @ X.T @ X,
+        "These are Muon's coefficients, three of them: they are quick, and never arrive.":
+            lambda X, first: 3.4445 * X - 4.775 * X @ X.T @ X + 2.0315 * X @ X.T @ X @ X.T @ X,
+        "It divides by the norm again after each step: once, at the start.":
+            lambda X, first: (Z := 1.5 * X - 0.5 * X @ X.T @ X) / np.linalg.norm(Z),
+    }  # fmt: skip
+    if square:
+        cubes |= {
+            "The transpose is missing: X XᵀX, not X³.": lambda X, first: 1.5 * X - 0.5 * X @ X @ X,
+            "The transpose belongs in the middle: X XᵀX, not Xᵀ X X.":
+                lambda X, first: 1.5 * X - 0.5 * X.T @ X @ X,
+            "The transpose belongs in the middle: X XᵀX, not X X Xᵀ.":
+                lambda X, first: 1.5 * X - 0.5 * X @ X @ X.T,
+            "One X is missing: X XᵀX, not XᵀX.": lambda X, first: 1.5 * X - 0.5 * X.T @ X,
+            "One X is missing: X XᵀX, not X Xᵀ.": lambda X, first: 1.5 * X - 0.5 * X @ X.T,
+            "It has Xᵀ X Xᵀ: the transpose belongs in the middle alone.":
+                lambda X, first: 1.5 * X - 0.5 * X.T @ X @ X.T,
+        }  # fmt: skip
+    found = mixtures(run, {
+        "": np.linalg.norm(s),
+        "Divide by the Frobenius norm first.": 1.0,
+        "It divides by the largest singular value: the exercise asks for the Frobenius norm.": s[0],
+        "It divides by the square of the Frobenius norm: take the root.": s @ s,
+        "It divides by the largest entry, not by the Frobenius norm.": np.abs(G).max(),
+        "It divides by the sum of the sizes, not by the root of the sum of squares.":
+            np.abs(G).sum(),
+        "It divides by the sum of the singular values, not by the Frobenius norm.": s.sum(),
+        "It divides each column by its norm: one number for the whole matrix.":
+            np.linalg.norm(G, axis=0),
+        "It divides each row by its norm: one number for the whole matrix.":
+            np.linalg.norm(G, axis=1)[:, None],
+        "It divides by the largest sum of a column, not by the Frobenius norm.":
+            np.abs(G).sum(axis=0).max(),
+        "It divides by the largest sum of a row, not by the Frobenius norm.":
+            np.abs(G).sum(axis=1).max(),
+    }, cubes, {
+        "": steps,
+        "It takes one step too many.": steps + 1,
+        "It takes one step too few.": steps - 1,
+        "It takes one step and stops: return behind the loop.": 1,
+        "It takes no step.": 0,
+        "It takes twice as many steps as asked for.": 2 * steps,
+    }, {
+        "": lambda X: X,
+        "It multiplies the norm back in at the end: the size of G should be gone.":
+            lambda X: X * np.linalg.norm(s),
+        **({"It returns the transpose.": lambda X: X.T} if square else {}),
+    })  # fmt: skip
+    return {"This is U Vᵀ itself, where the steps lead. Return what `steps` of them give.": U @ V,
+            **({"This is the other polar factor, the symmetric one.": (V.T * s) @ V}
+               if square else {}), **found}  # fmt: skip
