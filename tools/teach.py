@@ -171,7 +171,7 @@ def grade_class(chosen):
 def grade_student(student, exercises, run, chosen, slots, boxes, stop):
     """The rows that the student lacks. One box for all; it is made anew when an answer broke it.
 
-    An exercise may take ``seconds``, and all of them together three times that: what the slow ones
+    An exercise may take ``seconds``, and all of them together four times that: what the slow ones
     take, they take from each other, and half an even share stays for each of the others. All of it
     is stretched where more runs on the machine than it has processors.
     """
@@ -180,7 +180,7 @@ def grade_student(student, exercises, run, chosen, slots, boxes, stop):
         # A busy machine takes longer over right answers too.
         patience = min(10, max(1, os.getloadavg()[0] / os.cpu_count()))
         most = chosen.seconds * patience
-        total = 2.7 * most  # and the rest for starting boxes
+        total = 3.6 * most  # and the rest for starting boxes
         spent, least = 0.0, total / (2 * len(SOURCES))
         for number, exercise in enumerate(e for e in exercises if not e.of):
             if stop.is_set():  # its box has been ended: what came of that is no mark
