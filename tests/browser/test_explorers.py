@@ -16,6 +16,7 @@ BOOK = ROOT / "book"
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # The chapters with an explorer, and the cells that its function needs.
 NEEDS = {
+    "trusting-a-model": ["setup", "explorer-compute"],
     "sampling": ["plumbing", "setup", "data", "explorer-draws"],
     "fashion-mnist": ["setup", "explorer-record"],
     "hessian": ["plumbing", "setup", "small-net", "explorer-blocks"],
