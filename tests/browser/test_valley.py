@@ -89,6 +89,8 @@ def test_it_runs_when_the_page_opens_and_stops_at_a_word(open_page):
     page = open_page()
     where = "+document.querySelector('.where').textContent.match(/\\d+/)[0]"
     page.wait_for_function(f"{where} > 2 && {where} < 900")
+    page.get_by_role("button", name=re.compile("^bfgs \\d")).click()  # while it runs
+    page.wait_for_function("document.querySelector('.readout').textContent.startsWith('bfgs, ')")
     page.get_by_role("button", name="Play or pause").click()
     at = page.evaluate(where)
     page.wait_for_timeout(700)
