@@ -23,6 +23,7 @@ NEEDS = {
     "hessian": ["plumbing", "setup", "small-net", "explorer-blocks"],
     "preconditioning": ["setup", "keep", "valley-run", "explorer-runs", "explorer-compute"],
     "minibatches": ["setup", "plumbing", "grid", "explorer-live", "explorer-record"],
+    "norms": ["setup", "first-change", "explorer-gradients", "explorer-shares", "explorer-runs"],
 }
 EXPLORER = ".soo-explorer"
 CONTROLS = f"{EXPLORER} .controls :is(select, input[type=range])"
