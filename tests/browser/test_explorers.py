@@ -21,6 +21,7 @@ NEEDS = {
     "sampling": ["plumbing", "setup", "data", "explorer-draws"],
     "fashion-mnist": ["setup", "explorer-record"],
     "hessian": ["plumbing", "setup", "small-net", "explorer-blocks"],
+    "spectrum": ["setup", "record", "explorer-runs"],
     "preconditioning": ["setup", "keep", "valley-run", "explorer-runs", "explorer-compute"],
     "minibatches": ["setup", "plumbing", "grid", "explorer-live", "explorer-record"],
     "norms": ["setup", "first-change", "explorer-gradients", "explorer-shares", "explorer-runs"],
