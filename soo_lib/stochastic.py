@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from . import layer_rules, rules
-from .checks import as_count, as_number, as_vector
+from .checks import as_count, as_number, as_rng, as_vector
 from .losses import as_loss, over_data
 from .sampling import Batch, partition
 from .solvers import as_result
@@ -94,9 +94,8 @@ def minimize_stochastic(
     change, share = _rule(rule, loss, settings), _share(schedule)
     size = as_count(batch_size, "batch_size", maximum=m)
     epochs, step = as_count(epochs, "epochs", 0), as_number(step, "step", 0, above=True)
-    seed = as_count(seed, "seed", 0)
-    # a rule draws from a generator of its own, so that all rules see the same batches
-    rng, own = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    rng = as_rng(seed)
+    own = rng.spawn(1)[0]  # for what a rule draws, so that all rules see the same batches
     state = SimpleNamespace(k=0, m=0.0, v=0.0, kept={}, rng=own, batches=-(-m // size), result=None)
     recorder, anchor = Recorder(loss, callback=callback), None
 
