@@ -12,6 +12,7 @@ import numpy as np
 from .activations import ACTIVATIONS, flush, output
 from .checks import as_vector, check_memory
 from .network import Network
+from .roots import backward_roots
 from .strips import ENOUGH, side_by_side
 
 CURVATURES = ("exact", "ggn", "clipped")
@@ -164,11 +165,10 @@ def kronecker_factors(loss, x):
 
     Notes
     -----
-    Eq. 67 without σ'' keeps H_Z = B Bᵀ with a column a class: Diag(√p) - p √pᵀ in the last
-    layer, then Diag(σ') W B. Only B is propagated, so G is exact and cheap.
+    Only the roots B of H_Z = B Bᵀ are propagated (:func:`soo_lib.roots.backward_roots`), so G is
+    exact and cheap.
     """
     net, layers = _network(loss), loss.layers(x)
-    first = ACTIVATIONS[net.activation].first
     shapes = [n for n_in, n_out in net.shapes for n in (n_in + 1, n_out)]
     ends = np.cumsum(np.square(shapes))
 
@@ -177,18 +177,11 @@ def kronecker_factors(loss, x):
         return [part.reshape(n, n) for part, n in zip(parts, shapes, strict=True)]
 
     def kernel(X, y, total):
-        A, sums = net.forward(layers, X), split(total)
-        _, P = output(A[-1], y)
-        root = np.sqrt(P)
-        B = np.eye(P.shape[1], dtype=P.dtype)[:, None] * root - root.T[:, :, None] * P
-        for layer in reversed(range(len(layers))):
-            inputs = np.c_[A[layer], np.ones(len(X), X.dtype)]
+        sums = split(total)
+        for layer, inputs, B in backward_roots(net, layers, X, y):
             flat = B.reshape(-1, B.shape[2])  # (classes · m, n_out)
             sums[2 * layer][:] += inputs.T @ inputs
             sums[2 * layer + 1][:] += flat.T @ flat
-            if layer:
-                W = layers[layer][0]
-                B = flush((flat @ W.T).reshape(len(B), len(X), len(W)) * first(A[layer]))
         return 0.0
 
     means = split(loss.average(kernel, int(ends[-1]))[1])

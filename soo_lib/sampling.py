@@ -75,6 +75,11 @@ class Batch(Loss):
             x, g = anchor
             self.tilt = x, g - self.jac(x)
 
+    def fun(self, x):
+        self.visits += 1
+        anchor, t = self.tilt or (x, 0 * x)
+        return self.loss.fun(x) + float(t @ (x - anchor))
+
     def fun_and_jac(self, x):
         self.visits += 1
         f, g = self.loss.fun_and_jac(x)

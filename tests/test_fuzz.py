@@ -20,11 +20,13 @@ from soo_lib import (
     datasets,
     gradient_test,
     lanczos,
+    layer_rules,
     line_search,
     losses,
     network,
     precondition,
     refresh,
+    roots,
     rules,
     sampling,
     signs,
@@ -38,9 +40,9 @@ from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.trace import Recorder
 
-MODULES = [activations, checks, curvature, datasets, gradient_test, lanczos, line_search, losses,
-           network, precondition, records, refresh, sampling, signs, solvers, spectrum, stochastic,
-           strips]  # fmt: skip
+MODULES = [activations, checks, curvature, datasets, gradient_test, lanczos, layer_rules,
+           line_search, losses, network, precondition, records, refresh, roots, rules, sampling,
+           signs, solvers, spectrum, stochastic, strips]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
@@ -181,7 +183,8 @@ def stochastically(rule):
     """A rule by way of the one loop that calls it."""
     return at_x(stochastic.minimize_stochastic, ["logistic", "network", "float32"],
                 rule=st.just(rule), batch_size=counts, epochs=mostly(st.integers(0, 2)), seed=seeds,
-                step=mostly(shares), variance_reduction=odd)  # fmt: skip
+                step=mostly(shares), variance_reduction=odd,
+                schedule=st.one_of(st.none(), st.just(stochastic.cosine), odd))  # fmt: skip
 
 
 def recorded():
@@ -293,8 +296,22 @@ CALLS = {
     "minimize_refreshed": on_net(
         refresh.minimize_refreshed, kind=st.just(precondition.exact_diagonal), every=counts,
         rows=st.one_of(st.none(), counts), seed=seeds, maxiter=mostly(st.integers(0, 6))),
+    "constant": lambda d: stochastic.constant(d.draw(shares)),
+    "cosine": lambda d: stochastic.cosine(d.draw(st.floats(0, 1))),
+    "warm_up": lambda d: stochastic.warm_up(**draws(d, share=shares, then=mostly(
+        st.just(stochastic.cosine))))(d.draw(st.floats(0, 0.99))),
+    "newton_schulz": lambda d: layer_rules.newton_schulz(np.full((3, 2), d.draw(mild))),
+    "matrix_root": lambda d: layer_rules.matrix_root(
+        np.diag([1.0, d.draw(mild)]), 4, d.draw(st.floats(0, 1))),
+    "eigh": lambda d: layer_rules.eigh(np.diag([1.0, d.draw(wild)])),
+    "matrices": lambda d: layer_rules.matrices(d.draw(choices([None, NET]))),
+    "gradients": on_net(lambda loss, x: layer_rules.gradients(sampling.Batch(loss, [0, 1]), x)),
+    "rescaled": on_net(lambda loss, x: roots.rescaled(
+        loss, x, curvature.kronecker_factors(loss, x))),
+    "backward_roots": on_net(lambda loss, x: list(roots.backward_roots(
+        loss.net, loss.layers(x), loss.X, loss.y))),
     "minimize_stochastic": stochastically("nesterov"),
-    **{f"{name}, by batches": stochastically(name) for name in rules.RULES},
+    **{f"{name}, by batches": stochastically(name) for name in stochastic.RULES},
     "make_two_class": lambda d: datasets.make_two_class(
         **draws(d, seed=odd, n_train=mostly(st.integers(6, 40)), n_val=mostly(st.integers(6, 9)))),
     "load_digits": lambda d: datasets.load_digits(
@@ -317,7 +334,7 @@ def test_anything_goes_in_and_a_reason_comes_out(name, data):
 
 
 def test_every_public_function_is_here():
-    by_batches = {f"{name}, by batches": name for name in rules.RULES}
+    by_batches = {f"{name}, by batches": name for name in stochastic.RULES}
     public = {
         name for module in MODULES for name, thing in vars(module).items()
         if not name.startswith("_") and (inspect.isfunction(thing) or inspect.isclass(thing))

@@ -20,8 +20,10 @@ NEEDS = {
     "sampling": ["plumbing", "setup", "data", "explorer-draws"],
     "fashion-mnist": ["setup", "explorer-record"],
     "hessian": ["plumbing", "setup", "small-net", "explorer-blocks"],
+    "spectrum": ["setup", "record", "explorer-runs"],
     "preconditioning": ["setup", "keep", "valley-run", "explorer-runs", "explorer-compute"],
     "minibatches": ["setup", "plumbing", "grid", "explorer-live", "explorer-record"],
+    "norms": ["setup", "first-change", "explorer-gradients", "explorer-shares", "explorer-runs"],
 }
 EXPLORER = ".soo-explorer:not(.soo-live)"  # the recorded one: a page may have a live one too
 CONTROLS = f"{EXPLORER} .controls :is(select, input[type=range])"
