@@ -76,7 +76,7 @@ def test_every_slip_in_something_numbered_is_named_beside_it():
 
 def test_a_row_becomes_links():
     links = concordance.links("a.ipynb#b c.md#d")
-    assert links == "[](a.ipynb): [](a.ipynb#b); [](c.md): [](c.md#d)"
+    assert links == "[](a.ipynb) › [](a.ipynb#b); [](c.md) › [](c.md#d)"
     told = concordance.SLIPS.sub(concordance.linked, "50 rows: slip 5; slips 8, 10 and 11, 3 ways")
     assert told == ("50 rows: {ref}`slip 5 <err-5>`; slips {ref}`8 <err-8>`, {ref}`10 <err-10>` "
                     "and {ref}`11 <err-11>`, 3 ways")  # fmt: skip

@@ -40,7 +40,7 @@ class Concordance(SphinxDirective):
 
 def links(where):
     """Each place by its chapter and its heading, whose words Sphinx fills in."""
-    return "; ".join(f"[]({link.partition('#')[0]}): []({link})" for link in where.split())
+    return "; ".join(f"[]({link.partition('#')[0]}) › []({link})" for link in where.split())
 
 
 def linked(slips):
