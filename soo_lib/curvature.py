@@ -11,6 +11,7 @@ import numpy as np
 
 from .activations import ACTIVATIONS, flush, output
 from .checks import as_vector, check_memory
+from .means import over_parts
 from .network import Network
 from .strips import ENOUGH, side_by_side
 
@@ -37,8 +38,6 @@ def layer_hessians(loss, x, curvature="exact"):
 
     Raises
     ------
-    ValueError
-        For a loss that is not a network's, or a ``curvature`` that is not known.
     MemoryError
         Before anything is allocated, if a block would take over 2 GB.
 
@@ -147,6 +146,7 @@ def ggn_product(loss, x, p):
     return loss.ggnp(x, p)
 
 
+@over_parts
 def kronecker_factors(loss, x):
     """A pair (A, G) for each layer, whose Kronecker product approximates its GGN block.
 
@@ -173,8 +173,7 @@ def kronecker_factors(loss, x):
     ends = np.cumsum(np.square(shapes))
 
     def split(total):
-        parts = np.split(total, ends[:-1])
-        return [part.reshape(n, n) for part, n in zip(parts, shapes, strict=True)]
+        return [part.reshape(n, n) for part, n in zip(np.split(total, ends[:-1]), shapes)]
 
     def kernel(X, y, total):
         A, sums = net.forward(layers, X), split(total)
@@ -195,6 +194,7 @@ def kronecker_factors(loss, x):
     return list(zip(means[::2], means[1::2], strict=True))
 
 
+@over_parts
 def squared_gradients(loss, x):
     """Mean of each sample's squared gradient at ``x``, (n_params,), the penalty left out.
 

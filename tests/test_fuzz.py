@@ -18,10 +18,12 @@ from soo_lib import (
     checks,
     curvature,
     datasets,
+    distributed,
     gradient_test,
     lanczos,
     line_search,
     losses,
+    means,
     network,
     precondition,
     refresh,
@@ -38,9 +40,9 @@ from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.trace import Recorder
 
-MODULES = [activations, checks, curvature, datasets, gradient_test, lanczos, line_search, losses,
-           network, precondition, records, refresh, sampling, signs, solvers, spectrum, stochastic,
-           strips]  # fmt: skip
+MODULES = [activations, checks, curvature, datasets, distributed, gradient_test, lanczos,
+           line_search, losses, means, network, precondition, records, refresh, sampling, signs,
+           solvers, spectrum, stochastic, strips]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
@@ -162,7 +164,7 @@ def broken(d):
     return Broken(d.draw(st.floats()), d.draw(vectors(2)))
 
 
-LOGISTIC = LOSSES["logistic"]
+LOGISTIC, MEAN = LOSSES["logistic"], LOSSES["batched"]
 RAY = line_search.Ray(LOSSES["l2"], np.ones(3), 0.15, np.full(3, 0.1), -np.ones(3))
 SOLVE = {
     "method": mostly(choices([*solvers.OWN, *solvers.SCIPY])),
@@ -261,6 +263,14 @@ CALLS = {
     "partition": lambda d: sampling.partition(**draws(d, m=counts, batch_size=counts, seed=seeds)),
     "draw": lambda d: sampling.draw(
         **draws(d, m=counts, batch_size=counts, n_batches=counts, seed=seeds)),
+    "Mean": lambda d: MEAN.fun_and_jac(d.draw(vectors(3))),
+    "value": lambda d: means.value(LOGISTIC, "jac", d.draw(vectors(3))),
+    "plus": lambda d: means.plus((1.0, [np.ones(2)]), (d.draw(mild), [np.zeros(2)])),
+    "times": lambda d: means.times(d.draw(mild), (1.0, [np.ones(2)])),
+    "over_parts": lambda d: means.over_parts(lambda loss, x: loss.jac(x))(MEAN, d.draw(vectors(3))),
+    "Part": lambda d: distributed.Part(d.draw(odd), (1, 2)).loss,
+    "Distributed": lambda d: distributed.Distributed(
+        **draws(d, build=mostly(st.just(Logistic)), specs=mostly(st.just([(X, Y)])), client=odd)),
     "Batched": lambda d: sampling.Batched(
         LOGISTIC, **draws(d, batches=batches, weights=mostly(st.just("rows")))),
     "Reshuffled": lambda d: sampling.Reshuffled(
@@ -303,7 +313,8 @@ CALLS = {
     "load_record": lambda d: records.load_record(d.draw(mostly(st.just("fig1"))), "book/results"),
     "table": lambda d: records.table(["a"], [[d.draw(odd)]]),
 }  # fmt: skip
-MEMORY = {"check_memory"}  # documented: a matrix over the budget
+# Documented: a matrix over the budget; a build that fails on a worker.
+ALLOWED = {"check_memory": MemoryError, "Part": RuntimeError}
 hints.SECONDS = 30  # for one example, drawing included, on a machine that does other things too
 EXAMPLES = settings.default.max_examples if settings.default.max_examples > 100 else 15
 
@@ -312,7 +323,7 @@ EXAMPLES = settings.default.max_examples if settings.default.max_examples > 100 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_anything_goes_in_and_a_reason_comes_out(name, data):
-    survives(CALLS[name], data, *([MemoryError] if name in MEMORY else []))
+    survives(CALLS[name], data, *([ALLOWED[name]] if name in ALLOWED else []))
 
 
 def test_every_public_function_is_here():
