@@ -115,7 +115,7 @@ def backward_hessians(loss, x, curvature="exact"):
     rows = int(max(1, CHUNK // max(net.sizes[0], max(net.sizes[1:]) ** 2)))
     for i in range(0, loss.n_samples, rows):
         with np.errstate(over="ignore"):
-            A = net.forward(layers, loss.X[i : i + rows].astype(float))
+            A = net.forward(layers, np.asarray(loss.X[i : i + rows], float))
         D, P = output(A[-1], loss.y[i : i + rows])
         H = -P.T[:, None] * P.T  # eq. 83, samples last
         H[range(len(H)), range(len(H))] += P.T

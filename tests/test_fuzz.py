@@ -220,8 +220,12 @@ CALLS = {
     ).init(**draws(d, seed=seeds, scale=mostly(st.just("unit")))),
     "NetworkLoss": lambda d: NET.loss(
         **draws(d, X=tables(5, 3), y=labels, l2=mostly(shares), penalize_bias=odd,
-                dtype=mostly(st.just("float32")))
+                dtype=mostly(st.just("float32")), scale=mostly(st.just(1.0)), shift=odd)
     ).fun_and_jac(np.zeros(NET.n_params)),
+    "as_rows": lambda d: strips.as_rows(
+        d.draw(mostly(arrays(np.uint8, (5, 3)))), 3, float, **draws(d, scale=shares, shift=shares)),
+    "Bytes": lambda d: strips.Bytes(d.draw(arrays(np.uint8, (5, 3))), np.arange(256.0)).read(
+        np.empty((7, 3))),
     "Network.unpack": lambda d: NET.unpack(d.draw(vectors(14))),
     "Network.pack": lambda d: NET.pack(d.draw(mostly(st.just(NET.unpack(np.ones(14)))))),
     "Network.predict": lambda d: NET.predict(d.draw(vectors(14)), d.draw(tables(5, 3))),
