@@ -125,12 +125,12 @@ def test_the_extra_book_brings_what_notebooks_and_first_floor_import():
     """On Colab it is all that is installed, by the cell that fetches the library."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = extras["dependencies"] + sum(
-        (extras["optional-dependencies"][name] for name in ("plots", "data", "book")), [])
+        (extras["optional-dependencies"][name] for name in ("plots", "data", "cluster", "book")), [])
     brought = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in extras}
     along = {  # what those bring in turn
         "sklearn": "scikit_learn", "mpl_toolkits": "matplotlib", "contourpy": "matplotlib",
         "PIL": "matplotlib", "joblib": "scikit_learn", "traitlets": "ipywidgets",
-        "IPython": "ipywidgets", "soo_lib": "soo_lib", "nbformat": "myst_nb",
+        "distributed": "dask", "IPython": "ipywidgets", "soo_lib": "soo_lib", "nbformat": "myst_nb",
     }  # fmt: skip
     cells = [cell["source"] for path in (ROOT / "book").rglob("*.ipynb")
              for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
