@@ -102,8 +102,6 @@ def evaluations(client, m, repeats):
     for parts in (2, 8, 32):
         loss = Distributed(rows, cut(m, parts), client)
         calls[f"two workers, {parts} parts"] = clock(lambda loss=loss: loss.fun_and_jac(x))
-    some = here.subset(slice(0, 1000))  # too few for a second thread to be fed well
-    calls["1,000 rows"] = clock(lambda: some.fun_and_jac(x))
     found = told(measure(calls, repeats))
     whole = found["two threads, one process"]
     print(f"\n{m:,} rows, seconds               median   least   ratios")

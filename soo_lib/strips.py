@@ -43,7 +43,10 @@ def side_by_side(run, strips, work):
 
 
 def as_rows(X, n, dtype, scale=1.0, shift=0.0):
-    """``X``, (m, ``n``), as a finite array of ``dtype``, or as :class:`Bytes` where it is uint8."""
+    """``X``, (m, ``n``), as a finite array of ``dtype``, or as :class:`Bytes` where it is uint8.
+
+    Those stand for ``X * scale + shift``, in float64 and then rounded to ``dtype``.
+    """
     scale, shift = as_number(scale, "scale"), as_number(shift, "shift")
     if getattr(X, "dtype", None) == np.uint8:
         values = as_table([np.arange(256) * scale + shift], dtype=dtype)  # finite, or refused
