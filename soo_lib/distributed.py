@@ -19,8 +19,8 @@ from .means import Mean, plus, times, value
 from .strips import calm
 
 with from_extra("cluster"):
-    from dask import annotate
-    from distributed import Client, KilledWorker, wait
+    from dask import annotate, config
+    from distributed import CancelledError, Client, KilledWorker, wait
 
 PATIENCE = 5.0  # seconds that a cluster may be without any worker before we give up
 
@@ -146,7 +146,8 @@ class Distributed(Mean):
             pairs = zip(sums[::2], sums[1::2])
             pairs = {(name, level, a[-1]): (plus, a, b) for a, b in pairs}
             graph, sums = graph | pairs, [*pairs, *odd]
-        with annotate(workers=partial(_home, self.homes), allow_other_workers=True):
+        any_size = config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"})
+        with any_size, annotate(workers=partial(_home, self.homes), allow_other_workers=True):
             total = self.client.get(graph | sent, sums[0], sync=False)
         return times(1 / self.n_samples, self._result(total))
 
@@ -163,16 +164,16 @@ class Distributed(Mean):
                 with suppress(TimeoutError):
                     wait(future, timeout=1)
                     continue
-                if self.client.status != "running":
-                    raise RuntimeError("the cluster's scheduler is gone")
                 alone = None if self.client.nthreads() else alone or time.monotonic()
                 if alone and time.monotonic() - alone > PATIENCE:
                     raise RuntimeError(f"the cluster has had no worker for {PATIENCE:g} s")
+            if future.status != "error":
+                return future.result()
+        except CancelledError as error:
+            raise RuntimeError(f"the cluster's scheduler let go of the task: {error}") from error
         except KeyboardInterrupt:
             future.cancel()
             raise
-        if future.status != "error":
-            return future.result()
         # Not Dask's own: it keeps that, and so would keep every future of the frames it went by.
         error = copy.copy(future.exception())
         if isinstance(error, KilledWorker):

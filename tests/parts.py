@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soo_lib.losses import Logistic
+from soo_lib.losses import L2, Logistic
 from soo_lib.network import Network
 
 NET = Network([6, 4, 3], "tanh")
@@ -31,6 +31,13 @@ def rows(start, stop, log=None):
 def two_classes(start, stop):
     X, y = data()
     return Logistic(X, y > 1, l2=1e-2).subset(np.arange(start, stop))
+
+
+def sphere(n):
+    """½‖x‖², said to be over data."""
+    loss = L2(n, 1.0)
+    loss.n_samples, loss.subset = 1, lambda rows: loss
+    return loss
 
 
 class Slow:

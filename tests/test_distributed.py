@@ -238,6 +238,13 @@ def test_ctrl_c(three, tmp_path):
     assert settles(three, 0)
 
 
+def test_a_large_vector_is_no_cause_for_a_warning(three):
+    n = 1_500_000  # 12 MB; Dask warns of a graph of 10
+    loss = Distributed(parts.sphere, [(n,), (n,)], three)
+    x = np.random.default_rng(0).normal(size=n)
+    np.testing.assert_allclose(loss.jac(x), x)
+
+
 # ---- what goes wrong
 
 

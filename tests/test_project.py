@@ -124,8 +124,8 @@ print(*{{name.partition(".")[0] for name in sys.modules}})
 def test_the_extra_book_brings_what_notebooks_and_first_floor_import():
     """On Colab it is all that is installed, by the cell that fetches the library."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = extras["dependencies"] + sum(
-        (extras["optional-dependencies"][name] for name in ("plots", "data", "cluster", "book")), [])
+    named = ("plots", "data", "cluster", "book")
+    extras = extras["dependencies"] + sum((extras["optional-dependencies"][n] for n in named), [])
     brought = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in extras}
     along = {  # what those bring in turn
         "sklearn": "scikit_learn", "mpl_toolkits": "matplotlib", "contourpy": "matplotlib",
