@@ -11,6 +11,7 @@ import numpy as np
 
 from .activations import ACTIVATIONS, flush, output
 from .checks import as_vector, check_memory
+from .means import over_parts
 from .network import Network
 from .roots import backward_roots
 from .strips import ENOUGH, side_by_side
@@ -38,8 +39,6 @@ def layer_hessians(loss, x, curvature="exact"):
 
     Raises
     ------
-    ValueError
-        For a loss that is not a network's, or a ``curvature`` that is not known.
     MemoryError
         Before anything is allocated, if a block would take over 2 GB.
 
@@ -117,7 +116,7 @@ def backward_hessians(loss, x, curvature="exact"):
     rows = int(max(1, CHUNK // max(net.sizes[0], max(net.sizes[1:]) ** 2)))
     for i in range(0, loss.n_samples, rows):
         with np.errstate(over="ignore"):
-            A = net.forward(layers, loss.X[i : i + rows].astype(float))
+            A = net.forward(layers, np.asarray(loss.X[i : i + rows], float))
         D, P = output(A[-1], loss.y[i : i + rows])
         H = -P.T[:, None] * P.T  # eq. 83, samples last
         H[range(len(H)), range(len(H))] += P.T
@@ -148,6 +147,7 @@ def ggn_product(loss, x, p):
     return loss.ggnp(x, p)
 
 
+@over_parts
 def kronecker_factors(loss, x):
     """A pair (A, G) for each layer, whose Kronecker product approximates its GGN block.
 
@@ -173,8 +173,7 @@ def kronecker_factors(loss, x):
     ends = np.cumsum(np.square(shapes))
 
     def split(total):
-        parts = np.split(total, ends[:-1])
-        return [part.reshape(n, n) for part, n in zip(parts, shapes, strict=True)]
+        return [part.reshape(n, n) for part, n in zip(np.split(total, ends[:-1]), shapes)]
 
     def kernel(X, y, total):
         sums = split(total)
@@ -188,6 +187,7 @@ def kronecker_factors(loss, x):
     return list(zip(means[::2], means[1::2], strict=True))
 
 
+@over_parts
 def squared_gradients(loss, x):
     """Mean of each sample's squared gradient at ``x``, (n_params,), the penalty left out.
 
