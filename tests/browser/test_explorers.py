@@ -17,6 +17,7 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # The chapters with an explorer, and the cells that its function needs.
 NEEDS = {
     "rosenbrock": ["setup", "explorer-runs"],
+    "conjugate-directions": ["setup", "quadratic", "explorer-runs", "explorer-compute"],
     "logistic-regression": ["setup", "load", "best", "explorer-runs"],
     "sampling": ["plumbing", "setup", "data", "explorer-draws"],
     "fashion-mnist": ["setup", "explorer-record"],
