@@ -46,6 +46,13 @@ def as_count(value, name, minimum=1, maximum=None):
     return count
 
 
+def as_function(value, name):
+    """``value`` itself, if it can be called."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function; got {value!r}")
+    return value
+
+
 def as_rng(seed):
     """The random numbers that a whole number ``seed`` starts; a numpy Generator goes on."""
     if isinstance(seed, np.random.Generator):

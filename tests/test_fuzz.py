@@ -18,6 +18,7 @@ from soo_lib import (
     checks,
     curvature,
     datasets,
+    directions,
     distributed,
     gradient_test,
     lanczos,
@@ -42,9 +43,9 @@ from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.trace import Recorder
 
-MODULES = [activations, checks, curvature, datasets, distributed, gradient_test, lanczos,
-           layer_rules, line_search, losses, means, network, precondition, records, refresh, roots,
-           rules, sampling, signs, solvers, spectrum, stochastic, strips]  # fmt: skip
+MODULES = [activations, checks, curvature, datasets, directions, distributed, gradient_test,
+           lanczos, layer_rules, line_search, losses, means, network, precondition, records,
+           refresh, roots, rules, sampling, signs, solvers, spectrum, stochastic, strips]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
@@ -174,6 +175,8 @@ SOLVE = {
     "maxiter": mostly(st.integers(0, 6)), "gtol": mostly(shares), "ftol": mostly(shares),
     "step": mostly(st.floats(1e-3, 1e3)), "callback": st.one_of(st.none(), odd),
 }  # fmt: skip
+BETAS = [directions.fletcher_reeves, directions.polak_ribiere, directions.polak_ribiere_plus,
+         directions.hestenes_stiefel, directions.dai_yuan]  # fmt: skip
 KINDS = "adagrad", "martens", "exact_diagonal", "layer_cholesky", "kronecker"
 
 
@@ -187,6 +190,20 @@ def stochastically(rule):
                 rule=st.just(rule), batch_size=counts, epochs=mostly(st.integers(0, 2)), seed=seeds,
                 step=mostly(shares), variance_reduction=odd,
                 schedule=st.one_of(st.none(), st.just(stochastic.cosine), odd))  # fmt: skip
+
+
+def directed(make):
+    """A direction rule: its first direction, a pair, and the next direction."""
+
+    def call(d):
+        g, other = (d.draw(arrays(float, 3, elements=mild)) for _ in range(2))
+        rule = make(d)
+        with strips.calm():
+            rule(LOGISTIC, g, g)
+            rule.update(other, g, other)
+            return rule(LOGISTIC, other, other)
+
+    return call
 
 
 def recorded():
@@ -212,6 +229,7 @@ CALLS = {
     "as_number": lambda d: checks.as_number(d.draw(odd), "value", minimum=0),
     "as_real_type": lambda d: checks.as_real_type(d.draw(odd)),
     "from_extra": lambda d: checks.from_extra(d.draw(odd)),
+    "as_function": lambda d: checks.as_function(d.draw(odd), "value"),
     "as_count": lambda d: checks.as_count(d.draw(odd), "value"),
     "as_rng": lambda d: checks.as_rng(d.draw(odd)),
     "as_vector": lambda d: checks.as_vector(d.draw(odd), 2),
@@ -287,6 +305,19 @@ CALLS = {
     "why_no_decrease": at_x(
         lambda loss, x, p: gradient_test.why_no_decrease(loss, x, *loss.fun_and_jac(x), p),
         vectors_=2),
+    **{beta.__name__: at_x(solvers.minimize, method=st.just("nlcg"), beta=st.just(beta),
+                           maxiter=mostly(st.integers(0, 6))) for beta in BETAS},
+    "powell": at_x(
+        lambda loss, x, beta, nu: solvers.minimize(
+            loss, x, "nlcg", maxiter=4, beta=directions.powell(beta, nu)),
+        beta=mostly(choices(BETAS)), nu=mostly(shares)),
+    "Gradient": directed(lambda d: directions.Gradient()),
+    "Newton": directed(lambda d: directions.Newton()),
+    "NonlinearCG": directed(lambda d: directions.NonlinearCG(d.draw(mostly(choices(BETAS))))),
+    "LBFGS": directed(lambda d: directions.LBFGS(d.draw(counts))),
+    "BFGS": directed(lambda d: directions.BFGS()),
+    "curvature_note": lambda d: directions.curvature_note(
+        *(d.draw(arrays(float, 3, elements=mild)) for _ in range(3))),
     "fixed": lambda d: line_search.fixed()(RAY, d.draw(mild)),
     "backtracking": lambda d: line_search.backtracking(
         **draws(d, c1=shares, shrink=shares, max_trials=counts))(RAY, d.draw(shares)),

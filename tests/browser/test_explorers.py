@@ -17,6 +17,7 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # The chapters with an explorer, and the cells that its function needs.
 NEEDS = {
     "trusting-a-model": ["setup", "explorer-compute"],
+    "conjugate-directions": ["setup", "quadratic", "explorer-runs", "explorer-compute"],
     "sampling": ["plumbing", "setup", "data", "explorer-draws"],
     "fashion-mnist": ["setup", "explorer-record"],
     "hessian": ["plumbing", "setup", "small-net", "explorer-blocks"],

@@ -14,12 +14,15 @@ from .curvature import (
 from .data import check_batch_size, check_choose_rows, check_leaked_rows
 from .directions import check_newton_step, check_polak_ribiere, check_two_loop
 from .gradients import check_diagnose, check_logistic_gradient
+from .quadratics import check_bfgs_update, check_conjugate_gradients
 from .steps import check_armijo, check_strong_wolfe
 
 __all__ = [
     "check_armijo",
     "check_batch_size",
+    "check_bfgs_update",
     "check_choose_rows",
+    "check_conjugate_gradients",
     "check_diagnose",
     "check_hessian_step",
     "check_kronecker_product",
