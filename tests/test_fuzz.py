@@ -45,7 +45,8 @@ from soo_lib.trace import Recorder
 
 MODULES = [activations, checks, curvature, datasets, directions, distributed, gradient_test,
            lanczos, layer_rules, line_search, losses, means, network, precondition, records,
-           refresh, roots, rules, sampling, signs, solvers, spectrum, stochastic, strips]  # fmt: skip
+           refresh, roots, rules, sampling, signs, solvers, spectrum, stochastic,
+           strips]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
