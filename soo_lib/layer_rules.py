@@ -197,13 +197,13 @@ def matrices(net):
 
 def gradients(batch, g):
     """The part of ``g``, (n_params,), in each W: pairs (slice, G) in the network's precision."""
-    places = matrices(batch.loss.net)
+    places = matrices(getattr(batch.loss, "net", None))
     return [(part, g[part].reshape(shape).astype(batch.loss.dtype)) for part, shape in places]
 
 
 def _decayed(batch, x, share):
     """``share`` of the weights in x, and 0 of its biases."""
     lost = np.zeros_like(x)
-    for part, _ in matrices(batch.loss.net):
+    for part, _ in matrices(getattr(batch.loss, "net", None)):
         lost[part] = share * x[part]
     return lost

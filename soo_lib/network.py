@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from .activations import ACTIVATIONS, cross_entropy, flush, output, softmax_product
-from .checks import as_count, as_real_type, as_table, as_vector, check_memory, take
+from .checks import as_count, as_real_type, as_rng, as_table, as_vector, check_memory, take
 from .losses import L2, Loss
 from .strips import BLOCK, as_rows, average
 
@@ -78,13 +78,13 @@ class Network:
         Parameters
         ----------
         seed : int
-            For ``numpy.random.default_rng``.
+            Of the draws.
         scale : {"fan_in", "unit"}
             Variance 1/n_in, which keeps Z of order one; or 1, as in the paper's experiments.
         """
         if scale not in ("fan_in", "unit"):
             raise ValueError(f"scale must be 'fan_in' or 'unit'; got {scale!r}")
-        rng = np.random.default_rng(seed)
+        rng = as_rng(seed)
         x = np.zeros(self.n_params)
         for W, _ in self.unpack(x):
             W[:] = rng.normal(size=W.shape) / (np.sqrt(len(W)) if scale == "fan_in" else 1)
