@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from .checks import as_vector
 from .curvature import kronecker_factors
 from .precondition import damped
 from .roots import rescaled
@@ -197,7 +198,7 @@ def matrices(net):
 
 def gradients(batch, g):
     """The part of ``g``, (n_params,), in each W: pairs (slice, G) in the network's precision."""
-    places = matrices(getattr(batch.loss, "net", None))
+    g, places = as_vector(g, batch.n_params, "g"), matrices(getattr(batch.loss, "net", None))
     return [(part, g[part].reshape(shape).astype(batch.loss.dtype)) for part, shape in places]
 
 
