@@ -14,7 +14,7 @@ from soo_lib.curvature import kronecker_factors, layer_hessians
 from soo_lib.layer_rules import QUINTIC, eigh, gradients, matrices, matrix_root, newton_schulz
 from soo_lib.network import Network
 from soo_lib.roots import backward_roots, rescaled
-from soo_lib.sampling import partition
+from soo_lib.sampling import Batch, partition
 from soo_lib.stochastic import RULES, constant, cosine, minimize_stochastic, warm_up
 
 RECORD = json.loads((Path(__file__).parent / "data" / "rules.json").read_text())
@@ -397,6 +397,16 @@ def test_a_search_that_finds_nothing_creeps_on():
     np.testing.assert_allclose(change, -1e-6 * g)
     assert state.step == 1e-6 and np.isclose(state.share, 2 * 0.9**100)
     assert not RULES["sls"](batch, x, 1.0, 0 * g, 1.0, state).any()
+
+
+def test_the_value_of_a_batch_is_that_of_its_pair():
+    """With the anchor's tilt and without; each is a visit."""
+    loss, x = network()
+    for anchor in (None, (x + 0.3, loss.jac(x + 0.3))):
+        batch = Batch(loss, np.arange(20), anchor)
+        before = batch.visits
+        assert np.isclose(batch.fun(x), batch.fun_and_jac(x)[0], rtol=1e-14)
+        assert batch.visits == before + 2
 
 
 def test_what_is_drawn_leaves_the_batches_alone():
