@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from soo_lib.book.precompute import cache_folder
+from soo_lib.sources import cache_folder
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html" / "book"
 STATE = re.compile(r'(?<=widget-state\+json">).*?(?=</script>)', re.DOTALL)
@@ -37,7 +37,8 @@ REDRAW = """all => all.flatMap((control) => {
 
 
 def main():
-    kept = sorted(cache_folder().glob("*.json"), key=lambda path: path.stat().st_mtime)
+    cache = cache_folder("SOO_LIB_EXPLORERS", "explorers")
+    kept = sorted(cache.glob("*.json"), key=lambda path: path.stat().st_mtime)
     grids = {grid["name"]: grid for grid in (json.loads(path.read_text()) for path in kept)}
     total = 0.0
     print("explorer        choices   seconds   of the page   gzipped   redraw, ms: median, longest")

@@ -46,6 +46,13 @@ def as_count(value, name, minimum=1, maximum=None):
     return count
 
 
+def as_rng(seed):
+    """The random numbers that a whole number ``seed`` starts; a numpy Generator goes on."""
+    if isinstance(seed, np.random.Generator):
+        return seed
+    return np.random.default_rng(as_count(seed, "seed", 0))
+
+
 def as_vector(x, n_params, name="x", finite=False):
     """``x`` as a float64 vector (n_params,), of finite numbers if ``finite``."""
     try:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checks import as_count, from_extra
+from .checks import as_count, as_rng, from_extra
 from .sources import N_ROWS, as_map, cache_folder, pixels
 
 with from_extra("data"):
@@ -57,7 +57,7 @@ def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True, map
     X, y, X_test, y_test, source = pixels(cache_folder())
     if source == "sample":
         n_dev = min(n_dev, len(X) // 6)
-    order = np.random.default_rng(seed).permutation(len(X))
+    order = as_rng(seed).permutation(len(X))
     dev, train = order[:n_dev], order[n_dev:][:n_train]
 
     mean, std = _mean_std(X[train], 255, standardize)
@@ -111,7 +111,7 @@ def make_two_class(seed=0, n_train=800, n_val=100):
     as_count(n_train, "n_train", 6)
     as_count(n_val, "n_val", 6)
     as_count(seed, "seed", 0)
-    rng = np.random.default_rng(seed)
+    rng = as_rng(seed)
     X_train, y_train = _two_class_rows(n_train, rng)
     X_val, y_val = _two_class_rows(n_val, rng)
     return Bunch(X_train=X_train, y_train=y_train, X_val=X_val, y_val=y_val)
@@ -143,7 +143,7 @@ def load_digits(n_train=1400, seed=0, standardize=True):
     X, y = sklearn.datasets.load_digits(return_X_y=True)
     as_count(n_train, "n_train", 1, len(X) - 1)
     as_count(seed, "seed", 0)
-    order = np.random.default_rng(seed).permutation(len(X))
+    order = as_rng(seed).permutation(len(X))
     train, test = order[:n_train], order[n_train:]
     mean, std = _mean_std(X[train], 16, standardize)
     X, y = (X - mean) / std, y.astype(np.int64)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .checks import as_vector
+from .checks import as_rng, as_vector
 from .losses import as_loss
 
 
@@ -88,7 +88,7 @@ def gradient_test(loss, x, seed=0):
     """
     loss = as_loss(loss, x)
     x = as_vector(x, loss.n_params, finite=True)
-    d = np.random.default_rng(seed).normal(size=x.shape)
+    d = as_rng(seed).normal(size=x.shape)
     d *= max(1.0, np.linalg.norm(x)) / np.linalg.norm(d)
     f, g = loss.fun(x), as_vector(loss.jac(x), len(x), "loss.jac(x)")
     slope = d @ g

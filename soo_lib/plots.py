@@ -118,8 +118,9 @@ def contours(loss, xlim, ylim, ax=None, levels=24):
     ax = ax or plt.gca()
     xs, ys = np.linspace(*xlim, 201), np.linspace(*ylim, 201)
     F = np.array([[loss.fun(np.array([u, v])) for u in xs] for v in ys])
-    low = max(F.min(), F.max() * 1e-6)
-    heights = np.geomspace(low, F.max(), levels)
+    base = min(F.min(), 0)  # a loss below 0 has no ratios: its heights are above its lowest value
+    top = F.max() - base
+    heights = base + np.geomspace(max(F.min() - base, 1e-6 * top), top, levels)
     ax.contour(xs, ys, F, levels=heights, colors="#9A9A9A", linewidths=0.6)
     ax.set(xlim=xlim, ylim=ylim, xlabel="x", ylabel="y")
     ax.grid(False)

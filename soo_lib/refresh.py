@@ -2,9 +2,7 @@
 
 import time
 
-import numpy as np
-
-from .checks import as_count, as_vector
+from .checks import as_count, as_rng, as_vector
 from .gradient_test import GAVE_UP, NO_DECREASE
 from .losses import as_loss, over_data
 from .precondition import Preconditioned
@@ -51,7 +49,7 @@ def minimize_refreshed(loss, x0, kind, every=10, rows=None, seed=0, method="lbfg
     if rows is not None:
         rows = as_count(rows, "rows", maximum=over_data(loss).n_samples)
     x = as_vector(x0, loss.n_params, "x0", finite=True)
-    rng, trace = np.random.default_rng(seed), Trace()
+    rng, trace = as_rng(seed), Trace()
     before = dict.fromkeys(COUNTED, 0)
     while True:
         start = time.perf_counter()

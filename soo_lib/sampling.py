@@ -4,7 +4,7 @@ from functools import reduce
 
 import numpy as np
 
-from .checks import as_count
+from .checks import as_count, as_rng
 from .losses import Loss, over_data
 from .means import Mean, plus, times, value
 
@@ -30,7 +30,7 @@ def partition(m, batch_size, seed=None):
     """
     m = as_count(m, "m", maximum=MOST)
     size = as_count(batch_size, "batch_size", maximum=m)
-    rows = np.arange(m) if seed is None else np.random.default_rng(seed).permutation(m)
+    rows = np.arange(m) if seed is None else as_rng(seed).permutation(m)
     return [rows[i : i + size] for i in range(0, m, size)]
 
 
@@ -52,7 +52,7 @@ def draw(m, batch_size, n_batches, seed=0):
     """
     m = as_count(m, "m", maximum=MOST)
     size = as_count(batch_size, "batch_size", maximum=m)
-    rng = np.random.default_rng(seed)
+    rng = as_rng(seed)
     count = as_count(n_batches, "n_batches", maximum=MOST // size)
     return [rng.choice(m, size, replace=False) for _ in range(count)]
 
@@ -169,7 +169,7 @@ class Reshuffled(Loss):
         draw(loss.n_samples, batch_size, n_batches)  # complain now, not at the first evaluation
         self.batch_size, self.n_batches = batch_size, n_batches
         self.dtype = getattr(loss, "dtype", float)
-        self.rng = np.random.default_rng(seed)
+        self.rng = as_rng(seed)
 
     def fun(self, x):
         return self._fresh().fun(x)

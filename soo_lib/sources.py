@@ -45,10 +45,13 @@ SAMPLE_SHA256 = {
 }
 
 
-def cache_folder():
-    """Where downloads are kept: the folder SOO_LIB_DATA, or one in the user's cache."""
-    user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "soo_lib"
-    return Path(os.environ.get("SOO_LIB_DATA") or user).expanduser()
+def cache_folder(variable="SOO_LIB_DATA", part=""):
+    """Where files stay between runs: the folder in ``variable``, or a ``part`` of our cache.
+
+    By default where downloads are kept; the pages keep the runs of their explorers in another.
+    """
+    user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "soo_lib" / part
+    return Path(os.environ.get(variable) or user).expanduser()
 
 
 @lru_cache(maxsize=1)  # also remembers that there was no network: no page waits for it twice

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh, qr
 
-from .checks import as_count, as_number, as_vector
+from .checks import as_count, as_number, as_rng, as_vector
 from .curvature import kronecker_factors, layer_hessians
 from .lanczos import as_symmetric, quadrature, rejected, symmetric
 
@@ -119,7 +119,7 @@ def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
     """
     A, k, tol = as_symmetric(A), as_count(k, "k"), as_number(tol, "tol", 0)
     n, products = A.shape[0], as_count(products, "products", 2 * k)
-    rng, size = np.random.default_rng(as_count(seed, "seed", 0)), max(100, 8 * k)
+    rng, size = as_rng(seed), max(100, 8 * k)
     if n <= max(SMALL, size):
         H = A @ np.eye(n)
         values, vectors = eigh(0.5 * (H + H.T))
@@ -190,7 +190,7 @@ def spectral_density(A, steps=80, starts=10, width=None, points=1000, seed=0):
     """
     A = as_symmetric(A)
     steps, starts = as_count(steps, "steps"), as_count(starts, "starts")
-    points, rng = as_count(points, "points", 2), np.random.default_rng(as_count(seed, "seed", 0))
+    points, rng = as_count(points, "points", 2), as_rng(seed)
     rules = [quadrature(A, rng.normal(size=A.shape[0]), steps) for _ in range(starts)]
     nodes = np.concatenate([nodes for nodes, _ in rules])
     weights = np.concatenate([weights for _, weights in rules]) / starts
@@ -232,7 +232,7 @@ def trace(A, products=90, seed=0):
     """
     A = as_symmetric(A)
     n, products = A.shape[0], as_count(products, "products", 6)
-    rng, samples = np.random.default_rng(as_count(seed, "seed", 0)), products // 3
+    rng, samples = as_rng(seed), products // 3
     if n <= products:
         return float(np.trace(A @ np.eye(n))), 0.0
     Q, _ = qr(A @ rng.choice([-1.0, 1.0], (n, samples)), mode="economic")

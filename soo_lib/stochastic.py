@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 from tqdm import tqdm
 
-from .checks import as_count, as_number, as_vector
+from .checks import as_count, as_number, as_rng, as_vector
 from .losses import as_loss, over_data
 from .rules import RULES
 from .sampling import Batch, partition
@@ -77,7 +77,7 @@ def minimize_stochastic(
     change, state = _rule(rule, loss, settings), SimpleNamespace(k=0, m=0.0, v=0.0)
     size = as_count(batch_size, "batch_size", maximum=m)
     epochs, step = as_count(epochs, "epochs", 0), as_number(step, "step", 0, above=True)
-    rng = np.random.default_rng(as_count(seed, "seed", 0))
+    rng = as_rng(seed)
     recorder, anchor = Recorder(loss, callback=callback), None
 
     def look(*step):

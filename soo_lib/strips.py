@@ -11,7 +11,7 @@ from .checks import as_number, as_table
 
 BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
 STRIPS = 4  # a sum over all rows is a sum of at most so many, whatever the number of threads
-ENOUGH = 1e7  # multiplications that pay for a second thread, which costs some 0.1 ms
+ENOUGH = 1e8  # multiplications that pay for a second thread: below, two wait for each other
 
 _blas = ThreadpoolController()
 # As many as linear algebra was given when we were imported; solvers then run it on one.

@@ -210,6 +210,7 @@ CALLS = {
     "as_real_type": lambda d: checks.as_real_type(d.draw(odd)),
     "from_extra": lambda d: checks.from_extra(d.draw(odd)),
     "as_count": lambda d: checks.as_count(d.draw(odd), "value"),
+    "as_rng": lambda d: checks.as_rng(d.draw(odd)),
     "as_vector": lambda d: checks.as_vector(d.draw(odd), 2),
     "as_table": lambda d: checks.as_table(d.draw(odd)),
     "as_data": lambda d: checks.as_data(d.draw(tables(5, 3)), d.draw(labels)),

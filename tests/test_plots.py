@@ -152,6 +152,16 @@ def test_unknown_axes_are_named(ax, runs):
 # ---- the plane
 
 
+def test_contours_of_a_loss_below_zero(ax):
+    loss = Rosenbrock()
+    plots.contours(loss, (-0.5, 1.5), (-0.4, 1.6), ax=ax, levels=9)
+    heights = ax.collections[-1].levels
+    loss.fun = lambda x: Rosenbrock().fun(x) - 1e4
+    plots.contours(loss, (-0.5, 1.5), (-0.4, 1.6), ax=ax, levels=9)
+    lowest = 1e4 + ax.collections[-1].levels
+    np.testing.assert_allclose(np.diff(lowest), np.diff(heights), rtol=0.3)
+
+
 def test_contours_lie_at_the_losss_heights(ax):
     loss = Rosenbrock()
     assert plots.contours(loss, (-0.5, 1.5), (-0.4, 1.6), ax=ax, levels=9) is ax

@@ -77,6 +77,18 @@ def test_drawn_batches_overlap_and_every_row_has_its_chance():
     assert not np.array_equal(draw(50, 10, 1, rng), draw(50, 10, 1, rng))
 
 
+@pytest.mark.parametrize(
+    "use", [
+        lambda seed: partition(9, 3, seed),
+        lambda seed: draw(9, 3, 2, seed),
+        lambda seed: Reshuffled(LOSSES["logistic"], 3, 2, seed),
+    ]
+)  # fmt: skip
+@pytest.mark.parametrize("seed", ["two", 1.5, -1, [1, 2]])
+def test_a_seed_is_a_whole_number(use, seed):
+    complains(lambda: use(seed), "seed", repr(seed))
+
+
 # ---- Batched
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import scipy
 from tqdm.auto import tqdm
 
+from ..sources import cache_folder
+
 LIBRARY = Path(__file__).parent.parent
 
 
@@ -23,7 +25,7 @@ def precompute(compute, grid, name=""):
     source and the versions of numpy and scipy. The cache is the folder that the environment
     variable SOO_LIB_EXPLORERS names, else one in the user's cache folder.
     """
-    path = cache_folder() / f"{_digest(compute, grid)}.json"
+    path = cache_folder("SOO_LIB_EXPLORERS", "explorers") / f"{_digest(compute, grid)}.json"
     if path.exists():
         return json.loads(path.read_text())["states"]
     # Only someone who watches is shown the bar: a page that is being built has nobody.
@@ -74,11 +76,6 @@ def _short(number):
         return str(int(number))
     text = f"{number:.3g}".replace("e-0", "e-").replace("e+0", "e")
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
-
-
-def cache_folder():
-    user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "soo_lib" / "explorers"
-    return Path(os.environ.get("SOO_LIB_EXPLORERS") or user).expanduser()
 
 
 def _digest(compute, grid):

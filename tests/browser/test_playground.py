@@ -171,7 +171,7 @@ def test_by_keys(open_page):
     assert said.startswith("at (0.2, 0.2): blue") and "%" in said
     page.locator("button.primary").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.clock').textContent.includes(' 2 ')")
+    page.wait_for_function("+document.querySelector('.clock').textContent.match(/\\d+/)[0] >= 2")
 
 
 def test_a_finger_reads_the_plane(open_page):
