@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .checks import as_vector
 from .curvature import kronecker_factors
 from .precondition import damped
 from .roots import rescaled
@@ -74,7 +73,7 @@ def muon(batch, x, f, g, step, state, momentum=0.95, nesterov=True, last="adam",
     ΔW -= α·weight_decay·W. Jordan and others (2024), scaled as by Liu and others (2025).
     """
     change = adam(batch, x, f, g, step, state, 0.9, 0.95)
-    for part, G in gradients(batch, g)[: None if last == "muon" else -1]:
+    for part, G in _gradients(batch, g)[: None if last == "muon" else -1]:
         M = state.kept[part.start] = momentum * state.kept.get(part.start, 0.0) + (1 - momentum) * G
         UV = newton_schulz((1 - momentum) * G + momentum * M if nesterov else M)
         change[part] = (-0.2 * step * np.sqrt(max(G.shape)) * UV).ravel()
@@ -92,7 +91,7 @@ def shampoo(batch, x, f, g, step, state, beta1=0.9, beta2=0.999, decay=0.95, ref
     Shi and others (2023).
     """
     change = adam(batch, x, f, g, step, state, beta1, beta2)
-    for part, G in gradients(batch, g):
+    for part, G in _gradients(batch, g):
         kept = state.kept.setdefault(part.start, SimpleNamespace(L=0.0, R=0.0))
         weight = 1 - decay if decay < 1 else 1.0
         kept.L = decay * kept.L + weight * (G @ G.T)
@@ -125,7 +124,7 @@ def soap(batch, x, f, g, step, state, beta1=0.95, beta2=0.95, decay=0.95, refres
         change = -alpha * state.m / (np.sqrt(state.v) + eps)
     else:
         change = np.zeros_like(x)
-    for part, G in gradients(batch, g):
+    for part, G in _gradients(batch, g):
         kept = state.kept.setdefault(part.start, SimpleNamespace(V=0.0, L=0.0, R=0.0))
         if k:
             U, V = kept.bases
@@ -196,9 +195,9 @@ def matrices(net):
     return [(slice(i, i + n * m), (n, m)) for i, (n, m) in zip(starts, net.shapes)]
 
 
-def gradients(batch, g):
-    """The part of ``g``, (n_params,), in each W: pairs (slice, G) in the network's precision."""
-    g, places = as_vector(g, batch.n_params, "g"), matrices(getattr(batch.loss, "net", None))
+def _gradients(batch, g):
+    """The part of g in each W: pairs (slice, G) in the network's precision."""
+    places = matrices(batch.loss.net)
     return [(part, g[part].reshape(shape).astype(batch.loss.dtype)) for part, shape in places]
 
 

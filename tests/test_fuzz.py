@@ -351,7 +351,6 @@ CALLS = {
         np.diag([1.0, d.draw(mild)]), 4, d.draw(st.floats(0, 1))),
     "eigh": lambda d: layer_rules.eigh(np.diag([1.0, d.draw(wild)])),
     "matrices": lambda d: layer_rules.matrices(d.draw(choices([None, NET]))),
-    "gradients": on_net(lambda loss, x: layer_rules.gradients(sampling.Batch(loss, [0, 1]), x)),
     "rescaled": on_net(lambda loss, x: roots.rescaled(
         loss, x, curvature.kronecker_factors(loss, x))),
     "backward_roots": on_net(lambda loss, x: list(roots.backward_roots(

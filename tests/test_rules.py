@@ -11,7 +11,7 @@ from scipy.linalg import fractional_matrix_power
 from test_stochastic import least_squares, network
 
 from soo_lib.curvature import kronecker_factors, layer_hessians
-from soo_lib.layer_rules import QUINTIC, eigh, gradients, matrices, matrix_root, newton_schulz
+from soo_lib.layer_rules import QUINTIC, _gradients, eigh, matrices, matrix_root, newton_schulz
 from soo_lib.network import Network
 from soo_lib.roots import backward_roots, rescaled
 from soo_lib.sampling import Batch, partition
@@ -292,7 +292,7 @@ def test_the_three_duals_of_the_chapter():
 
 def test_where_the_matrices_lie():
     loss, x = network()
-    found = gradients(SimpleNamespace(loss=loss), x)
+    found = _gradients(SimpleNamespace(loss=loss), x)
     for (part, G), (W, _) in zip(found, loss.net.unpack(x), strict=True):
         np.testing.assert_array_equal(G, W)
         assert part.stop - part.start == W.size
