@@ -1,10 +1,10 @@
-"""The concordance on a phone: three columns, none of them beyond the edge."""
+"""Tables on a phone: the three columns of the concordance, none of them beyond the edge."""
 
 SET = """[...document.querySelectorAll(".concordance .math")]
     .every(formula => formula.querySelector("mjx-container"))"""
 
 
-def test_its_tables_fit_a_phone(visit):
+def test_the_concordance_fits_a_phone(visit):
     page = visit("book/concordance.html", width=390, ready=".concordance table")
     page.wait_for_function(SET)
     page.evaluate("document.fonts.ready")
