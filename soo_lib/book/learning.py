@@ -46,8 +46,8 @@ class Learning(Live):
     def still(self):
         """The pictures of the caption, as a matplotlib figure."""
         loss, rule = Turned(), BFGS()
-        figure, axes = plt.subplots(1, 4, figsize=(8.4, 2.6), sharey=True)
-        for k, ax in enumerate(axes):
+        figure, axes = plt.subplots(2, 2, figsize=(5.6, 5.6), sharex=True, sharey=True)
+        for k, ax in enumerate(axes.flat):
             seen = VISITS[: [1, 2, 3, 5][k]]
             while rule.pairs < len(seen) - 1:
                 x, new = VISITS[rule.pairs : rule.pairs + 2]
