@@ -50,7 +50,7 @@ def kronecker(batch, x, f, g, step, state, damping=1e-2, momentum=0.9, refresh=1
 def adahessian(batch, x, f, g, step, state, beta1=0.9, beta2=0.999, eps=1e-4, weight_decay=0.0):
     """Adam with h² in place of g², h an estimate of the Hessian's diagonal from one product.
 
-    h = |u·Hu| with signs u drawn at random, and in a network its mean over each unit's weights;
+    ``h = |u·Hu|`` with signs u drawn at random, and in a network its mean over each unit's weights;
     ``beta1``, ``beta2`` and ``eps`` as in Adam. ``weight_decay``: Δx -= α·weight_decay·x (Yao and
     others 2021). A product is a second visit to the rows.
     """
