@@ -26,7 +26,7 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help serve test book lab data benchmark records students grade slides pdf strip clean \
+.PHONY: help serve test book lab data benchmark records students grade slides pdf sphinx strip clean \
   fonts cache lint unit html check-book check-browser check-notebooks check-binder
 
 help:  ## list the targets
@@ -71,6 +71,12 @@ slides: $(READY)  ## the figures of the built book, one a page: _build/slides.pd
 
 pdf: $(READY)  ## the built book, every page of it: _build/book.pdf
 	$(BIN)/python tools/print_book.py book _build/book.pdf
+
+# Jupyter Book 1 is maintained and no longer developed. What it adds is a conf.py.
+sphinx: cache fonts  ## the same site by plain Sphinx, without Jupyter Book: _build/sphinx
+	$(BIN)/jupyter-book config sphinx .
+	PYTHONPATH=book/_ext $(BIN)/sphinx-build -W -n --keep-going \
+	  -D nb_execution_cache_path=$(CURDIR)/_build/.jupyter_cache . _build/sphinx
 
 strip: $(READY)  ## take the outputs out of the notebooks before a commit
 	find book -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 -r $(BIN)/nbstripout \
@@ -120,10 +126,11 @@ check-book: html
 	@mkdir -p _build/logs
 	$(PYTEST) tests/test_book.py | tee _build/logs/book.txt
 
+# A page is waited for more than it computes: four browsers on two cores.
 check-browser: html
 	@mkdir -p _build/logs
 	@tools/get_chromium.sh
-	$(PYTEST) -n 2 tests/browser | tee _build/logs/browser.txt
+	$(PYTEST) -n 4 tests/browser | tee _build/logs/browser.txt
 
 # Runs every notebook, two at a time, into the cache of the build, and has nbval judge those runs.
 check-notebooks: cache fonts

@@ -25,6 +25,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+
+
 def toc_pages():
     """Every page that _toc.yml names, root first, without suffix."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
@@ -166,7 +169,25 @@ def is_external(address):
 
 
 def built_pages():
-    return sorted(p for p in HTML.rglob("*.html") if "_static" not in p.parts)
+    apart = "_static", "404.html"
+    return sorted(p for p in HTML.rglob("*.html") if not set(apart) & set(p.parts))
+
+
+def test_a_lost_reader_finds_the_book_again():
+    """A host shows the page at any depth, so it fetches nothing and its links are whole."""
+    page, home = soup(HTML / "404.html"), CONFIG["html"]["baseurl"]
+    assert not list(fetched_by(page))
+    assert {a["href"] for a in page.select("a")} == {home, f"{home}search.html"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_says_what_it_is_about_and_where_it_stands(page):
+    head, home = soup(HTML / f"{page}.html").head, CONFIG["html"]["baseurl"]
+    assert head.find("link", rel="canonical")["href"] == f"{home}{page}.html"
+    about = head.find("meta", attrs={"name": "description"})["content"]
+    assert len(about) > 40 and head.find("meta", property="og:description")["content"] == about
+    assert head.find("meta", property="og:image")["content"] == f"{home}_static/landing.png"
+    assert f"{home}{page}.html" in (HTML / "sitemap.xml").read_text("utf-8")
 
 
 def test_no_page_asks_another_site_for_anything():

@@ -3,6 +3,7 @@
 And how they are run: once, for the pages and for nbval.
 """
 
+import ast
 import re
 import subprocess
 import sys
@@ -100,6 +101,23 @@ def test_on_colab_the_first_cell_fetches_the_library(path):
     assert f"git clone --quiet --depth 1 {REPOSITORY} " in first.source
     assert first.source.splitlines()[1] == 'if "google.colab" in str(get_ipython()):'
     assert "remove-cell" in tags(first)
+
+
+SAID = re.compile(r"(converged|diverged|stopped|no further|line search found|the search|the loss or"
+                  r"|the two classes)\b.{12}")  # fmt: skip
+
+
+def test_the_page_of_messages_has_every_message():
+    """Every sentence that a run may end with stands on the page that decodes them."""
+    page = " ".join((BOOK / "why-did-it-stop.ipynb").read_text("utf-8").split())
+    library = BOOK.parent / "soo_lib"
+    texts = [node.value for name in ("trace", "solvers", "gradient_test", "losses")
+             for node in ast.walk(ast.parse((library / f"{name}.py").read_text("utf-8")))
+             if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
+    said = [text.partition("{")[0].partition(" = ")[0] for text in texts if SAID.match(text)]
+    assert len(said) >= 10
+    for message in said:
+        assert message[:31].strip() in page, message
 
 
 # ---- tools/run_once.py: one run for the pages and for nbval

@@ -19,6 +19,8 @@ import tempfile
 from pathlib import Path
 
 from fontTools import subset
+from fontTools.ttLib import TTFont
+from fontTools.varLib import instancer
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "book" / "_static" / "vendor"
@@ -42,6 +44,11 @@ PACKAGES = [
         "@fortawesome/fontawesome-free@6.5.2",
         "sha512-hRILoInAx8GNT5IMkrtIt9blOdrqHOnPBH+k70aWUAqPZPgopb9G5EQJFpaBx/S8zp2fC+mPW349Bziuk1o28Q==",  # noqa: E501
         {},
+    ),
+    (
+        "@fontsource-variable/source-serif-4@5.3.1",
+        "sha512-4Rtay22SC4lMvw11r/+9kxANB6P3M0X8s1NudBC2v0J1KU2y3DcMoNcT3lBoZ/CqLirzf+StlO6UlJilyrvaUg==",  # noqa: E501
+        {"LICENSE": "LICENSES/source-serif-4.txt"},
     ),
 ]
 
@@ -67,6 +74,11 @@ ICONS = {
         "times-circle": 0xF057, "xmark": 0xF00D}),
     "icons-brands.woff": ("fa-brands-400.ttf", {"github": 0xF09B}),
 }  # fmt: skip
+
+# The face of the text: Latin letters in the weights that the pages use, upright and slanted.
+LETTERS = [*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2027), 0x2032, 0x20AC, 0x2212]
+FACES = {"text.woff2": ("normal", (400, 700)), "text-italic.woff2": ("italic", 400)}
+FEATURES = ["kern", "liga", "lnum", "onum", "tnum", "pnum", "sups", "frac", "ccmp", "mark"]
 
 # The same, for the tests: no page of the book has it.
 TEST_PACKAGES = [
@@ -101,15 +113,26 @@ def join_mathjax(parts):
     MATHJAX.write_text("\n".join([first, present, *rest]) + "\n", "utf-8")
 
 
+def pick(font, letters, target, **options):
+    """Some letters of a font, without its names: they are reserved."""
+    options = subset.Options(name_IDs=[], **options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=letters)
+    subsetter.subset(font)
+    subset.save_font(font, VENDOR / target, options)
+
+
 def pick_icons(fonts):
-    """The two fonts with the icons in use alone, and without the name that is reserved."""
     for target, (source, icons) in ICONS.items():
-        options = subset.Options(flavor="woff", layout_features=[], name_IDs=[])
-        font = subset.load_font(fonts / source, options)
-        subsetter = subset.Subsetter(options)
-        subsetter.populate(unicodes=icons.values())
-        subsetter.subset(font)
-        subset.save_font(font, VENDOR / target, options)
+        pick(TTFont(fonts / source), icons.values(), target, flavor="woff", layout_features=[])
+
+
+def pick_letters(fonts):
+    """The text's face, 50 KB in all. WOFF2 wants `pip install brotli`."""
+    for target, (style, weight) in FACES.items():
+        font = TTFont(fonts / f"source-serif-4-latin-wght-{style}.woff2")
+        font = instancer.instantiateVariableFont(font, {"wght": weight})
+        pick(font, LETTERS, target, flavor="woff2", layout_features=FEATURES, hinting=False)
 
 
 def main():
@@ -128,9 +151,10 @@ def main():
                     shutil.copytree(source, target, dirs_exist_ok=True)
                 else:
                     shutil.copyfile(source, target)
-        (mathjax, *_), (awesome, *_) = packages[:2]
+        (mathjax, *_), (awesome, *_), (serif, *_) = packages[:3]
         join_mathjax(mathjax / "es5")
         pick_icons(awesome / "webfonts")
+        pick_letters(serif / "files")
     for vendor in VENDOR, TESTS:
         print(f"{sum(f.is_file() for f in vendor.rglob('*'))} files in {vendor}")
 
