@@ -48,12 +48,15 @@ function ellipse(z, inverse) {
 const inverse = ([a, b, , d]) => Float64Array.of(d, -b, -b, a).map((v) => v / (a * d - b * b));
 
 function render({ model: traits, el }) {
-  let view, frame, painted = "";
+  let view, painted = "";
   const canvas = h("canvas", { "aria-hidden": "true" }), map = s("svg", { role: "img", "aria-label": "level curves, the points visited, and two ellipses of curvature" });
   const plane = h("div", { class: "regions learning", tabindex: 0, role: "application", "aria-label": "The plane: a click steps there; the arrow keys move the last point" }, canvas, map);
   const chart = s("svg", { role: "img", "aria-label": "learnt curvature over true curvature, pair by pair" }), told = h("div", { class: "told" });
   const visits = () => points(view.state.path), put = (list) => view.set({ path: written(list.slice(0, MOST)) });
-  const kept = (event) => frame.place(event).map((v) => clamp(v, ...SPAN));
+  const kept = ({ clientX, clientY }) => { // the picture fills its square: no margin for axes
+    const { left, top, width, height } = map.getBoundingClientRect();
+    return [(clientX - left) / width, 1 - (clientY - top) / height].map((share) => scale(...SPAN).at(clamp(share, 0, 1)));
+  };
   draggable(plane, (event) => {
     const list = visits();
     put(event.type === "pointermove" ? [...list.slice(0, -1), kept(event)] : [...list, kept(event)]);
@@ -68,8 +71,9 @@ function render({ model: traits, el }) {
 
   function draw(state) {
     const list = points(state.path), loss = LOSSES[state.loss](state), { H, pairs } = learn(loss, list, state.memory), z = list.at(-1), truth = loss.hess(z), axis = scale(...SPAN);
-    frame = axes(map, axis, axis, { width: SIDE, height: SIDE, left: 0, bottom: 0 });
-    const { X, Y, inside } = frame, key = [state.loss, state.kappa, state.angle].join(), color = COLORS[state.memory === ALL ? "bfgs" : "lbfgs"];
+    const { X, Y, inside, left, right, top, base } = axes(map, axis, axis, { width: SIDE, height: SIDE, left: 0, bottom: 0 }), key = [state.loss, state.kappa, state.angle].join(), color = COLORS[state.memory === ALL ? "bfgs" : "lbfgs"];
+    map.setAttribute("viewBox", `${left} ${top} ${right - left} ${base - top}`);
+    map.setAttribute("preserveAspectRatio", "none");
     if (key !== painted) level_curves(canvas, (u, v) => loss.fun([u, v]) + 0.25, axis, axis);
     painted = key;
     list.slice(1).forEach((x, i) => inside.append(s("path", { class: `step${pairs[i].note ? " refused" : ""}`, d: trail([list[i], x], X, Y) })));
