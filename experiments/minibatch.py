@@ -6,8 +6,7 @@ import numpy as np
 
 from soo_lib.datasets import load_fashion_mnist
 from soo_lib.network import Network
-from soo_lib.rules import RULES
-from soo_lib.stochastic import minimize_stochastic
+from soo_lib.stochastic import cosine, minimize_stochastic
 
 SLICE = {"epochs": 1}
 BATCH_SIZES = 32, 128, 1000, 10_000
@@ -45,23 +44,15 @@ def grid(quick=False):
             for seed in range(seeds) for rule, size, step, other in points]
 
 
-def cosine(rule, steps):
-    """The rule with a step that falls to 0 along half a cosine."""
-    def falling(batch, x, f, g, step, state):
-        step *= (1 + np.cos(np.pi * (state.k - 1) / steps)) / 2
-        return RULES[rule](batch, x, f, g, step, state)
-    return falling
-
-
 def run(rule, batch_size, step, seed, rows, epochs, other):
     """Train 784-300-10 on the first rows; ``seed`` draws the start and the batches."""
-    if other == {"cosine": True}:
-        rule, other = cosine(rule, epochs * -(-rows // batch_size)), {}
+    schedule = cosine if other == {"cosine": True} else None
     data = load(n_dev=0, standardize=False)
     net = Network([784, 300, 10])
     loss = net.loss(data.X_train[:rows], data.y_train[:rows], l2=1e-4, dtype="float32")
     found = minimize_stochastic(
-        loss, net.init(seed), rule, batch_size, epochs, step, seed=seed, **other
+        loss, net.init(seed), rule, batch_size, epochs, step, seed, schedule,
+        **({} if schedule else other),
     )
     trace = found.trace
     return {

@@ -46,6 +46,13 @@ def as_count(value, name, minimum=1, maximum=None):
     return count
 
 
+def as_function(value, name):
+    """``value`` itself, if it can be called."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function; got {value!r}")
+    return value
+
+
 def as_rng(seed):
     """The random numbers that a whole number ``seed`` starts; a numpy Generator goes on."""
     if isinstance(seed, np.random.Generator):
@@ -82,14 +89,15 @@ def as_table(X, n=None, dtype=None):
         raise ValueError(f"X must be an array of real numbers; {error}") from error
     if X.ndim != 2 or X.size == 0 or n not in (None, X.shape[1]):
         raise ValueError(f"X must have shape (m, {n or 'n'}) with m, n >= 1; got {X.shape}")
-    if not np.isfinite(X).all():
-        raise ValueError(f"X must be finite; got {np.sum(~np.isfinite(X))} NaN or infinite values")
+    blocks = (X[i : i + 1000] for i in range(0, len(X), 1000))  # a mask of all would be large
+    if X.dtype.kind == "f" and (bad := sum(np.sum(~np.isfinite(block)) for block in blocks)):
+        raise ValueError(f"X must be finite; got {bad} NaN or infinite values")
     return X
 
 
-def as_data(X, y, n=None, dtype=None):
-    """Samples ``X``, (m, n), and labels ``y``, (m,), as finite arrays of ``dtype`` and float64."""
-    X = as_table(X, n, dtype)
+def as_data(X, y):
+    """Samples ``X``, (m, n), and labels ``y``, (m,), as finite arrays of float64."""
+    X = as_table(X)
     return X, as_vector(y, len(X), "y", finite=True)
 
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from .activations import ACTIVATIONS, flush, output
 from .checks import as_vector, check_memory
+from .means import over_parts
 from .network import Network
+from .roots import backward_roots
 from .strips import ENOUGH, side_by_side
 
 CURVATURES = ("exact", "ggn", "clipped")
@@ -37,8 +39,6 @@ def layer_hessians(loss, x, curvature="exact"):
 
     Raises
     ------
-    ValueError
-        For a loss that is not a network's, or a ``curvature`` that is not known.
     MemoryError
         Before anything is allocated, if a block would take over 2 GB.
 
@@ -116,7 +116,7 @@ def backward_hessians(loss, x, curvature="exact"):
     rows = int(max(1, CHUNK // max(net.sizes[0], max(net.sizes[1:]) ** 2)))
     for i in range(0, loss.n_samples, rows):
         with np.errstate(over="ignore"):
-            A = net.forward(layers, loss.X[i : i + rows].astype(float))
+            A = net.forward(layers, np.asarray(loss.X[i : i + rows], float))
         D, P = output(A[-1], loss.y[i : i + rows])
         H = -P.T[:, None] * P.T  # eq. 83, samples last
         H[range(len(H)), range(len(H))] += P.T
@@ -147,6 +147,7 @@ def ggn_product(loss, x, p):
     return loss.ggnp(x, p)
 
 
+@over_parts
 def kronecker_factors(loss, x):
     """A pair (A, G) for each layer, whose Kronecker product approximates its GGN block.
 
@@ -164,37 +165,29 @@ def kronecker_factors(loss, x):
 
     Notes
     -----
-    Eq. 67 without σ'' keeps H_Z = B Bᵀ with a column a class: Diag(√p) - p √pᵀ in the last
-    layer, then Diag(σ') W B. Only B is propagated, so G is exact and cheap.
+    Only the roots B of H_Z = B Bᵀ are propagated (:func:`soo_lib.roots.backward_roots`), so G is
+    exact and cheap.
     """
     net, layers = _network(loss), loss.layers(x)
-    first = ACTIVATIONS[net.activation].first
     shapes = [n for n_in, n_out in net.shapes for n in (n_in + 1, n_out)]
     ends = np.cumsum(np.square(shapes))
 
     def split(total):
-        parts = np.split(total, ends[:-1])
-        return [part.reshape(n, n) for part, n in zip(parts, shapes, strict=True)]
+        return [part.reshape(n, n) for part, n in zip(np.split(total, ends[:-1]), shapes)]
 
     def kernel(X, y, total):
-        A, sums = net.forward(layers, X), split(total)
-        _, P = output(A[-1], y)
-        root = np.sqrt(P)
-        B = np.eye(P.shape[1], dtype=P.dtype)[:, None] * root - root.T[:, :, None] * P
-        for layer in reversed(range(len(layers))):
-            inputs = np.c_[A[layer], np.ones(len(X), X.dtype)]
+        sums = split(total)
+        for layer, inputs, B in backward_roots(net, layers, X, y):
             flat = B.reshape(-1, B.shape[2])  # (classes · m, n_out)
             sums[2 * layer][:] += inputs.T @ inputs
             sums[2 * layer + 1][:] += flat.T @ flat
-            if layer:
-                W = layers[layer][0]
-                B = flush((flat @ W.T).reshape(len(B), len(X), len(W)) * first(A[layer]))
         return 0.0
 
     means = split(loss.average(kernel, int(ends[-1]))[1])
     return list(zip(means[::2], means[1::2], strict=True))
 
 
+@over_parts
 def squared_gradients(loss, x):
     """Mean of each sample's squared gradient at ``x``, (n_params,), the penalty left out.
 

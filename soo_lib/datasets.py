@@ -3,7 +3,7 @@
 import numpy as np
 
 from .checks import as_count, as_rng, from_extra
-from .sources import N_ROWS, cache_folder, pixels
+from .sources import N_ROWS, as_map, cache_folder, pixels
 
 with from_extra("data"):
     import sklearn.datasets
@@ -13,7 +13,7 @@ CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
            "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 
 
-def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True):
+def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True, mapped=False):
     """Fashion-MNIST, split into training, dev and test rows.
 
     Looks in turn in the cache (the folder that the environment variable SOO_LIB_DATA names, else
@@ -31,6 +31,9 @@ def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True):
     standardize : bool
         True: pixels minus their mean, over their standard deviation, two scalars computed in
         float64 from the training rows alone. False: pixels / 255.
+    mapped : bool
+        True: X_train, X_dev, X_test are the pixels, as uint8 memory maps of files in the cache,
+        for ``net.loss(X, y, scale=1 / std, shift=-mean / std)``, which converts a block at a time.
 
     Returns
     -------
@@ -60,14 +63,18 @@ def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True):
     mean, std = _mean_std(X[train], 255, standardize)
     # A pixel has only 256 values: scale those in float64, then look each pixel up.
     scaled = ((np.arange(256) - mean) / std).astype(np.float32)
+
+    def read(rows):
+        return as_map(rows, cache_folder()) if mapped else scaled[rows]
+
     notice = "" if source != "sample" else (
         "This page ran on the sample of 6,000 training and 1,000 test images that ships with the "
         "library, because the full Fashion-MNIST was not found here and could not be downloaded. "
         f"{len(train):,} of those images train the models and {n_dev:,} are the dev set, so the "
         "numbers differ from those of the full data set.")
-    return Bunch(X_train=scaled[X[train]], y_train=y[train].astype(np.int64),
-                 X_dev=scaled[X[dev]], y_dev=y[dev].astype(np.int64),
-                 X_test=scaled[X_test], y_test=y_test.astype(np.int64),
+    return Bunch(X_train=read(X[train]), y_train=y[train].astype(np.int64),
+                 X_dev=read(X[dev]), y_dev=y[dev].astype(np.int64),
+                 X_test=read(X_test), y_test=y_test.astype(np.int64),
                  classes=CLASSES.copy(), source=source, notice=notice, mean=mean, std=std)
 
 

@@ -8,7 +8,7 @@ nothing to forget, and leaves a ``note`` for the trace when it had to bend.
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
-from .checks import as_count
+from .checks import as_count, as_function, as_number
 
 EPS = np.finfo(float).eps
 STEEPEST = "β = 0: steepest descent"
@@ -64,10 +64,58 @@ class Newton(Gradient):
         return lambda d: loss.hessp(x, d)
 
 
-class NonlinearCG(Gradient):
-    """p = -g + βp with Polak-Ribière's β >= 0 (N&W eqs 5.44-5.45 and algorithm 5.4)."""
+def fletcher_reeves(g, g_old, p):
+    """β = gᵀg / g_oldᵀg_old, from the gradients ``g`` and ``g_old`` after and before the step along
+    ``p``, each (n,): how much the gradient has grown or shrunk (1964; N&W eq. 5.41a).
+    """
+    return g @ g / (g_old @ g_old)
 
-    def __init__(self):
+
+def polak_ribiere(g, g_old, p):
+    """β = gᵀ(g - g_old) / g_oldᵀg_old, for any p: 0 where nothing changed (N&W eq. 5.44)."""
+    return g @ (g - g_old) / (g_old @ g_old)
+
+
+def polak_ribiere_plus(g, g_old, p):
+    """Polak and Ribière's β from g, g_old and p, or 0 where it is negative (N&W eq. 5.45)."""
+    return max(0.0, polak_ribiere(g, g_old, p))
+
+
+def hestenes_stiefel(g, g_old, p):
+    """β = gᵀy / pᵀy, y = g - g_old: conjugate to p, however p was searched (1952; N&W eq. 5.46)."""
+    return g @ (g - g_old) / (p @ (g - g_old))
+
+
+def dai_yuan(g, g_old, p):
+    """β = gᵀg / pᵀy, y = g - g_old: a descent direction wherever pᵀy > 0 (1999; N&W eq. 5.49)."""
+    return g @ g / (p @ (g - g_old))
+
+
+def powell(beta, nu=0.1):
+    """``beta``, but 0 where ``|gᵀg_old| >= nu gᵀg``: Powell's restart (1977; N&W eq. 5.52).
+
+    Conjugate gradients on a quadratic are orthogonal; ``nu`` >= 0 says how far from it is too far.
+    """
+    beta, nu = as_function(beta, "beta"), as_number(nu, "nu", minimum=0)
+
+    def restarting(g, g_old, p):
+        return 0.0 if abs(g @ g_old) >= nu * (g @ g) else beta(g, g_old, p)
+
+    return restarting
+
+
+class NonlinearCG(Gradient):
+    """p = -g + βp (N&W algorithm 5.4).
+
+    Parameters
+    ----------
+    beta : callable
+        β from (g, g_old, p), each (n,): a formula above or your own. A direction that would
+        climb, or is not finite, gives way to steepest descent.
+    """
+
+    def __init__(self, beta=polak_ribiere_plus):
+        self.formula = as_function(beta, "beta")
         self.restart()
 
     def __call__(self, loss, x, g):
@@ -76,7 +124,7 @@ class NonlinearCG(Gradient):
         return self.p
 
     def update(self, s, g_old, g):
-        self.beta = max(0.0, g @ (g - g_old) / (g_old @ g_old))
+        self.beta = self.formula(g, g_old, self.p)
         self.fresh = False
 
     def restart(self):

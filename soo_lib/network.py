@@ -9,9 +9,9 @@ from itertools import pairwise
 import numpy as np
 
 from .activations import ACTIVATIONS, cross_entropy, flush, output, softmax_product
-from .checks import as_count, as_data, as_real_type, as_table, as_vector, check_memory, take
+from .checks import as_count, as_real_type, as_rng, as_table, as_vector, check_memory, take
 from .losses import L2, Loss
-from .strips import BLOCK, average
+from .strips import BLOCK, as_rows, average
 
 
 class Network:
@@ -78,13 +78,13 @@ class Network:
         Parameters
         ----------
         seed : int
-            For ``numpy.random.default_rng``.
+            Of the draws.
         scale : {"fan_in", "unit"}
             Variance 1/n_in, which keeps Z of order one; or 1, as in the paper's experiments.
         """
         if scale not in ("fan_in", "unit"):
             raise ValueError(f"scale must be 'fan_in' or 'unit'; got {scale!r}")
-        rng = np.random.default_rng(seed)
+        rng = as_rng(seed)
         x = np.zeros(self.n_params)
         for W, _ in self.unpack(x):
             W[:] = rng.normal(size=W.shape) / (np.sqrt(len(W)) if scale == "fan_in" else 1)
@@ -160,18 +160,18 @@ class Network:
             blocks = [self.forward(layers, X[i : i + BLOCK])[-1] for i in range(0, len(X), BLOCK)]
         return np.concatenate(blocks).argmax(axis=1)
 
-    def loss(self, X, y, l2=0.0, penalize_bias=False, dtype=np.float64):
+    def loss(self, X, y, l2=0.0, penalize_bias=False, dtype=np.float64, scale=1.0, shift=0.0):
         """The :class:`NetworkLoss` on ``X``, (m, n_in), and whole numbers ``y``, (m,), from 0.
 
         ``l2`` weighs the penalty on the weights, and the biases if ``penalize_bias``; ``dtype`` is
-        the precision inside the layers, float64 or float32.
+        the precision inside the layers, float64 or float32. ``X`` of uint8, which may be a memory
+        map, stands for ``X * scale + shift``, a block of rows at a time.
         """
-        X, y = as_data(X, y, self.sizes[0], as_real_type(dtype))
-        wrong = y[(y != np.floor(y)) | (y < 0) | (y >= self.sizes[-1])]
-        if len(wrong):
-            raise ValueError(
-                f"y must hold whole numbers from 0 to {self.sizes[-1] - 1}; got {wrong[0]:g}"
-            )
+        X = as_rows(X, self.sizes[0], as_real_type(dtype), scale, shift)
+        y = as_vector(y, len(X), "y", finite=True)
+        last = self.sizes[-1] - 1
+        if len(wrong := y[(y != np.floor(y)) | (y < 0) | (y > last)]):
+            raise ValueError(f"y must hold whole numbers from 0 to {last}; got {wrong[0]:g}")
         mask = np.ones(self.n_params)
         if not penalize_bias:
             for _, b in self.unpack(mask):

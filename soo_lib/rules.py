@@ -2,16 +2,17 @@
 
 A rule is called with the loss on the present ``batch``, the point ``x``, (n_params,), that loss
 ``f`` and its gradient ``g``, (n_params,), there, the ``step`` length α, and a ``state`` to remember
-things in (``state.k`` counts the steps from 1, and ``state.m`` and ``state.v`` start at 0). It
-returns the change of x, (n_params,). Whatever else it takes is a setting, of which
-:func:`soo_lib.stochastic.minimize_stochastic` checks the range.
+things in: ``state.k`` counts the steps from 1, ``state.m`` and ``state.v`` start at 0,
+``state.kept`` is an empty dictionary, ``state.batches`` the number of steps in an epoch, and
+``state.rng`` draws. It returns the change of x, (n_params,). A rule that chooses its own step says
+so in ``state.step``, and one whose result is not x leaves that in ``state.result``, (n_params,).
+Whatever else it takes is a setting, of which :func:`soo_lib.stochastic.minimize_stochastic` checks
+the range.
 """
 
 import numpy as np
 
-from .curvature import kronecker_factors
 from .directions import LBFGS
-from .precondition import damped
 
 
 def sgd(batch, x, f, g, step, state):
@@ -67,29 +68,43 @@ def aprox(batch, x, f, g, step, state, low=0.0):
     return -min(step, max(f - low, 0.0) / square if square else 0.0) * g
 
 
-def kronecker(batch, x, f, g, step, state, damping=1e-2, momentum=0.9, refresh=10, decay=0.0):
-    """v <- μv + (A ⊗ G)⁻¹g in each layer, Δx = -αv, μ = ``momentum`` (appendix B).
+def sls(batch, x, f, g, step, state, c1=0.1, shrink=0.9, growth=2.0):
+    """Δx = -αg with Armijo's condition on the batch: a line search that sees no other rows.
 
-    The factors are those of every ``refresh``-th batch, or with ``decay`` > 0 an average with the
-    older ones, plus ``damping`` (Martens and Grosse 2015). They are inverted in float64, and
-    multiplied in the network's own precision.
+    The first trial is the last α times ``growth`` to the power of a batch's share of the epoch, and
+    ``step`` before there is one; it is multiplied by ``shrink`` until the batch's loss falls by
+    ``c1`` α‖g‖², at most 100 times (Vaswani and others 2019); if it never does, or g is 0 but for
+    rounding, α is a millionth. Each trial is a visit to the rows.
     """
-    if (state.k - 1) % refresh == 0:
-        new = kronecker_factors(batch.loss, x)
-        batch.visits += 1
-        state.pairs = [
-            tuple(decay * old + (1 - decay) * factor for old, factor in zip(*pairs))
-            for pairs in zip(getattr(state, "pairs", new), new)
-        ]
-        state.inverses = [
-            [np.linalg.inv(factor).astype(batch.loss.dtype) for factor in damped(A, G, damping)]
-            for A, G in state.pairs
-        ]
-    p = np.empty_like(g)
-    for (A, G), part in zip(state.inverses, batch.loss.net.layer_slices):
-        p[part] = (A @ g[part].reshape(len(A), len(G)).astype(A.dtype) @ G).ravel()
-    state.v = momentum * state.v + p
-    return -step * state.v
+    square = float(g @ g)
+    if state.k == 1:
+        state.share = 1.0  # of the step, which a schedule may change
+    state.share *= growth ** (1 / state.batches)
+    for _ in range(100 if square >= 1e-16 else 0):
+        state.step = state.share * step
+        if batch.fun(x - state.step * g) <= f - c1 * state.step * square:
+            return -state.step * g
+        state.share *= shrink
+    state.step = 1e-6
+    return -state.step * g
+
+
+def schedule_free(batch, x, f, g, step, state, momentum=0.9, weight_decay=0.0):
+    """z <- z - αg from a gradient between z and z's mean, which is the result.
+
+    The gradient is taken at x = (1 - β)z + β·mean, β = ``momentum``; the mean weighs each z by the
+    square of the longest step so far, so that a warm-up counts little. ``weight_decay`` adds its
+    share of x to g. SGD of Defazio and others (2024), which wants no falling steps.
+    """
+    if state.k == 1:
+        state.z, state.result, state.longest, state.total = x, x, 0.0, 0.0
+    g = g + weight_decay * x if weight_decay else g
+    state.z = state.z - step * g
+    state.longest = max(state.longest, step)
+    weight = state.longest * state.longest
+    state.total += weight
+    state.result = state.result + weight / state.total * (state.z - state.result)
+    return (1 - momentum) * state.z + momentum * state.result - x
 
 
 def lbfgs(batch, x, f, g, step, state, memory=10):
@@ -116,7 +131,3 @@ def cg(batch, x, f, g, step, state):
         p = p + (g @ Hv) / ((state.v @ Hv) or np.inf) * state.v
     state.v = p
     return -step * (g @ p) / (abs(p @ batch.hessp(x, p)) or np.inf) * p
-
-
-_all = sgd, momentum, nesterov, adagrad, rmsprop, adam, aprox, kronecker, lbfgs, cg
-RULES = {rule.__name__: rule for rule in _all}

@@ -1,9 +1,12 @@
 """Batches, and the loss as a mean over batches (paper, section 3.3 and eq. 28)."""
 
+from functools import reduce
+
 import numpy as np
 
 from .checks import as_count, as_rng
 from .losses import Loss, over_data
+from .means import Mean, plus, times, value
 
 MOST = 10**8  # rows, in all batches together: beyond, a slip would fill the memory for hours
 
@@ -75,6 +78,11 @@ class Batch(Loss):
             x, g = anchor
             self.tilt = x, g - self.jac(x)
 
+    def fun(self, x):
+        self.visits += 1
+        anchor, t = self.tilt or (x, 0 * x)
+        return self.loss.fun(x) + float(t @ (x - anchor))
+
     def fun_and_jac(self, x):
         self.visits += 1
         f, g = self.loss.fun_and_jac(x)
@@ -91,7 +99,7 @@ class Batch(Loss):
         return self.loss.hessp(x, p)
 
 
-class Batched(Loss):
+class Batched(Mean):
     """The mean of a loss over fixed batches, eq. 28.
 
     Parameters
@@ -134,35 +142,18 @@ class Batched(Loss):
             raise ValueError(f"batches must be lists of rows, none of them empty; got {batches!r}")
         self.loss = over_data(loss, "n_params", "fun_and_jac")
         self.n_params, self.n_samples = loss.n_params, loss.n_samples
-        self.dtype = getattr(loss, "dtype", float)
+        self.dtype, self.penalty = getattr(loss, "dtype", float), getattr(loss, "penalty", None)
         self.parts = [loss.subset(rows) for rows in batches]
         sizes = np.array([len(rows) if weights == "rows" else 1 for rows in batches])
         self.weights = sizes / sizes.sum()
 
-    def fun(self, x):
-        return float(self._mean(part.fun(x) for part in self.parts))
-
-    def jac(self, x):
-        return self._mean(part.jac(x) for part in self.parts)
-
-    def fun_and_jac(self, x):
-        values, gradients = zip(*(part.fun_and_jac(x) for part in self.parts), strict=True)
-        return float(self._mean(values)), self._mean(gradients)
-
-    def hess(self, x):
-        return self._mean(part.hess(x) for part in self.parts)
-
-    def hessp(self, x, p):
-        return self._mean(part.hessp(x, p) for part in self.parts)
-
-    def ggnp(self, x, p):
-        return self._mean(part.ggnp(x, p) for part in self.parts)
+    def mean(self, what, *vectors):
+        """The mean of what the batches say, one after another; see :mod:`soo_lib.means`."""
+        shares = zip(self.weights, self.parts)
+        return reduce(plus, (times(w, value(part, what, *vectors)) for w, part in shares))
 
     def why_no_minimum(self, x):
         return self.loss.why_no_minimum(x)
-
-    def _mean(self, values):
-        return sum(w * value for w, value in zip(self.weights, values, strict=True))
 
 
 class Reshuffled(Loss):

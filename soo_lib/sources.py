@@ -78,6 +78,17 @@ def pixels(cache):
     return X, y, X_test, y_test, source
 
 
+def as_map(rows, folder):
+    """Read-only uint8 ``rows``, (m, n), as a map of a file in ``folder``, named by its content."""
+    path = folder / f"rows-{hashlib.sha256(rows).hexdigest()[:16]}.npy"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+            np.save(Path(unfinished, path.name), rows)
+            os.replace(Path(unfinished, path.name), path)
+    return np.load(path, mmap_mode="r")
+
+
 def _read(folder, source):
     """The four files of a folder as {name: bytes}, decompressed and checked."""
     sample = source == "sample"

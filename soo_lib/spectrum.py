@@ -134,7 +134,7 @@ def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
         w = rejected(w, Q[:j])
         left = np.linalg.norm(w)
         closed = left <= 1e-13 * np.abs(T[:j, :j]).max()
-        if j % 20 and count < products and not closed:
+        if j % 20 and j < size and count < products and not closed:
             continue  # to look at T each time would take longer than a small net's product
         values, Y = eigh(T[:j, :j])
         ends = np.r_[: min(k, j), max(k, j - k) : j]

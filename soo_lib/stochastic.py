@@ -7,18 +7,30 @@ from types import SimpleNamespace
 import numpy as np
 from tqdm import tqdm
 
+from . import layer_rules, rules
 from .checks import as_count, as_number, as_rng, as_vector
 from .losses import as_loss, over_data
-from .rules import RULES
 from .sampling import Batch, partition
 from .solvers import as_result
 from .strips import calm
 from .trace import Recorder
 
+_all = (
+    rules.sgd, rules.momentum, rules.nesterov, rules.adagrad, rules.rmsprop, rules.adam,
+    rules.aprox, rules.sls, rules.schedule_free, layer_rules.adahessian, layer_rules.kronecker,
+    layer_rules.muon, layer_rules.shampoo, layer_rules.soap, rules.lbfgs, rules.cg,
+)  # fmt: skip
+RULES = {rule.__name__: rule for rule in _all}
+OF_NETWORKS = "kronecker", "muon", "shampoo", "soap"
+CHOICES = {"nesterov": (True, False), "ekfac": (True, False), "graft": (True, False),
+           "last": ("adam", "muon")}  # fmt: skip
+POSITIVE = "eps", "damping", "c1", "shrink"
+SHARES = "momentum", "beta", "beta1", "beta2", "decay", "c1", "shrink"
+
 
 def minimize_stochastic(
-    loss, x0, rule="sgd", batch_size=128, epochs=10, step=0.1, seed=0, variance_reduction=False,
-    callback=None, progress=False, **settings,
+    loss, x0, rule="sgd", batch_size=128, epochs=10, step=0.1, seed=0, schedule=None,
+    variance_reduction=False, callback=None, progress=False, **settings,
 ):  # fmt: skip
     """Minimise a loss over data, looking at a batch of its rows at a time.
 
@@ -30,15 +42,19 @@ def minimize_stochastic(
         As for :func:`soo_lib.solvers.minimize`: (n_params,), and a function that is called after
         each epoch.
     rule : str or callable
-        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "aprox", "kronecker", "lbfgs",
-        "cg": the functions of :mod:`soo_lib.rules`. Or one of your own,
-        ``rule(batch, x, f, g, step, state)``.
+        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "aprox", "sls",
+        "schedule_free", "lbfgs", "cg": the functions of :mod:`soo_lib.rules`. "adahessian", and
+        for networks alone "kronecker", "muon", "shampoo", "soap": those of
+        :mod:`soo_lib.layer_rules`. Or one of your own, ``rule(batch, x, f, g, step, state)``.
     batch_size, seed : int
         Of :func:`soo_lib.sampling.partition`, which deals the rows anew for each epoch.
     epochs : int
         Passes over the rows.
     step : float
         The step length α, also called the learning rate.
+    schedule : callable, optional
+        The share of ``step`` to take, > 0, once a share t of the run's steps is done, 0 <= t < 1:
+        :func:`constant`, :func:`cosine`, one from :func:`warm_up`, or your own.
     variance_reduction : bool
         Correct the batches of an epoch by the full gradient at its start; see
         :class:`soo_lib.sampling.Batch`.
@@ -53,14 +69,15 @@ def minimize_stochastic(
         As from :func:`soo_lib.solvers.minimize`, but a row of the trace is an epoch. Its ``fun``
         and ``gnorm`` are those of all rows, whose evaluation is not the run's own and not in its
         ``seconds``. ``nfev``, ``njev`` and ``evaluations`` count *rows*: each once for a gradient,
-        a Hessian-vector product or a batch's Kronecker factors. A run succeeds if it ends below
+        a Hessian-vector product, a batch's Kronecker factors or a trial of "sls". ``step`` is the
+        epoch's last. A run succeeds if it ends below
         its start; without success ``x`` is the best of the epochs' ends.
 
     Raises
     ------
     ValueError
-        For an argument out of its range, a rule or setting that is not known, or a rule that does
-        not fit the loss.
+        For an argument out of its range, a rule or setting that is not known, a rule that does not
+        fit the loss, or a schedule whose values are not positive.
 
     Examples
     --------
@@ -74,16 +91,19 @@ def minimize_stochastic(
     """
     loss = as_loss(over_data(loss), x0)
     x, m = as_vector(x0, loss.n_params, "x0", finite=True).copy(), loss.n_samples
-    change, state = _rule(rule, loss, settings), SimpleNamespace(k=0, m=0.0, v=0.0)
+    change, share = _rule(rule, loss, settings), _share(schedule)
     size = as_count(batch_size, "batch_size", maximum=m)
     epochs, step = as_count(epochs, "epochs", 0), as_number(step, "step", 0, above=True)
     rng = as_rng(seed)
+    own = rng.spawn(1)[0]  # for what a rule draws, so that all rules see the same batches
+    state = SimpleNamespace(k=0, m=0.0, v=0.0, kept={}, rng=own, batches=-(-m // size), result=None)
     recorder, anchor = Recorder(loss, callback=callback), None
 
     def look(*step):
+        at = x if state.result is None else state.result
         with recorder.idle():
-            f, g = loss.fun_and_jac(x)
-        recorder.row(x, f, g, *step)
+            f, g = loss.fun_and_jac(at)
+        recorder.row(at, f, g, *step)
 
     with calm(), tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
         look()
@@ -95,16 +115,52 @@ def minimize_stochastic(
                 batch, state.k = Batch(loss, rows, anchor), state.k + 1
                 f, g = batch.fun_and_jac(x)
                 finite = np.isfinite(f)
-                x = x + change(batch, x, f, g, step, state) if finite else x
+                if finite:
+                    state.step = step * share((state.k - 1) / (epochs * state.batches))
+                    x = x + change(batch, x, f, g, state.step, state)
                 recorder.njev += batch.visits * len(rows)
                 if not finite:
                     break  # nor is the mean over all rows, and the recorder will say so
             recorder.nfev = recorder.njev
-            look(step)
+            look(state.step)
             bar.update()
         if not recorder.outcome and recorder.last[1] <= recorder.trace.fun[0]:
             recorder.outcome = True, f"ran {epochs} epochs"
         return as_result(recorder, "ended above its start; the step is too long")
+
+
+def constant(t):
+    """The whole step, at any share ``t`` of the run (as in the paper, section 3.3)."""
+    return 1.0
+
+
+def cosine(t):
+    """Falls from 1 to 0 along half a cosine: (1 + cos πt)/2, ``t`` the share of the run's steps
+    that is done, as written by Loshchilov and Hutter (2017), and > 0 to the last step.
+    """
+    return float(np.cos(0.5 * np.pi * t) ** 2)
+
+
+def warm_up(share, then=constant):
+    """A schedule that rises in a straight line over the first ``share`` of the run's steps.
+
+    0 < share < 1; ``then`` is the schedule of the rest, from its own beginning (Goyal and others
+    2017). The result is a function of the share of steps done, as :func:`cosine` is.
+    """
+    if not 0 < as_number(share, "share") < 1:
+        raise ValueError(f"share must be a number > 0 and < 1; got {share!r}")
+    rest = _share(then, "then")
+    # a start at 0 would be no step: at the least the hundredth part
+    return lambda t: max(t / share, 0.01) if t < share else rest((t - share) / (1 - share))
+
+
+def _share(schedule, name="schedule"):
+    """``schedule`` with its values looked at."""
+    if schedule is None:
+        return constant
+    if not callable(schedule):
+        raise ValueError(f"{name} must be a function of the share of steps done; got {schedule!r}")
+    return lambda t: as_number(schedule(t), f"{name}({t:.3g})", 0, above=True)
 
 
 def _rule(rule, loss, settings):
@@ -120,15 +176,21 @@ def _rule(rule, loss, settings):
     unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ValueError(f"settings of {rule} must be among {known}; got {', '.join(unknown)}")
-    if rule == "kronecker" and not hasattr(loss, "net"):
-        raise ValueError(f"loss must be a network's for the rule 'kronecker'; got {loss!r}")
-    return partial(RULES[rule], **{name: _setting(name, settings[name]) for name in settings})
+    if rule in OF_NETWORKS and not hasattr(loss, "net"):
+        raise ValueError(f"loss must be a network's for the rule {rule!r}; got {loss!r}")
+    return partial(RULES[rule], **{name: _setting(rule, name, settings[name]) for name in settings})
 
 
-def _setting(name, value):
+def _setting(rule, name, value):
     if name in ("memory", "refresh"):
         return as_count(value, name)
-    number = as_number(value, name, -np.inf if name == "low" else 0, name in ("eps", "damping"))
-    if number >= 1 and name in ("momentum", "beta", "beta1", "beta2", "decay"):
+    if name in CHOICES:
+        if value not in list(CHOICES[name]):  # a list: it may not be hashable
+            raise ValueError(f"{name} must be one of {CHOICES[name]}; got {value!r}")
+        return value
+    number = as_number(value, name, -np.inf if name == "low" else 0, name in POSITIVE)
+    if name == "growth" and number < 1:
+        raise ValueError(f"growth must be a number >= 1; got {value!r}")
+    if number >= 1 and name in SHARES and (rule, name, number) != ("shampoo", "decay", 1):
         raise ValueError(f"{name} must be a number >= 0 and < 1; got {value!r}")
     return number

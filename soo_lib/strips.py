@@ -1,10 +1,13 @@
 """Sums over many rows, cut into strips that are the same whatever the number of threads."""
 
+import mmap
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
+
+from .checks import as_number, as_table
 
 BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
 STRIPS = 4  # a sum over all rows is a sum of at most so many, whatever the number of threads
@@ -39,6 +42,57 @@ def side_by_side(run, strips, work):
             yield from pool.map(run, strips)
 
 
+def as_rows(X, n, dtype, scale=1.0, shift=0.0):
+    """``X``, (m, ``n``), as a finite array of ``dtype``, or as :class:`Bytes` where it is uint8.
+
+    Those stand for ``X * scale + shift``, in float64 and then rounded to ``dtype``.
+    """
+    scale, shift = as_number(scale, "scale"), as_number(shift, "shift")
+    if getattr(X, "dtype", None) == np.uint8:
+        values = as_table([np.arange(256) * scale + shift], dtype=dtype)  # finite, or refused
+        return Bytes(as_table(X, n, np.uint8), values[0])
+    if (scale, shift) != (1, 0):
+        kind = getattr(X, "dtype", type(X).__name__)
+        raise ValueError(f"X must be of uint8 where there is a scale or a shift; got {kind}")
+    return as_table(X, n, dtype)
+
+
+class Bytes:
+    """``rows`` of uint8, (m, n), each byte standing for its entry in ``values``, (256,).
+
+    They stay as they are, in memory or mapped from a file: whoever reads them converts a block at
+    a time. ``numpy.asarray`` converts them all.
+    """
+
+    ndim = 2
+
+    def __init__(self, rows, values):
+        self.rows, self.values, self.file = rows, values, None
+        self.shape, self.nbytes, self.dtype = rows.shape, rows.nbytes, values.dtype
+        while isinstance(rows, np.ndarray):  # down to the file behind them, if only read from
+            readable = not isinstance(rows, np.memmap) or rows.mode == "r"
+            rows = rows.base if readable else None
+        if isinstance(rows, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self.file = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, some):
+        return Bytes(self.rows[some], self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values[self.rows].astype(dtype or self.dtype, copy=False)
+
+    def read(self, room):
+        """The rows, converted into the first of ``room``, a contiguous array of their width."""
+        found = room[: len(self)]
+        np.take(self.values, self.rows, out=found, mode="clip")  # "raise" would need a copy
+        if self.file:  # pages that were read count as memory of ours until we let go of them
+            self.file.madvise(mmap.MADV_DONTNEED)
+        return found
+
+
 def average(kernel, X, y, size, work):
     """Means over the samples of what ``kernel`` finds in each block of rows.
 
@@ -48,10 +102,12 @@ def average(kernel, X, y, size, work):
     """
 
     def run(strip):
-        f, total = 0.0, np.zeros(size, X.dtype)
+        f, total, bytewise = 0.0, np.zeros(size, X.dtype), isinstance(X, Bytes)
+        room = np.empty((rows, *X.shape[1:]), X.dtype) if bytewise else None
         with np.errstate(over="ignore", invalid="ignore"):  # exp(-z) in _sigmoid; inf weights
             for i in strip:
-                f += kernel(X[i : i + rows], y[i : i + rows], total)
+                block = X[i : i + rows]
+                f += kernel(block.read(room) if bytewise else block, y[i : i + rows], total)
         return f, total
 
     rows = max(BLOCK // 4, min(BLOCK, -(-len(X) // 4)))  # 4 blocks to share, where rows are enough

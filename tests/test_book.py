@@ -4,6 +4,7 @@ Set SOO_SKIP_BOOK=1 to leave these out on purpose; a book that is merely missing
 """
 
 import ast
+import csv
 import os
 import re
 from functools import cache
@@ -238,6 +239,32 @@ def test_every_internal_link_resolves():
             elif fragment and target.suffix == ".html" and fragment not in anchors(target):
                 broken.add(name)
     assert not broken, broken
+
+
+def test_no_cell_shows_what_is_there_for_our_tools():
+    shown = [cell.get_text() for path in built_pages() for cell in soup(path).select(".cell_input")]
+    assert len(shown) > 200 and not [code for code in shown if re.search("NBVAL|# fmt", code)]
+
+
+def test_the_concordance_leads_to_headings_and_slips():
+    here = HTML / "book"
+    with open(ROOT / "book/concordance.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown = soup(here / "concordance.html").select(".concordance tbody tr")
+    assert len(shown) == len(rows)
+    for row, told in zip(rows, shown):
+        item, where, outcome = told.find_all("td")
+        assert item.strong.get_text() == row["item"]
+        targets = [urlsplit(link["href"]) for link in where.find_all("a")]
+        pages = [f"{place.partition('.')[0]}.html" for place in row["where"].split()]
+        assert [target.path for target in targets[::2]] == pages and len(targets) == 2 * len(pages)
+        for page, heading in zip(pages, targets[1::2]):
+            assert heading.path == page
+            section = soup(here / heading.path).find("section", id=heading.fragment)
+            assert section and section.find(["h2", "h3"]), heading
+        for link in outcome.find_all("a"):
+            slip = re.search(r"\d+", link.get_text())[0]
+            assert link["href"] == f"paper-errors.html#err-{slip}"
 
 
 def test_the_readme_and_the_book_name_one_repository():

@@ -35,7 +35,8 @@ from soo_lib.curvature import (
 )
 from soo_lib.losses import Logistic
 from soo_lib.network import Network
-from soo_lib.sampling import Batched
+from soo_lib.precondition import Preconditioned, kronecker
+from soo_lib.sampling import Batched, partition
 from soo_lib.signs import layer_signs
 from soo_lib.strips import BLOCK
 
@@ -641,8 +642,24 @@ def test_wrong_shapes(sizes, shape):
 def test_a_loss_without_layers(call):
     X, y = data(classes=2)
     network_loss, x = problem([4, 3])
-    for loss in (Logistic(X, y), Batched(network_loss, [[0, 1], [2, 3]])):
-        complains(lambda loss=loss: call(loss, x), "loss", type(loss).__name__, "Network.loss")
+    batched = [Batched(network_loss, [[0, 1], [2, 3]])]
+    if call in (kronecker_factors, squared_gradients):  # they know a mean over parts
+        batched = [Batched(Logistic(X, y), [[0, 1], [2, 3]])]
+    for loss in (Logistic(X, y), *batched):
+        name = "Logistic" if call in (kronecker_factors, squared_gradients) else type(loss).__name__
+        complains(lambda loss=loss: call(loss, x), "loss", name, "Network.loss")
+
+
+def test_what_is_a_mean_over_rows_is_the_mean_over_their_batches():
+    loss, x = problem([4, 3])
+    batched = Batched(loss, partition(loss.n_samples, 7), weights="rows")
+    np.testing.assert_allclose(
+        squared_gradients(batched, x), squared_gradients(loss, x), rtol=1e-12
+    )
+    for ours, theirs in zip(kronecker_factors(batched, x), kronecker_factors(loss, x), strict=True):
+        for factor, whole in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(factor, whole, rtol=1e-12, atol=1e-15)
+    assert np.isfinite(Preconditioned(batched, kronecker(batched, x)).fun(x))
 
 
 # ---- algorithm 3 as printed

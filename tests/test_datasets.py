@@ -20,6 +20,7 @@ from sklearn.utils import Bunch
 
 from soo_lib import sources
 from soo_lib.datasets import load_digits, load_fashion_mnist, make_two_class
+from soo_lib.network import Network
 
 IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = sources.SHA256
 needs_package = pytest.mark.skipif(
@@ -159,6 +160,36 @@ def test_all_rows_have_the_known_mean_and_deviation():
 
 
 @needs_package
+def test_mapped_rows_are_the_pixels(cache, sample):
+    plain, raw = load_fashion_mnist(), load_fashion_mnist(mapped=True)
+    for part in ("train", "dev", "test"):
+        X, pixels = plain[f"X_{part}"], raw[f"X_{part}"]
+        assert isinstance(pixels, np.memmap) and pixels.dtype == np.uint8
+        np.testing.assert_allclose((pixels - raw.mean) / raw.std, X, rtol=1e-6)
+        np.testing.assert_array_equal(plain[f"y_{part}"], raw[f"y_{part}"])
+    with pytest.raises(ValueError):
+        raw.X_train[0] = 0
+    files = set(cache.iterdir())
+    assert len(files) == 3 and {path.suffix for path in files} == {".npy"}
+    load_fashion_mnist(mapped=True)
+    assert set(cache.iterdir()) == files
+    scale, shift, net = 1 / raw.std, -raw.mean / raw.std, Network([784, 4, 10])
+    loss = net.loss(raw.X_dev, raw.y_dev, dtype=np.float32, scale=scale, shift=shift)
+    assert loss.fun(net.init(0)) == pytest.approx(
+        net.loss(plain.X_dev, plain.y_dev, dtype=np.float32).fun(net.init(0)), rel=1e-6
+    )
+
+
+def test_an_interrupted_map_leaves_nothing(cache, sample, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sources.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load_fashion_mnist(mapped=True)
+    assert not list(cache.iterdir())
+
+
 def test_changing_a_result_does_not_change_the_next():
     first = load_fashion_mnist(n_train=10, n_dev=10)
     kept = first.X_train.copy(), first.y_train.copy()

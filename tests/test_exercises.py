@@ -1181,6 +1181,175 @@ STYLES = {
 }  # fmt: skip
 
 
+# ---- conjugate gradients on a quadratic, and BFGS's update
+
+
+def cg(alpha=lambda A, g, p: g @ g / (p @ A @ p), beta=lambda g, old: g @ g / (old @ old),
+       anew=True, less=0, old_direction=False, first=-1, plus=-1):  # fmt: skip
+    """The method as most people write it, with something changed."""
+
+    def conjugate_gradients(A, b, x, steps):
+        g = A @ x - b
+        p = first * g
+        for _ in range(steps - less):
+            x = x + alpha(A, g, p) * p
+            g_old = g
+            if anew:
+                g = A @ x - b
+            p = plus * g + beta(g, g_old) * (g_old if old_direction else p)
+        return x
+
+    return conjugate_gradients
+
+
+def bfgs(rho=lambda s, y: 1 / (y @ s), V=lambda r, s, y: np.eye(len(s)) - r * np.outer(y, s),
+         last=lambda r, s, y: r * np.outer(s, s), transpose=True, refuse=True):  # fmt: skip
+    """The update as most people write it, with something changed."""
+
+    def bfgs_update(H, s, y):
+        if refuse and s @ y <= 0:
+            return H
+        r = rho(s, y)
+        v = V(r, s, y)
+        return (v.T @ H @ v if transpose else v @ H @ v.T) + last(r, s, y)
+
+    return bfgs_update
+
+
+def of_the_hessian(H, s, y):
+    Hs = H @ s
+    return H - np.outer(Hs, Hs) / (s @ Hs) + np.outer(y, y) / (s @ y)
+
+
+def davidon(H, s, y):
+    Hy = H @ y
+    return H - np.outer(Hy, Hy) / (y @ Hy) + np.outer(s, s) / (s @ y)
+
+
+WRONG |= {
+    "conjugate_gradients": [
+        (cg(beta=lambda g, old: 0), "steepest descent"),
+        (cg(beta=lambda g, old: old @ old / (g @ g)), "new square over the old"),
+        (cg(alpha=lambda A, g, p: g @ g / (g @ A @ g)), "not over gᵀAg"),
+        (cg(less=1), "one step too few"),
+        (cg(anew=False), "computed anew"),
+        (cg(old_direction=True), "not by the gradient before"),
+        (lambda A, b, x, steps: np.linalg.solve(A, b), "at once"),
+    ],
+    "bfgs_update": [
+        (bfgs(refuse=False), "matrix is right. But where sᵀy is negative"),
+        (bfgs(transpose=False), "Both factors are transposed"),
+        (bfgs(last=lambda r, s, y: 0), "last term, ρssᵀ, is missing"),
+        (bfgs(rho=lambda s, y: s @ y), "one over sᵀy, not sᵀy"),
+        (lambda H, s, y: solution("bfgs_update")(H, y, s), "changed places"),
+        (of_the_hessian, "maps s to y"),
+        (davidon, "DFP"),
+    ],
+}  # fmt: skip
+
+NATURAL |= {
+    "conjugate_gradients": [
+        (cg(alpha=lambda A, g, p: g @ g / (p @ p)), "not over pᵀp"),
+        (cg(alpha=lambda A, g, p: p @ p / (p @ A @ p)), "not pᵀp"),
+        (cg(alpha=lambda A, g, p: g @ p / (p @ A @ p)), "α is positive"),
+        (cg(alpha=lambda A, g, p: 0.1), "Not yet|fixed length"),
+        (cg(alpha=lambda A, g, p: 1), "fixed length"),
+        (cg(beta=lambda g, old: np.linalg.norm(g) / np.linalg.norm(old)), "not of the norms"),
+        (cg(beta=lambda g, old: -g @ g / (old @ old)), "β is positive"),
+        (cg(less=-1), "one step too many"),
+        (cg(less=3), "does not move"),
+        (cg(plus=1), "it has .g"),
+        (cg(first=1, plus=1), "which climbs"),
+        (lambda A, b, x, steps: cg()(A, 0 * b, x, steps), "b is missing"),
+        (lambda A, b, x, steps: cg()(A, -b, x, steps), "not Ax . b"),
+        (lambda A, b, x, steps: cg()(A, b, x, len(b)), "at once"),
+        (lambda A, b, x, steps: cg()(A, b, x, 3), "n steps should end"),
+        (lambda A, b, x, steps: cg()(A, b, x, max(steps, 2)), "how often does the loop run"),
+        (lambda A, b, x, steps: A @ cg()(A, b, x, steps) - b, "Not yet"),
+        (lambda A, b, x, steps: [cg()(A, b, x, k) for k in range(steps + 1)], "shape should be"),
+    ],
+    "bfgs_update": [
+        (bfgs(rho=lambda s, y: 1 / (y @ y)), "not over yᵀy"),
+        (bfgs(rho=lambda s, y: 1), "ρ is missing"),
+        (bfgs(V=lambda r, s, y: np.eye(len(s)) - r * y * s), "no outer product"),
+        (bfgs(V=lambda r, s, y: np.eye(len(s)) + r * np.outer(y, s)), "with a minus"),
+        (bfgs(last=lambda r, s, y: np.outer(s, s)), "ρ is missing there"),
+        (bfgs(last=lambda r, s, y: r * np.outer(y, y)), "not ρyyᵀ"),
+        (bfgs(last=lambda r, s, y: r * s @ s), "one number"),
+        (bfgs(last=lambda r, s, y: -r * np.outer(s, s)), "not subtracted"),
+        (lambda H, s, y: H @ bfgs()(np.eye(len(s)), s, y), "not symmetric"),
+        (lambda H, s, y: bfgs()(np.eye(len(s)), s, y), "as many matrices do"),
+        (lambda H, s, y: H + np.outer(s - H @ y, y) / (y @ y), "Broyden"),
+        (lambda H, s, y: H, "has not changed"),
+        (lambda H, s, y: np.linalg.inv(bfgs()(H, s, y)), "secant equation"),
+        (lambda H, s, y: bfgs()(H, s, y) if s @ y else np.full_like(H, np.nan), "negative|NaN"),
+        (lambda H, s, y: bfgs(refuse=False)(H, s, y) if s @ y >= 0 else H, "is 0: The result has"),
+        (lambda H, s, y: bfgs()(H, s, y) if s @ y > 0 else np.eye(len(s)), "Return H as it was"),
+        (lambda H, s, y: bfgs()(H, s, y) @ y, "shape should be"),
+    ],
+}  # fmt: skip
+
+
+def by_the_book(A, b, x, steps):
+    r = b - np.matmul(A, x)
+    p, rr = r, np.dot(r, r)
+    for _ in range(steps):
+        Ap = np.matmul(A, p)
+        alpha = rr / np.dot(p, Ap)
+        x, r = x + alpha * p, r - alpha * Ap
+        rr, before = np.dot(r, r), rr
+        p = r + rr / before * p
+    return x
+
+
+def by_hestenes_and_stiefel(A, b, x, steps):
+    x = np.array(x)
+    p = b - A @ x
+    for k in range(1, steps + 1):
+        g = A @ x - b
+        x -= (g @ p) / (p @ A @ p) * p
+        if k < steps:
+            g = A @ x - b
+            p = -g + (g @ A @ p) / (p @ A @ p) * p
+    return x
+
+
+def by_recursion(A, b, x, steps, p=None):
+    g = A.dot(x) - b
+    p = -g if p is None else p
+    if steps == 0:
+        return list(x)
+    new = [u - g.dot(p) / p.dot(A).dot(p) * v for u, v in zip(x, p)]
+    h = A.dot(new) - b
+    return by_recursion(A, b, np.array(new), steps - 1, -h + h.dot(h - g) / g.dot(g) * p)
+
+
+def multiplied_out(H, s, y):
+    sy, Hy = s @ y, H @ y
+    if sy <= 0:
+        return H.copy()
+    return H + (sy + y @ Hy) / sy**2 * np.outer(s, s) - (np.outer(Hy, s) + np.outer(s, Hy)) / sy
+
+
+def in_columns(H, s, y):
+    s, y = s.reshape(-1, 1), y.reshape(-1, 1)
+    if (s.T @ y).item() <= 0:
+        return H
+    rho, eye = 1 / (s.T @ y), np.identity(len(s))
+    return (eye - rho * s @ y.T) @ H @ (eye - rho * y @ s.T) + rho * s @ s.T
+
+
+def by_the_hessian(H, s, y):
+    B = np.linalg.inv(H)
+    return np.linalg.inv(of_the_hessian(B, s, y)) if y @ s > 1e-12 else H.tolist()
+
+
+STYLES |= {
+    "conjugate_gradients": [by_the_book, by_recursion, by_hestenes_and_stiefel],
+    "bfgs_update": [multiplied_out, in_columns, by_the_hessian],
+}
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("name, number", [(name, i) for name in STYLES for i in range(3)])
 def test_a_right_answer_in_another_style_is_right(name, number, seed):
@@ -1190,6 +1359,7 @@ def test_a_right_answer_in_another_style_is_right(name, number, seed):
 
 # For each check with parts, answers that earn the first of them, the first two, ...
 PARTS = {
+    "bfgs_update": [bfgs(refuse=False)],
     "batch_size": [rows_needed(solve=lambda S, bound, m: S / bound)],
     "diagnose": [tolerant],
     "hessian_step": [step(bend=lambda a: 0 * a)],

@@ -1,5 +1,7 @@
 """The network: its loss and gradient against independent ones, its parameters, its sums."""
 
+import tracemalloc
+
 import autograd
 import autograd.numpy as anp
 import numpy as np
@@ -8,8 +10,8 @@ from helpers import complains, slope
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from soo_lib import activations, curvature, network
-from soo_lib.curvature import kronecker_factors
+from soo_lib import activations, curvature, network, strips
+from soo_lib.curvature import kronecker_factors, layer_hessians
 from soo_lib.gradient_test import gradient_test
 from soo_lib.network import Network
 from soo_lib.strips import BLOCK, STRIPS
@@ -173,6 +175,77 @@ def test_float32_stays_close_to_float64(activation):
     assert f32 != f64  # it did work in float32 ...
     assert f32 == pytest.approx(f64, rel=1e-5)  # ... whose ε is 1.2e-7
     close(g32, g64, 1e-5)
+
+
+# ---- rows of bytes
+
+
+def bytes_on_disk(tmp_path, m=5003):
+    """More rows than a block, and no multiple of one."""
+    pixels = np.random.default_rng(0).integers(0, 256, (m, 6), dtype=np.uint8)
+    np.save(tmp_path / "rows.npy", pixels)
+    return pixels, np.load(tmp_path / "rows.npy", mmap_mode="r"), pixels[:, 0] % 3
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_bytes_give_the_digits_of_the_converted_array(tmp_path, monkeypatch, dtype, threads):
+    monkeypatch.setattr(strips, "THREADS", threads)
+    monkeypatch.setattr(strips, "ENOUGH", 0)
+    pixels, mapped, y = bytes_on_disk(tmp_path)
+    net = Network([6, 5, 3], "tanh")
+    x, p, rows = net.init(0), net.init(1), [5, 2000, 7, 7]
+    whole = net.loss(pixels * 0.013 - 0.4, y, l2=0.01, dtype=dtype)
+    for X in (pixels, mapped, np.asfortranarray(pixels)):
+        loss = net.loss(X, y, l2=0.01, dtype=dtype, scale=0.013, shift=-0.4)
+        assert loss.dtype == dtype and loss.n_samples == len(y)
+        for ours, theirs in ((loss, whole), (loss.subset(rows), whole.subset(rows))):
+            assert ours.fun(x) == theirs.fun(x)
+            for name, vectors in (("jac", [x]), ("hessp", [x, p]), ("ggnp", [x, p])):
+                found, expected = (getattr(one, name)(*vectors) for one in (ours, theirs))
+                np.testing.assert_array_equal(found, expected)
+            for function in (layer_hessians, kronecker_factors):
+                found, expected = function(ours, x), function(theirs, x)
+                np.testing.assert_array_equal(np.concatenate([*map(np.ravel, flat(found))]),
+                                              np.concatenate([*map(np.ravel, flat(expected))]))
+        np.testing.assert_array_equal(net.predict(x, loss.X), net.predict(x, whole.X))
+    np.testing.assert_array_equal(mapped, pixels)
+
+
+def flat(parts):
+    return [piece for part in parts for piece in (part if isinstance(part, tuple) else [part])]
+
+
+def test_bytes_stay_bytes(tmp_path):
+    """Neither a loss nor an evaluation holds the converted rows."""
+    _, mapped, y = bytes_on_disk(tmp_path, m=60_000)
+    net = Network([6, 3])
+    x = net.init(0)
+    tracemalloc.start()
+    loss = net.loss(mapped, y, scale=0.01)
+    loss.fun_and_jac(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60_000 * 6 * 8  # y alone takes a third of that, twice
+
+
+def test_changes_in_a_private_map_are_kept(tmp_path):
+    pixels, _, y = bytes_on_disk(tmp_path)
+    private = np.load(tmp_path / "rows.npy", mmap_mode="c")
+    private[:] = changed = 255 - pixels
+    net = Network([6, 3])
+    net.loss(private, y, scale=0.01).fun(net.init(0))
+    np.testing.assert_array_equal(private, changed)
+
+
+def test_bad_bytes_are_named():
+    net, y = Network([6, 3]), np.zeros(5)
+    complains(lambda: net.loss(np.zeros((5, 7), np.uint8), y), "X", "(5, 7)", "6")
+    complains(lambda: net.loss(np.zeros((0, 6), np.uint8), y), "X", "(0, 6)")
+    for more in ({"scale": 2.0}, {"shift": 0.1}):
+        complains(lambda more=more: net.loss(np.zeros((5, 6)), y, **more), "X", "uint8", "float64")
+    for name in ("scale", "shift"):
+        complains(lambda name=name: net.loss(np.zeros((5, 6), np.uint8), y, **{name: np.nan}), name)
 
 
 class Spy(np.ndarray):

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import tinycss2
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import docutils_namespace
@@ -63,6 +64,20 @@ def test_a_drawing_keeps_its_places_to_a_hundredth():
     line = '<path d="M 1.23456 -0.005 L 12 3.1"/><use x="1.98765" scale="0.015625"/>'
     assert pages.DRAWN.sub(pages.rounded, line) == (
         '<path d="M 1.23 -0.01 L 12 3.1"/><use x="1.99" scale="0.015625"/>')  # fmt: skip
+
+
+def test_what_a_cell_says_to_our_tools_is_not_shown():
+    code = "# NBVAL_CHECK_OUTPUT\nx = [1,\n     2]  # fmt: skip\ny = '# NBVAL_CHECK_OUTPUT'"
+    document = nodes.container()
+    for name in ("cell_input", "quoted"):
+        cell = nodes.container(classes=[name])
+        cell += nodes.literal_block(code, code)
+        document += cell
+    pages.unmark(None, document)
+    shown, quoted = document.findall(nodes.literal_block)
+    # Sphinx colours a block only while its text is its source.
+    assert shown.rawsource == shown.astext() == "x = [1,\n     2]\ny = '# NBVAL_CHECK_OUTPUT'"
+    assert quoted.rawsource == quoted.astext() == code
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_no_module_is_long():
 @pytest.mark.parametrize(
     "lacking, module, extra",
     [("matplotlib", "plots", "plots"), ("sklearn", "datasets", "data"),
-     ("sklearn", "sources", "data")],
+     ("sklearn", "sources", "data"), ("distributed", "distributed", "cluster")],
 )  # fmt: skip
 def test_what_an_import_lacks_is_named_with_its_extra(lacking, module, extra):
     code = f"import sys; sys.modules[{lacking!r}] = None; import soo_lib.{module}"
@@ -107,7 +107,7 @@ def test_the_mathematics_runs_with_the_four_that_come_with_it():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     brought = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     assert brought == {"numpy", "scipy", "threadpoolctl", "tqdm"}
-    asks = {"plots", "datasets", "sources"}  # of an extra, when they are imported
+    asks = {"plots", "datasets", "sources", "distributed"}  # of an extra, when they are imported
     names = [path.stem for path in FLOORS["ground"] if path.stem not in asks]
     code = f"""
 import importlib, sys
@@ -124,13 +124,13 @@ print(*{{name.partition(".")[0] for name in sys.modules}})
 def test_the_extra_book_brings_what_notebooks_and_first_floor_import():
     """On Colab it is all that is installed, by the cell that fetches the library."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = extras["dependencies"] + sum(
-        (extras["optional-dependencies"][name] for name in ("plots", "data", "book")), [])
+    named = ("plots", "data", "cluster", "book")
+    extras = extras["dependencies"] + sum((extras["optional-dependencies"][n] for n in named), [])
     brought = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in extras}
     along = {  # what those bring in turn
         "sklearn": "scikit_learn", "mpl_toolkits": "matplotlib", "contourpy": "matplotlib",
         "PIL": "matplotlib", "joblib": "scikit_learn", "traitlets": "ipywidgets",
-        "IPython": "ipywidgets", "soo_lib": "soo_lib", "nbformat": "myst_nb",
+        "distributed": "dask", "IPython": "ipywidgets", "soo_lib": "soo_lib", "nbformat": "myst_nb",
     }  # fmt: skip
     cells = [cell["source"] for path in (ROOT / "book").rglob("*.ipynb")
              for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]

@@ -249,6 +249,13 @@ def test_extremes_of_hard_spectra(n, scale, shape):
     checked(with_spectrum(scale * eigenvalues)[0])
 
 
+def test_extremes_of_a_space_that_is_no_multiple_of_twenty():
+    """8k vectors fill up between two looks at them: it restarts there, and not beyond its end."""
+    values = np.r_[np.geomspace(1e-3, 1, 586), np.arange(2.0, 16)]
+    found = extreme_eigenvalues(np.diag(values), k=14)
+    np.testing.assert_allclose(found.values[14:], values[-14:], rtol=1e-8)
+
+
 @pytest.mark.parametrize("n", [1, 2, 50, 600])
 @pytest.mark.parametrize("c", [0, 1, -3, 1e20, 1e-20])
 def test_extremes_of_a_multiple_of_the_identity(n, c):

@@ -4,7 +4,8 @@ A Sphinx extension. The theme and its companions give every page a dozen style s
 scripts, most of which hold up the first paint; myst-nb repeats a widget's whole program in each
 page. Here the style sheets become one, without the rules that no page uses; no script runs before
 the page is read; and a widget's ``_esm`` and ``_css`` become files of the site, named by their
-content, so that a browser fetches them once. ``_static/mount.js`` starts the widgets.
+content, so that a browser fetches them once. ``_static/mount.js`` starts the widgets. And what a
+cell says to our tools alone, its page does not show.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import tinycss2
+from docutils import nodes
 from PIL import Image
 from sphinx.builders.html._assets import _JavaScript
 from sphinx.errors import ExtensionError
@@ -30,6 +32,7 @@ ADD = (
     "requestAnimationFrame(() => setTimeout(() => "
     'document.head.append(Object.assign(document.createElement("script"), {{src: {}}}))));'
 )
+MARKS = re.compile(r"^# NBVAL_CHECK_OUTPUT\n|  # fmt: skip$", re.MULTILINE)
 UNUSED = ("scripts/fontawesome*", "vendor/fontawesome/**/*", "sphinx-thebe.*", "*/*.map")
 IMAGE = re.compile(r'<img loading="lazy"(?![^>]* width=)[^>]* src="([^":]+)"')
 DRAWN = re.compile(r'(?<= d="|.x="|.y=")[^"]*')
@@ -38,12 +41,21 @@ DRAWN = re.compile(r'(?<= d="|.x="|.y=")[^"]*')
 def setup(app):
     templates = str(Path(__file__).parent / "templates")
     app.connect("config-inited", lambda _, config: config.templates_path.insert(0, templates))
+    app.connect("doctree-read", unmark, priority=100)  # codeautolink must see the lines that stay
     app.connect("html-page-context", lighten, priority=900)
     app.connect("build-finished", finish, priority=900)  # the theme still writes its pygments.css
     return {"parallel_read_safe": True}
 
 
-# ---- page by page: scripts, widgets
+# ---- page by page: cells, scripts, widgets
+
+
+def unmark(app, doctree):
+    """Take out of the cells what is there for nbval and for ruff."""
+    for block in doctree.findall(nodes.literal_block):
+        if "cell_input" in block.parent.get("classes", ()) and MARKS.search(block.astext()):
+            block.rawsource = MARKS.sub("", block.astext())
+            block[:] = [nodes.Text(block.rawsource)]
 
 
 def lighten(app, pagename, templatename, context, doctree):

@@ -16,12 +16,18 @@ BOOK = ROOT / "book"
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # The chapters with an explorer, and the cells that its function needs.
 NEEDS = {
+    "trusting-a-model": ["setup", "explorer-compute"],
+    "conjugate-directions": ["setup", "quadratic", "explorer-runs", "explorer-compute"],
     "sampling": ["plumbing", "setup", "data", "explorer-draws"],
     "fashion-mnist": ["setup", "explorer-record"],
     "hessian": ["plumbing", "setup", "small-net", "explorer-blocks"],
+    "spectrum": ["setup", "record", "explorer-runs"],
     "preconditioning": ["setup", "keep", "valley-run", "explorer-runs", "explorer-compute"],
     "minibatches": ["setup", "plumbing", "grid", "explorer-live", "explorer-record"],
+    "norms": ["setup", "first-change", "explorer-gradients", "explorer-shares", "explorer-runs"],
 }
+# The model of many-machines is made of times that its page measures: they do not come again.
+PAGES = [*NEEDS, "many-machines"]
 EXPLORER = ".soo-explorer:not(.soo-live)"  # the recorded one: a page may have a live one too
 CONTROLS = f"{EXPLORER} .controls :is(select, input[type=range])"
 
@@ -250,7 +256,7 @@ def test_every_control_moves_the_picture_and_the_table(visit, compute, hand):
         axis = first
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", PAGES)
 def test_values_are_read_by_pointer_and_by_keyboard(visit, name):
     page = visit(f"book/{name}.html")
     for plot in page.locator(f"{EXPLORER} .plot").all():
@@ -267,7 +273,7 @@ def test_values_are_read_by_pointer_and_by_keyboard(visit, name):
         page.mouse.move(0, 0)
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", PAGES)
 def test_step_play_keep_and_reset(visit, name):
     page = visit(f"book/{name}.html", reduced_motion="reduce")
     last = int(page.locator(f"{EXPLORER} .steps input").get_attribute("max"))
@@ -291,7 +297,7 @@ def test_step_play_keep_and_reset(visit, name):
     assert frame(page) == start and not page.locator(f"{EXPLORER} .run.ghost").count()
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", PAGES)
 def test_a_copied_link_restores_the_choice(visit, name):
     page = visit(f"book/{name}.html", permissions=["clipboard-read", "clipboard-write"])
     spec, first = spec_of(name), page.locator(CONTROLS).first
@@ -307,7 +313,7 @@ def test_a_copied_link_restores_the_choice(visit, name):
     assert frame(again) == frame(page)
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(visit, name, theme):
     page = visit(f"book/{name}.html", theme)
@@ -317,7 +323,7 @@ def test_axe_finds_nothing(visit, name, theme):
     assert not found, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", PAGES)
 def test_nothing_overflows_on_a_phone(visit, name):
     page = visit(f"book/{name}.html", width=390)
     page.locator(f"{EXPLORER} summary").click()
@@ -328,7 +334,7 @@ def test_nothing_overflows_on_a_phone(visit, name):
     assert not beyond
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", PAGES)
 def test_a_phone_shows_a_panel_and_the_steps_at_once(visit, name):
     page = visit(f"book/{name}.html", width=390)
     steps = page.locator(f"{EXPLORER} .steps")
@@ -339,7 +345,7 @@ def test_a_phone_shows_a_panel_and_the_steps_at_once(visit, name):
     assert box["y"] + box["height"] <= 902
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", PAGES)
 def test_panels_fill_the_column(visit, name):
     page = visit(f"book/{name}.html")
     own = page.locator(EXPLORER).bounding_box()
@@ -360,7 +366,7 @@ def test_what_diverges_stays_in_bounds_and_is_said(visit):
     assert said.text_content() == ""
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", PAGES)
 def test_without_scripts_a_figure_and_its_caption_stand_there(visit, name):
     page = visit(f"book/{name}.html", ready=None, java_script_enabled=False)
     caption = page.locator(".soo-explorer-caption").last
@@ -370,7 +376,7 @@ def test_without_scripts_a_figure_and_its_caption_stand_there(visit, name):
     assert len(still.get_attribute("alt")) > 40
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", PAGES)
 def test_with_scripts_the_explorer_alone_stands_there_from_a_file_too(visit, name):
     for address in (f"book/{name}.html", (HTML / "book" / f"{name}.html").as_uri()):
         page = visit(address)
@@ -380,7 +386,7 @@ def test_with_scripts_the_explorer_alone_stands_there_from_a_file_too(visit, nam
         assert page.locator(".soo-explorer-caption").last.is_visible()
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", PAGES)
 def test_the_page_stays_small(name):
     text = (HTML / "book" / f"{name}.html").read_text("utf-8")
     without = re.sub(r'(widget-state\+json">).*?(</script>)', r"\1\2", text, flags=re.DOTALL)

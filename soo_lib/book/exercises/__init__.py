@@ -17,12 +17,15 @@ from .gradients import check_diagnose, check_logistic_gradient
 from .models import check_step_inside
 from .parts import check_summed_gradient
 from .polar import check_newton_schulz
+from .quadratics import check_bfgs_update, check_conjugate_gradients
 from .steps import check_armijo, check_strong_wolfe
 
 __all__ = [
     "check_armijo",
     "check_batch_size",
+    "check_bfgs_update",
     "check_choose_rows",
+    "check_conjugate_gradients",
     "check_diagnose",
     "check_hessian_step",
     "check_kronecker_product",

@@ -122,7 +122,7 @@ function render({ model: traits, el }) {
 
   const share = (part, whole) => `${(100 * part) / whole}%`;
   const canvas = h("canvas", { "aria-hidden": "true" }), [map, descent, ray] = ["level curves, and the solvers’ paths", "loss above the minimum", "the loss along the search direction"].map((label) => s("svg", { role: "img", "aria-label": label }));
-  const [readout, beyond, outcome, told, legend] = ["readout", "beyond", "outcome", "quiet", "legend"].map((name) => h("p", { class: name }));
+  const [readout, beyond, outcome, told] = ["readout", "beyond", "outcome", "quiet"].map((name) => h("p", { class: name }));
   const grip = h("span", { class: "grip" }), plane = h("div", { class: "valley-plane", tabindex: 0, role: "application", "aria-label": "The start of the runs: drag it, or move it with the arrow keys" }, canvas, map, grip);
   Object.assign(canvas.style, { left: share(LEFT, WIDTH), top: share(8, HEIGHT), width: share(WIDTH - LEFT - 10, WIDTH), height: share(HEIGHT - BOTTOM - 8, HEIGHT) });
   const slider = h("input", { type: "range", min: 0, max: 1, step: "any", "aria-label": "iteration", oninput: () => go_to(Math.round(TEMPO * Math.expm1(slider.value * bent(last())))) });
@@ -132,6 +132,7 @@ function render({ model: traits, el }) {
   });
   const run = button("▶", () => play(!going), "Play or pause", { class: "primary" }), where = h("span", { class: "where" });
   const steps = h("div", { class: "steps" }, run, button("‹", () => go_to(now() - 1), "One iteration back"), slider, button("›", () => go_to(now() + 1), "One iteration on"), where);
+  const keys = METHODS.map((method) => h("button", { type: "button", class: `key dash${DASH[method]}`, style: `--c: ${COLORS[method]}`, onclick: () => view.set({ method }) }));
   const tables = h("div", { class: "tables", tabindex: 0, role: "region", "aria-label": "data" }), details = h("details", { ontoggle: () => view.set({}, null) }, h("summary", {}, "The runs as tables"), tables);
 
   const move = ([x, y]) => { going = false; view.set({ x: clamp(x, ...SPAN), y: clamp(y, ...LOSSES[view.state.loss].y), at: 0 }); };
@@ -151,9 +152,9 @@ function render({ model: traits, el }) {
 
   function body(controls, { reset, copy, address }) {
     const axis = controls.find(({ field }) => field.name === "axis").node, others = controls.map(({ node }) => node).filter((node) => node !== axis);
-    const marks = h("p", { class: "quiet" }, "Orange rings: what the search tries from here. Ellipse: the level curve of Newton’s model through this point; the cross, its minimum.");
+    const marks = h("p", { class: "quiet" }, "Orange rings: what the search tries from here. Ellipse: the level curve of Newton’s model through this point, and a cross at its minimum; in pink or green, of the model that BFGS or L-BFGS has learnt.");
     return h("div", {}, h("div", { class: "valley" }, h("div", {}, plane, steps, readout, beyond, h("div", { class: "controls" }, ...others), marks, outcome),
-      h("div", { class: "side" }, axis, legend, descent, ray, told)), h("div", { class: "actions" }, reset, copy, address), details);
+      h("div", { class: "side" }, axis, h("div", { class: "legend", role: "group", "aria-label": "the solver to watch" }, ...keys), descent, ray, told)), h("div", { class: "actions" }, reset, copy, address), details);
   }
 
   // ---- drawing
@@ -212,11 +213,15 @@ function render({ model: traits, el }) {
     const { X, Y, inside } = (frames.descent = chart(descent, curves.flatMap((curve) => [{ ...curve, class: `${curve.class} ahead` }, { ...curve, points: curve.points.slice(0, k + 1) }]), { xlabel: axis, ylabel: "loss above the minimum", xmax: Math.max(4, Math.min(ends[0], 3 * (ends[1] ?? ends[0]))), seen: [curves[0].points[0][1] / 30], depth: 1e-18, height: 215 }));
     inside.append(...curves.map(({ points, color }) => {
       const [u, v] = points[Math.min(k, points.length - 1)], group = s("g", { class: "run", style: `--c: ${color}` });
-      group.append(s("circle", { r: 4, cx: X(u), cy: Y(v) || -9 }));
+      group.append(s("circle", { r: 4, cx: X(u), cy: Y(v) || -9 })); // not a number: out of sight
       return group;
     }));
-    legend.replaceChildren(...lanes.map(({ method, trace, result }) => button(`${method} ${count(trace.rows.at(-1), trace.nit)}${!result ? "…" : result.success ? "" : result.nit === MAXITER ? "+" : " ✗"}`,
-      () => view.set({ method }), undefined, { class: `key dash${DASH[method]}`, style: `--c: ${COLORS[method]}`, "aria-pressed": String(method === watched) })));
+    METHODS.forEach((method, i) => {
+      const { trace, result } = lanes.find((lane) => lane.method === method) ?? {};
+      keys[i].hidden = !trace;
+      keys[i].textContent = trace ? `${method} ${count(trace.rows.at(-1), trace.nit)}${!result ? "…" : result.success ? "" : result.nit === MAXITER ? "+" : " ✗"}` : method;
+      keys[i].setAttribute("aria-pressed", String(method === watched));
+    });
   }
 
   /** φ along the direction, its tangent, Armijo's line, the lengths tried. */

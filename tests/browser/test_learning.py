@@ -1,0 +1,148 @@
+"""The picture of what BFGS learns: its numbers are the library's, its steps the reader's.
+
+The widget's text in a bare page, so no book need be built.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import Saddle
+from test_live import Quadratic
+from test_playground import LOOK, PAGE
+
+from soo_lib.book.learning import Learning
+from soo_lib.directions import BFGS, LBFGS
+from soo_lib.losses import Rosenbrock
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+LOSSES = {"quadratic": lambda: Quadratic(12, np.pi / 6), "valley": lambda: Rosenbrock(1, 5),
+          "saddle": Saddle}  # fmt: skip
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Opens the picture with a search part; no error may have been thrown by the end."""
+    contexts, complaints = [], []
+
+    def opened(search="", theme="light", width=1280, **settings):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        paper, ink = LOOK[theme]
+        esm = Learning._esm.replace("export default { render };",
+                                    'render({ el: document.getElementById("here") });')  # fmt: skip
+        body = PAGE.format(theme=theme, paper=paper, ink=ink, css=Learning._css, esm=esm)
+        page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
+        page.goto(f"http://localhost/{search}")
+        page.wait_for_selector(".soo-live .told p")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def told(page):
+    """The curvatures as they are, those learnt, and what is said of the last pair."""
+    text = page.locator(".told").inner_text().replace("−", "-")
+    number = r"(-?[\d.]+)(?:·10([⁰¹²³⁴-⁹⁻]+))?"
+    found = re.search(rf"point: {number} and {number}\. Learnt: {number} and {number}\.", text)
+    raised = [(p or "⁰").translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
+              for p in found.groups()[1::2]]  # fmt: skip
+    values = [float(d) * 10 ** float(p) for d, p in zip(found.groups()[::2], raised)]
+    return values[:2], values[2:], text
+
+
+def known(loss, points, rule):
+    """The same from the library."""
+    notes = []
+    for x, new in zip(points, points[1:]):
+        rule.update(new - x, loss.jac(x), loss.jac(new))
+        notes.append(rule.note)
+    H = np.column_stack([-rule(loss, None, e) for e in np.eye(2)])
+    return np.linalg.eigvalsh(loss.hess(points[-1])), 1 / np.linalg.eigvalsh(H)[::-1], notes
+
+
+PATH = np.array([[-1.5, 0.4], [-0.9, 1.0], [-0.2, 0.3], [0.4, 0.9], [0.9, -0.2], [0.1, 0.1]])
+
+
+@pytest.mark.parametrize("memory", ["all", "1", "2", "5"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_is_learnt_is_what_the_library_learns(open_page, name, memory):
+    path = ";".join(f"{x},{y}" for x, y in PATH)
+    page = open_page(f"?learning.loss={name}&learning.memory={memory}&learning.path={path}")
+    rule = BFGS() if memory == "all" else LBFGS(int(memory))
+    truth, learnt, notes = known(LOSSES[name](), PATH, rule)
+    shown_truth, shown_learnt, text = told(page)
+    np.testing.assert_allclose(shown_truth, truth, rtol=6e-3)
+    np.testing.assert_allclose(shown_learnt, learnt, rtol=6e-3)
+    assert ("left out" in text) == bool(notes[-1])
+    assert page.locator(".step.refused").count() == sum(map(bool, notes))
+
+
+def test_a_click_is_a_step_and_the_keys_move_it(open_page):
+    page = open_page()
+    plane = page.locator(".regions")
+    box = plane.bounding_box()
+    plane.click(position={"x": box["width"] * 0.75, "y": box["height"] * 0.25})
+    page.wait_for_function("document.querySelectorAll('.visit').length === 2")
+    _, learnt, text = told(page)
+    points = np.array([[-1.3, 0.4], [1.0, 1.0]])
+    np.testing.assert_allclose(learnt, known(LOSSES["quadratic"](), points, BFGS())[1], rtol=0.03)
+    plane.press("ArrowLeft")
+    page.wait_for_function("(old) => document.querySelector('.told').innerText !== old", arg=text)
+    page.get_by_role("button", name="Take back").click()
+    page.wait_for_function("document.querySelectorAll('.visit').length === 1")
+    assert told(page)[1] == [1, 1]
+
+
+def test_its_own_steps_arrive(open_page):
+    page = open_page()
+    arrived = "document.querySelector('.status').textContent.includes('arrived')"
+    for n in range(1, 21):
+        page.get_by_role("button", name="Its own step", exact=True).click()
+        page.wait_for_function(
+            f"(n) => document.querySelectorAll('.visit').length > n || {arrived}", arg=n)
+    page.wait_for_function(arrived)
+    truth, learnt, _ = told(page)
+    np.testing.assert_allclose(learnt, truth, rtol=0.3)
+
+
+def test_each_story_opens_and_a_bad_link_is_named(open_page):
+    page = open_page("?learning.memory=7&learning.path=1,2;nonsense")
+    status = page.locator(".status").inner_text()
+    assert "pairs kept must be one of" in status and "must be 1 to 24 points" in status
+    for story in page.locator(".stories button").all():
+        story.click()
+        page.wait_for_function("(name) => document.querySelector(`[data-story='${name}']`)"
+                               ".getAttribute('aria-pressed') === 'true'",
+                               arg=story.get_attribute("data-story"))  # fmt: skip
+        assert told(page)
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_function("document.querySelectorAll('.visit').length === 1")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_fits_and_is_accessible(open_page, theme, width):
+    page = open_page(theme=theme, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.add_script_tag(content=AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run('.soo-live')")["violations"]
+    assert not found, [(f["id"], f["nodes"][0]["html"]) for f in found]
+
+
+def test_the_text_of_the_widget_is_one_file():
+    assert not re.search(r"^import\b", Learning._esm, re.MULTILINE)
+    assert Learning._esm.endswith("export default { render };\n")
+
+
+def test_the_still_figure():
+    figure = Learning().still()
+    assert len(figure.axes) == 4
+    assert all(len(ax.lines) == 3 for ax in figure.axes)  # the steps, the truth, what is learnt

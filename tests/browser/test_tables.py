@@ -1,0 +1,18 @@
+"""Tables on a phone: the three columns of the concordance, none of them beyond the edge."""
+
+SET = """[...document.querySelectorAll(".concordance .math")]
+    .every(formula => formula.querySelector("mjx-container"))"""
+
+
+def test_the_concordance_fits_a_phone(visit):
+    page = visit("book/concordance.html", width=390, ready=".concordance table")
+    page.wait_for_function(SET)
+    page.evaluate("document.fonts.ready")
+    beyond = page.locator(".concordance :is(th, td)").evaluate_all(
+        "cells => cells.filter(cell => cell.getBoundingClientRect().right > innerWidth"
+        " || cell.scrollWidth > cell.clientWidth).map(cell => cell.textContent)"
+    )
+    assert not beyond
+    boxes = page.locator(".concordance .pst-scrollable-table-container")
+    assert boxes.count() == 7
+    assert boxes.evaluate_all("all => all.every(box => box.scrollWidth <= box.clientWidth)")
