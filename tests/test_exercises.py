@@ -1113,10 +1113,10 @@ def by_the_smaller_side(G, steps):
     return X
 
 
-def by_recursion(G, steps):
+def from_the_step_before(G, steps):
     if steps == 0:
         return G / np.sqrt(np.trace(G @ G.T if len(G) < len(G.T) else G.T @ G))
-    X = by_recursion(G, steps - 1)
+    X = from_the_step_before(G, steps - 1)
     cube = np.linalg.multi_dot([X, X.T, X])
     return X + (X - cube) / 2
 
@@ -1156,7 +1156,7 @@ def by_a_stack(parts, x):
 # Right in other styles than the page's; none may be refused.
 STYLES = {
     "step_inside": [by_newtons_method, by_one_eigenvalue, by_the_model],
-    "newton_schulz": [by_singular_values, by_the_smaller_side, by_recursion],
+    "newton_schulz": [by_singular_values, by_the_smaller_side, from_the_step_before],
     "summed_gradient": [with_weights, by_a_split, by_a_stack],
     "price_to_reach": [
         by_a_loop,
