@@ -43,7 +43,7 @@ def rescaled(loss, x, pairs):
     loss : NetworkLoss
     x : (n_params,) array
     pairs : list of (A, G)
-        (n_in + 1, n_in + 1) and (n_out, n_out), from :func:`soo_lib.curvature.kronecker_factors`.
+        (n_in + 1, n_in + 1) and (n_out, n_out), from :func:`~soo_lib.curvature.kronecker_factors`.
 
     Returns
     -------

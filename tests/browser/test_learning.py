@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from helpers import Saddle
 from test_live import Quadratic
-from test_playground import LOOK, PAGE
 
 from soo_lib.book.learning import Learning
 from soo_lib.directions import BFGS, LBFGS
@@ -22,29 +21,15 @@ LOSSES = {"quadratic": lambda: Quadratic(12, np.pi / 6), "valley": lambda: Rosen
 
 
 @pytest.fixture
-def open_page(chromium):
-    """Opens the picture with a search part; no error may have been thrown by the end."""
-    contexts, complaints = [], []
+def open_page(bare):
+    """Opens the picture with a search part."""
 
-    def opened(search="", theme="light", width=1280, **settings):
-        context = chromium.new_context(viewport={"width": width, "height": 900}, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-        paper, ink = LOOK[theme]
-        esm = Learning._esm.replace("export default { render };",
-                                    'render({ el: document.getElementById("here") });')  # fmt: skip
-        body = PAGE.format(theme=theme, paper=paper, ink=ink, css=Learning._css, esm=esm)
-        page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
-        page.goto(f"http://localhost/{search}")
+    def opened(*args, **settings):
+        page = bare(Learning, *args, **settings)
         page.wait_for_selector(".soo-live .told p")
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not complaints
+    return opened
 
 
 def told(page):
