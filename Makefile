@@ -101,13 +101,13 @@ fonts: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 
-# In the order of the alphabet: xdist's own begins with the files of most tests, and leaves the
-# experiments, few and long, to one worker at the end while the other has nothing to do.
+# The grader's first: they wait for answers that never end, and two more workers have the cores.
+# Then the alphabet: xdist's own order leaves the experiments, few and long, to one worker.
 unit: $(READY) data
 	@mkdir -p _build/logs
 	@tools/get_bubblewrap.sh || echo "Without it the tests of the grader's box are skipped."
-	$(PYTEST) $(PARALLEL) --no-loadscope-reorder tests --ignore=tests/test_book.py \
-	  --ignore=tests/browser | tee _build/logs/unit.txt
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder tests/test_teach.py tests \
+	  --ignore=tests/test_book.py --ignore=tests/browser | tee _build/logs/unit.txt
 
 # The execution cache knows a notebook's cells but not the library and the numbers they read, so
 # it goes whenever one of those changes.
@@ -127,11 +127,11 @@ check-book: html
 	@mkdir -p _build/logs
 	$(PYTEST) tests/test_book.py | tee _build/logs/book.txt
 
-# A page is waited for more than it computes: four browsers on two cores.
+# A page is waited for more than it computes: three browsers on two cores.
 check-browser: html
 	@mkdir -p _build/logs
 	@tools/get_chromium.sh
-	$(PYTEST) -n 4 tests/browser | tee _build/logs/browser.txt
+	$(PYTEST) -n 3 tests/browser | tee _build/logs/browser.txt
 
 # Runs every notebook, two at a time, into the cache of the build, and has nbval judge those runs.
 check-notebooks: cache fonts
