@@ -1405,6 +1405,14 @@ def test_each_part_is_worth_what_the_page_states(name):
     assert ("of the points" in check(name).__doc__) == bool(shares)  # help() states them too
 
 
+def test_a_complex_number_without_an_imaginary_part_is_real():
+    right = solution("newton_step")
+    assert check("newton_step")(lambda *args: right(*args) + 0j).ok
+    for imaginary in (1e-9j, complex(0, np.nan)):
+        verdict = check("newton_step")(lambda *args, part=imaginary: right(*args) + part)
+        assert "no real numbers" in verdict.hint
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nbgrader_gets_the_parts_too(name):
     cell = cells(name)["mark"]

@@ -120,6 +120,8 @@ def numbers(got, shape, where=""):
     """``got`` as a finite float array of that shape (any, if None); a Hint where it is not."""
     try:
         array = np.asarray(got)
+        if array.dtype.kind == "c" and not array.imag.any():
+            array = array.real  # numpy's eig returns such, from 2.5 on
         real = array.dtype.kind in "biuf"
     except ValueError:  # a ragged list
         real = False
