@@ -7,6 +7,7 @@ import sys
 import pytest
 import tinycss2
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import docutils_namespace
@@ -14,6 +15,7 @@ from test_book import ROOT
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import pages  # noqa: E402
+import terms  # noqa: E402
 
 
 def kept(sheet, *used):
@@ -78,6 +80,48 @@ def test_what_a_cell_says_to_our_tools_is_not_shown():
     # Sphinx colours a block only while its text is its source.
     assert shown.rawsource == shown.astext() == "x = [1,\n     2]\ny = '# NBVAL_CHECK_OUTPUT'"
     assert quoted.rawsource == quoted.astext() == code
+
+
+def test_a_figures_fold_stands_below_it():
+    def cell(*outputs, mode="input"):
+        return nodes.container("", nodes.container(ids=["code"]),
+                               nodes.container("", *outputs, ids=["seen"]), hide_mode=mode)
+
+    document = nodes.container("", cell(nodes.image(uri="a.svg")), cell(nodes.paragraph()),
+                               cell(nodes.image(uri="a.svg"), mode="all"))
+    pages.figure_first(None, document, "page")
+    order = [[part["ids"][0] for part in each] for each in document]
+    assert order == [["seen", "code"], ["code", "seen"], ["code", "seen"]]
+
+
+def linked(*parts, names=("line search", "Armijo's condition", "L-BFGS", "BFGS")):
+    document = nodes.section("", *parts)
+    terms.link(document, "book/page", sorted(names, key=len, reverse=True))
+    return [(link["reftarget"], link.astext()) for link in document.findall(addnodes.pending_xref)]
+
+
+def test_a_terms_first_use_becomes_a_link():
+    words = nodes.paragraph("", "", nodes.Text("L-BFGS, then BFGS; two line"), nodes.Text("\n"),
+                            nodes.Text("searches by Armijo’s condition. Line search."))
+    assert linked(nodes.title("", "Line search"), words) == [
+        ("L-BFGS", "L-BFGS"), ("BFGS", "BFGS"), ("line search", "line\nsearches"),
+        ("Armijo's condition", "Armijo’s condition")]  # fmt: skip
+    assert words.astext() == ("L-BFGS, then BFGS; two line\nsearches by Armijo’s condition. "
+                              "Line search.")
+
+
+def test_no_term_is_linked_where_a_link_cannot_stand():
+    inside = nodes.reference("", "", nodes.Text("BFGS"), refuri="#")
+    asked = nodes.admonition("", nodes.paragraph("", "BFGS"), classes=["predict"])
+    assert not linked(nodes.title("", "BFGS"), nodes.paragraph("", "", inside), asked,
+                      nodes.paragraph("", "", nodes.literal("", "BFGS")),
+                      nodes.literal_block("BFGS", "BFGS"), nodes.paragraph("", "quasi-BFGS"))
+
+
+def test_the_glossary_says_where_a_term_is_explained():
+    text = (ROOT / "book/glossary.md").read_text("utf-8")
+    entries = re.findall(r"^(?!```|#)\S.*$", text, re.MULTILINE)
+    assert list(terms.firsts(text)) == entries and len(entries) > 40
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ def setup(app):
     templates = str(Path(__file__).parent / "templates")
     app.connect("config-inited", lambda _, config: config.templates_path.insert(0, templates))
     app.connect("doctree-read", unmark, priority=100)  # codeautolink must see the lines that stay
+    app.connect("doctree-resolved", figure_first)
     app.connect("html-page-context", lighten, priority=900)
     app.connect("build-finished", finish, priority=900)  # the theme still writes its pygments.css
     return {"parallel_read_safe": True}
@@ -56,6 +57,13 @@ def unmark(app, doctree):
         if "cell_input" in block.parent.get("classes", ()) and MARKS.search(block.astext()):
             block.rawsource = MARKS.sub("", block.astext())
             block[:] = [nodes.Text(block.rawsource)]
+
+
+def figure_first(app, doctree, docname):
+    """The fold with a figure's code stands below the figure."""
+    for cell in doctree.findall(nodes.container):
+        if cell.get("hide_mode") == "input" and next(cell[-1].findall(nodes.image), None):
+            cell[:] = [*cell[1:], cell[0]]
 
 
 def lighten(app, pagename, templatename, context, doctree):
@@ -90,8 +98,10 @@ def lighten(app, pagename, templatename, context, doctree):
     if widgets:
         scripts.append(_JavaScript("_static/mount.js", priority=2, defer="defer"))
     context["script_files"][:] = scripts
-    if "body" in context:  # a figure is fetched when the reader comes near it
-        context["body"] = context["body"].replace("<img ", '<img loading="lazy" decoding="async" ')
+    if "body" in context:  # a figure is fetched when the reader comes near it; a fold has its words
+        context["body"] = context["body"].replace(
+            "<img ", '<img loading="lazy" decoding="async" ').replace(
+            '<summary aria-label="Toggle hidden content">', "<summary>")  # fmt: skip
     context["sheet"], context["widget_sheets"] = SHEET, [f"widgets/{name}.css" for name in widgets]
     names = [str(getattr(sheet, "filename", sheet)) for sheet in context["css_files"]]
     # The theme's own first, which its template names; its theme.css does but import basic.css.

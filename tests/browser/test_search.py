@@ -19,6 +19,25 @@ def test_what_a_page_is_about_leads_to_it(visit, words, page):
     assert any(page in link for link in links), links
 
 
+FIRST = {
+    "line search": "book/rosenbrock.html",
+    "trust region": "book/trusting-a-model.html",
+    "L-BFGS": "book/learning-the-curvature.html",
+    "preconditioner": "book/preconditioning.html",
+}
+
+
+@pytest.mark.parametrize("words, page", FIRST.items())
+def test_a_term_leads_to_the_chapter_that_explains_it_first(visit, words, page):
+    found = visit("book/glossary.html", ready=".math")
+    found.locator("button.search-button-field:visible, button.search-button:visible").first.click()
+    found.keyboard.type(words)
+    found.keyboard.press("Enter")
+    first = found.locator("ul.search li a").first
+    first.wait_for()
+    assert page in first.get_attribute("href")
+
+
 def test_nonsense_finds_nothing_and_says_so(visit):
     found = visit("search.html?q=qwertyuiop", ready="#search-results p.search-summary")
     found.wait_for_selector("text=did not match any documents")
