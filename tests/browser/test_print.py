@@ -1,6 +1,8 @@
 """The book on paper: every figure has its slide, and a page prints whole, its explorer too."""
 
 import importlib.util
+import re
+from itertools import chain
 
 from pypdf import PdfReader
 from test_book import HTML, ROOT
@@ -24,3 +26,30 @@ def test_a_page_prints_whole(tmp_path):
     text = "\n".join(page.extract_text() for page in printed.pages)
     assert "Summary" in text, "the end of the page is missing"
     assert "Line search" in text or "line search" in text, "the explorer's controls are missing"
+
+
+def test_the_pdf_is_a_book(tmp_path, monkeypatch):
+    """On two of its chapters: one list of contents, page numbers, bookmarks, links kept inside."""
+    names = ("rosenbrock", "conjugate-directions")
+    some = [page for page in print_book.pages() if page[1].stem in names]
+    monkeypatch.setattr(print_book, "pages", lambda: some)
+    print_book.main("book", tmp_path / "book.pdf")
+    pdf = PdfReader(tmp_path / "book.pdf")
+    texts = [page.extract_text() for page in pdf.pages]
+    assert "Contents" in texts[1] and not any("Contents\n" in text for text in texts[2:])
+    starts = [pdf.get_destination_page_number(mark) for mark in chapters(pdf)]
+    assert [mark.title for mark in chapters(pdf)] == [title for title, *_ in some]
+    for (title, *_), start in zip(some, starts):
+        assert texts[start].lstrip().startswith(title)  # and with nothing before it
+        assert f"{title} {start + 1}" in " ".join(texts[1].split())
+    assert all(str(number) in text[-8:] + text[:8] for number, text in enumerate(texts[2:], 3))
+    assert not any("Show the code" in text for text in texts)
+    assert len(set(re.findall(r"\bFig\. \d+", "".join(texts[starts[1]:])))) >= 5
+    uris = [link["/A"]["/URI"] for link in print_book.links(pdf) if "/URI" in link.get("/A", {})]
+    assert uris and not [uri for uri in uris if uri.startswith("file:")]
+
+
+def chapters(pdf):
+    """The bookmarks below the parts, without those of their sections."""
+    parts = [below for below in pdf.outline if isinstance(below, list)]
+    return [mark for mark in chain(*parts) if not isinstance(mark, list)]
