@@ -82,17 +82,19 @@ def book(folder):
         opening = front(folder, found, printed, len(opening.pages))
     joined, starts, parts = PdfWriter(), {}, {}
     joined.append(opening, import_outline=False)
-    joined.add_outline_item("Contents", 1)
+    joined.add_outline_item(title="Contents", page_number=1)
     for (title, path, part, _, soup), reader in zip(found, printed):
         starts[path] = len(joined.pages)
         settle(reader)
         joined.append(reader, import_outline=False)
         if part and part not in parts:
-            parts[part] = joined.add_outline_item(part, starts[path], is_open=False)
-        chapter = joined.add_outline_item(title, starts[path], parent=parts.get(part),
-                                          is_open=False)  # fmt: skip
+            parts[part] = joined.add_outline_item(title=part, page_number=starts[path],
+                                                  is_open=False)  # fmt: skip
+        chapter = joined.add_outline_item(title=title, page_number=starts[path],
+                                          parent=parts.get(part), is_open=False)  # fmt: skip
         for section, page in sections(soup, reader):
-            joined.add_outline_item(section, starts[path] + page, parent=chapter)
+            joined.add_outline_item(title=section, page_number=starts[path] + page,
+                                    parent=chapter)  # fmt: skip
         print(f"{title}: {len(reader.pages)}")
     keep_inside(joined, starts, soup.select_one('link[rel="canonical"]')["href"], path)
     number(folder, joined, len(opening.pages))
@@ -190,7 +192,7 @@ def slides(folder):
         deck.write_text(document(SLIDES, "".join(sheets)), "utf-8")
         start = len(joined.pages)
         joined.append(PdfReader(to_pdf(deck, folder / f"{at}.pdf")), import_outline=False)
-        joined.add_outline_item(title, start)
+        joined.add_outline_item(title=title, page_number=start)
         print(f"{title}: {len(joined.pages) - start}")
     return joined
 
