@@ -1,0 +1,134 @@
+"""The form of the built pages: figures, equations, folds, summaries, and terms in reading order.
+
+Like test_book.py it looks at the built book, so it runs after `make book`.
+"""
+
+import re
+import sys
+
+import pytest
+from test_book import CHAPTERS, HTML, NOTEBOOKS, PAGES, ROOT, pytestmark, soup  # noqa: F401
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+import terms  # noqa: E402
+
+# Where the paper's own equation numbers may stand.
+OF_THE_PAPER = {"reproduction", "is-there-a-bug", "paper-errors", "concordance", "bibliography",
+                "glossary", "notation", "changelog"}  # fmt: skip
+WIDGET = 'script[type*="widget-view"]'
+# "eq. 5.36" is a textbook's; of "equation (5)" the number is the book's own, in a link.
+NUMBERED = re.compile(r"\b[Ee]q(?:s|uations?)?\.?\s+\(?\d+(?!\.?\d)(?!\))")
+
+
+def article(page):
+    return soup(HTML / f"{page}.html").find("article")
+
+
+def explorers(page):
+    """The cells that hold a live or a recorded picture, which brings its own caption."""
+    return [cell for cell in article(page).select("div.cell") if cell.select_one(WIDGET)]
+
+
+def short(page):
+    return page.removeprefix("book/")
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_a_figure_has_number_caption_alternative_and_a_reference(page):
+    whole = article(page)
+    live = [image for cell in explorers(page) for image in cell.select("img")]
+    loose = [image for image in whole.select("img")
+             if not image.find_parent("figure") and not any(image is other for other in live)]
+    assert not loose, f"{page}: {[image['alt'][:60] for image in loose]}"
+    named = [link["href"].rpartition("#")[2] for link in whole.select('a.reference[href*="#"]')
+             if not link.find_parent("figcaption")]  # fmt: skip
+    for figure in whole.select("figure"):
+        told = figure.select_one("figcaption .caption-text")
+        assert figure.select_one("figcaption .caption-number"), f"{page}: a figure has no number"
+        assert len(told.get_text()) > 40, f"{page}: a caption that says nothing: {told}"
+        assert len(figure.img["alt"]) > 40 and figure.img["alt"] != told.get_text()
+        assert figure["id"] in named, f"{page}: the text never refers to {figure['id']}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("book/")
+                                  and short(page) not in OF_THE_PAPER
+                                  and not page.startswith("book/reference/")])  # fmt: skip
+def test_the_papers_equation_numbers_stay_in_the_margin(page):
+    found = [text for text in article(page).find_all(string=NUMBERED)
+             if not text.find_parent(["aside", "script"]) and not text.find_parent(class_="math")]
+    assert not found, [NUMBERED.search(text)[0] + ": " + text.strip()[:60] for text in found]
+
+
+@pytest.mark.parametrize("page", ["book/welcome", *CHAPTERS])
+def test_a_page_folds_hardly_more_than_the_code_of_its_figures(page):
+    folds = len(article(page).select("div.cell > details"))
+    figures = len(article(page).select("figure")) + len(explorers(page))
+    assert folds <= figures + 2, f"{page}: {folds} folds, {figures} figures"
+
+
+@pytest.mark.parametrize("page", ["book/welcome", *CHAPTERS])
+def test_a_fold_with_a_figure_stands_below_it(page):
+    for figure in article(page).select("div.cell.tag_hide-input figure"):
+        cell = figure.find_parent(class_="cell")
+        assert [part.name for part in cell.find_all(recursive=False)] == ["div", "details"]
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_no_plumbing_is_visible(page):
+    for cell in article(page).select(".cell > .cell_input"):
+        code = cell.get_text()
+        found = re.search(r"^(keep|put|glue)\(.*|^def (keep|put)\(|.*myst_nb", code, re.MULTILINE)
+        assert not found, found[0]
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_summary_has_three_lines(page):
+    (heading,) = [head for head in article(page).find_all("h2") if "Summary" in head.get_text()]
+    assert len(heading.find_parent("section").select("li")) == 3
+
+
+# ---- Terms in reading order
+
+FIRST = terms.firsts((ROOT / "book/glossary.md").read_text("utf-8"))
+READ = [page for page in PAGES if page == "book/welcome" or page in CHAPTERS]
+
+
+def running_text(page):
+    """The pieces of a page's text in order, without code, formulas, tables, headings, pictures."""
+    apart = {"pre", "code", "script", "style", "table", "figcaption", "summary", "h1", "h2", "h3",
+             "aside"}  # fmt: skip
+    for text in article(page).find_all(string=True):
+        above = list(text.parents)
+        if not apart & {tag.name for tag in above} and not any(
+            {"math", "predict", "margin", "soo-explorer-caption"} & set(tag.get("class", ()))
+            for tag in above
+        ):
+            yield text, above
+
+
+def test_every_term_names_its_chapter():
+    shown = soup(HTML / "book/glossary.html").select("dl.glossary > dt")
+    assert [term.get_text().rstrip("#").replace("’", "'") for term in shown] == list(FIRST)
+    assert {f"book/{chapter}" for chapter in FIRST.values()} <= set(READ)
+
+
+@pytest.mark.parametrize("term, chapter", FIRST.items())
+def test_a_term_is_explained_at_or_before_its_first_use(term, chapter):
+    """Up to its chapter a page that uses a term links its first use to the glossary or defines it.
+
+    And the chapter does use it.
+    """
+    pattern, entry = terms.used(term), "#term-" + re.sub(r"\W+", "-", term)
+    for page in READ[: READ.index(f"book/{chapter}") + 1]:
+        uses = (pair for pair in running_text(page) if pattern.search(pair[0]))
+        text, above = next(uses, (None, None))
+        told = text is None or any(tag.name in ("em", "strong", "a") for tag in above)
+        assert told, f"{page} uses “{term}” untold: {text.strip()[:80]}"
+    whole = article(f"book/{chapter}")
+    assert pattern.search(whole.get_text(" ")) or whole.select(f'a[href$="{entry}"]'), chapter
+
+
+@pytest.mark.parametrize("page", READ)
+def test_a_link_to_a_term_leads_to_the_glossary(page):
+    for link in article(page).select("a:has(> .std-term)"):
+        assert link["href"].startswith("glossary.html#term-"), link
