@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 
-from .checks import as_count, as_number
+from .checks import as_count, as_function, as_number, as_vector
 from .directions import EPS, Gradient
 
 TINY = np.finfo(float).tiny
@@ -50,28 +50,56 @@ class HessianFree(Modelled):
         First λ, > 0; Levenberg and Marquardt's rule adapts it.
     products : int
         Most products with B in one iteration.
+    preconditioner : callable, optional
+        ``preconditioner(x, λ)`` returns the diagonal of P, (n,), > 0, and CG runs in p = P x:
+        ``functools.partial(soo_lib.precondition.martens, loss)`` is Martens' (section 4.7).
+    warm : float
+        CG starts from that share of the last direction, 0 to 1, if the model is lower there than
+        at 0 (section 4.5).
+    backtrack : bool
+        Go back along CG's path while that lowers the loss itself (section 4.6); each point looked
+        at is an evaluation.
     """
 
-    def __init__(self, damping=0.01, products=250):
+    def __init__(self, damping=0.01, products=250, preconditioner=None, warm=0.0, backtrack=False):
         super().__init__(products)
         self.damping = as_number(damping, "damping", minimum=0, above=True)
+        self.preconditioner, self.backtrack, self.p = preconditioner, bool(backtrack), None
+        if preconditioner is not None:
+            as_function(preconditioner, "preconditioner")
+        self.warm = as_number(warm, "warm", minimum=0)
+        if self.warm > 1:
+            raise ValueError(f"warm must be a share, at most 1; got {warm!r}")
+
+    @property
+    def fresh(self):
+        return not self.warm or self.p is None
+
+    def restart(self):
+        self.p = None
 
     def __call__(self, loss, x, g):
-        self.note, p, r, d = "", np.zeros_like(g), -g, -g
-        models, few, top = [0.0], min(10, max(3, len(g) // 10)), 0.0
+        M = self._squared(x)
+        p, r, model = self._start(loss, x, g)
+        d = z = r / M
+        models, path, top = [model], [], 0.0
+        self.note, few = "", min(10, max(3, len(g) // 10))
         for i in range(1, self.products + 1):
+            if self.backtrack and i > 1.3 ** len(path):
+                path.append((p, r))
             Bd = loss.ggnp(x, d) + self.damping * d
-            curvature, rr = d @ Bd, r @ r
+            curvature, rz = d @ Bd, r @ z
             top = max(top, curvature / (d @ d))
             if not np.isfinite(curvature):
                 self.note = "product not finite: steepest descent"
                 p = p if p.any() else -g
                 break
-            p = p + rr / (abs(curvature) or 1.0) * d
+            p = p + rz / (abs(curvature) or 1.0) * d
             if curvature <= 0:
                 self.note = "negative curvature"
                 break
-            r = r - rr / curvature * Bd
+            r = r - rz / curvature * Bd
+            z = r / M
             models.append(0.5 * p @ (g - r))  # of (B + λI), as g + (B + λI) p = -r
             # Martens, section 4.4: too little progress in the last k steps, 10 where n is large
             k = max(few, i // 10)
@@ -79,10 +107,39 @@ class HessianFree(Modelled):
                 break
             if r @ r <= 1e-20 * (g @ g):
                 break
-            d = r + r @ r / rr * d
+            d = z + r @ z / rz * d
+        if path and not self.note:
+            p, r = self._lowest(loss, x, path, p, r)
         self.p, self.pHp = p, -p @ (g + r) - self.damping * (p @ p)
         self.least = 1e-6 * EPS * top  # far below the rounding of any product: as good as 0
         return p
+
+    def _start(self, loss, x, g):
+        """Where CG starts, its residual and the model there: 0, or on the way of the last one."""
+        if self.warm and self.p is not None:
+            p = self.warm * self.p
+            r = -g - loss.ggnp(x, p) - self.damping * p
+            if (model := 0.5 * p @ (g - r)) < 0:
+                return p, r, model
+        return np.zeros_like(g), -g, 0.0
+
+    def _lowest(self, loss, x, path, p, r):
+        """Back from p on CG's ``path`` as long as the loss falls, and the residual there."""
+        f = loss.fun(x + p)
+        for before, residual in reversed(path):
+            if not (f_before := loss.fun(x + before)) < f:
+                break
+            p, r, f = before, residual, f_before
+        return p, r
+
+    def _squared(self, x):
+        """M = PᵀP, (n,), or 1."""
+        if self.preconditioner is None:
+            return 1.0
+        P = as_vector(self.preconditioner(x, self.damping), len(x), "P", finite=True)
+        if P.min() <= 0:
+            raise ValueError(f"preconditioner must return a P > 0; got {P.min():g}")
+        return P**2
 
     def product(self, loss, x):
         """d ↦ Bd: inside a radius, which takes the place of λ."""

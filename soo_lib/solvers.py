@@ -66,8 +66,8 @@ def minimize(
         As in scipy: called after each iteration with the iterate, or with an ``OptimizeResult``
         if its argument is named ``intermediate_result``; raising ``StopIteration`` stops.
     **settings
-        Of the direction (``beta``, ``memory``; ``damping``, ``sigma``, ``products``), of the
-        search (``c1``, ``c2``, ``shrink``, ``max_trials``), or options of scipy's solver.
+        Of the direction (``beta``, ``memory``; ``damping``, ``sigma``, ...; :mod:`soo_lib.krylov`),
+        of the search (``c1``, ``c2``, ``shrink``, ``max_trials``), or options of scipy's solver.
 
     Returns
     -------

@@ -328,6 +328,10 @@ CALLS = {
     "Ray": lambda d: RAY.at(d.draw(mild)),
     "Step": lambda d: RAY.step(d.draw(mild)),
     "minimize": at_x(solvers.minimize, **SOLVE),
+    "hessian-free": at_x(
+        solvers.minimize, method=st.just("hessian-free"), maxiter=mostly(st.integers(0, 6)),
+        warm=shares, backtrack=odd, preconditioner=mostly(choices([
+            None, lambda x, damping: np.full(len(x), damping), lambda x, damping: x]))),
     "minimize of a broken loss": lambda d: solvers.minimize(
         broken(d), d.draw(vectors(2)), **draws(d, **SOLVE)),
     "calm": lambda d: strips.calm(),

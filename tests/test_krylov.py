@@ -71,6 +71,124 @@ def test_martens_stops_before_the_equation_is_solved():
     assert few.nhessp == 7
 
 
+# ---- Martens' three additions: a preconditioner, a warm start, the way back
+
+
+def test_a_preconditioner_spans_another_space():
+    """After four products: the model's minimum in the space of M⁻¹g, (M⁻¹A)M⁻¹g, ..., dense."""
+    H, g, asked = symmetric(np.geomspace(1, 30, 8)), rng.normal(size=8), []
+    P = np.geomspace(0.5, 4, 8)
+    p = HessianFree(0.3, 4, lambda x, damping: asked.append(damping) or P)(Model(H), np.ones(8), g)
+    A, column, space = H + 0.3 * np.eye(8), g / P**2, []
+    for _ in range(4):
+        space.append(column)
+        column = A @ column / P**2
+    K = np.transpose(space)
+    np.testing.assert_allclose(p, -K @ np.linalg.solve(K.T @ A @ K, K.T @ g), rtol=1e-6)
+    assert asked == [0.3]
+    whole = HessianFree(0.3, preconditioner=lambda x, damping: P)(Model(H), np.ones(8), g)
+    np.testing.assert_allclose(whole, -np.linalg.solve(A, g), atol=1e-8)
+
+
+def test_martens_diagonal_is_made_at_each_point_with_the_present_damping():
+    net, loss = digits()
+    seen = []
+
+    def watched(x, damping):
+        seen.append((x.copy(), damping))
+        return martens(loss, x, damping)
+
+    found = minimize(loss, net.init(0), "hessian-free", maxiter=6, damping=1.0,
+                     preconditioner=watched)  # fmt: skip
+    assert len(seen) == found.nit == 6 and len({damping for _, damping in seen}) > 1
+    np.testing.assert_array_equal(seen[0][0], net.init(0))
+    assert (np.diff(found.trace.fun) < 0).all()
+
+
+def test_a_warm_start_goes_on_where_the_last_one_ended():
+    """Cut off after five products, each time at one point: the model falls from call to call."""
+    H, g = symmetric(np.geomspace(1, 300, 40)), rng.normal(size=40)
+    exact = -np.linalg.solve(H + 0.01 * np.eye(40), g)
+    for warm in (0.0, 1.0):
+        rule, left = HessianFree(0.01, 5, warm=warm), []
+        for _ in range(4):
+            loss = Watched(Model(H))
+            p = rule(loss, None, g)
+            left.append((p - exact) @ (H + 0.01 * np.eye(40)) @ (p - exact))
+            np.testing.assert_allclose(rule.pHp, p @ H @ p, rtol=1e-8)
+        assert (np.diff(left) < 0).all() if warm else np.ptp(left) == 0
+        assert loss.nhessp == (6 if warm else 5)
+    rule(Model(H), None, -g)  # the model is higher there than at 0
+    np.testing.assert_array_equal(rule.p, HessianFree(0.01, 5)(Model(H), None, -g))
+    assert not rule.fresh
+    rule.restart()
+    assert rule.fresh
+
+
+class Bowl(Loss):
+    """Flatter than its model says, or steeper, the further out: the loss is not the model."""
+
+    def __init__(self, H, bend):
+        self.H, self.bend, self.n_params = H, bend, len(H)
+
+    def fun(self, x):
+        return float(0.5 * x @ self.H @ x + self.bend * np.sum(x**4))
+
+    def jac(self, x):
+        return self.H @ x + 4 * self.bend * x**3
+
+    def hess(self, x):
+        return self.H
+
+
+@pytest.mark.parametrize("bend", [0.0, 1.0, 30.0])
+def test_backtracking_takes_the_lowest_point_of_the_path(bend):
+    loss, x = Bowl(symmetric(np.geomspace(0.01, 10, 60), 3), bend), np.full(60, 0.4)
+    g = loss.jac(x)
+    points = [HessianFree(1e-4, i)(loss, x, g) for i in range(1, 61)]  # CG's path, step by step
+    last = next(i for i, p in enumerate(points) if (p == points[-1]).all())
+    kept = []
+    for i in range(1, last + 1):  # as many as 1.3^j, from the first
+        if i + 1 > 1.3 ** len(kept):
+            kept.append(i - 1)
+    path = [points[i] for i in kept] + [points[last]]
+    falls = [loss.fun(x + p) for p in path]
+    best = len(path) - 1
+    while best and falls[best - 1] < falls[best]:
+        best -= 1
+    looked = Watched(loss)
+    rule = HessianFree(1e-4, backtrack=True)
+    p = rule(looked, x, g)
+    np.testing.assert_array_equal(p, path[best])
+    assert looked.nfev == len(path) - best + (best > 0)
+    assert (best < len(path) - 1) == (bend > 0)
+    np.testing.assert_allclose(rule.pHp, p @ loss.H @ p, rtol=1e-6)
+
+
+@pytest.mark.parametrize("how", [{"warm": 0.95}, {"backtrack": True}, {"warm": 1, "backtrack": 1}],
+                         ids=str)  # fmt: skip
+def test_with_all_of_them_digits_and_saddles(how):
+    net, loss = digits()
+    found = minimize(loss, net.init(0), "hessian-free", maxiter=60,
+                     preconditioner=functools.partial(martens, loss), **how)  # fmt: skip
+    assert found.fun < 0.1 and (np.diff(found.trace.fun) < 0).all()
+    for y in (1e-6, 0.1):
+        found = minimize(Saddle(), [1.0, y], "hessian-free", maxiter=200, **how)
+        assert found.success and abs(found.x[1] - 0.5**0.5) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "how, words",
+    [({"warm": -0.1}, ["warm", "-0.1"]), ({"warm": 2}, ["warm", "2"]),
+     ({"preconditioner": 3}, ["preconditioner", "3"]),
+     ({"preconditioner": lambda x, damping: np.ones(3)}, ["P", "2", "3"]),
+     ({"preconditioner": lambda x, damping: np.zeros(2)}, ["preconditioner", "> 0", "0"])],
+    ids=str,
+)  # fmt: skip
+def test_their_bad_settings_are_named(how, words):
+    complains(lambda: minimize(Rosenbrock(), [0, 0], "hessian-free", **how), *words)
+
+
 def cubic_minimum(H, g, sigma):
     """The global minimum of the cubic model, by scipy from many starts."""
     def model(s):
