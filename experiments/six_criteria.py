@@ -10,7 +10,7 @@ import numpy as np
 from soo_lib.datasets import load_digits
 from soo_lib.losses import Loss
 from soo_lib.network import Network
-from soo_lib.precondition import kronecker
+from soo_lib.precondition import kronecker, martens
 from soo_lib.refresh import minimize_refreshed
 from soo_lib.solvers import minimize
 from soo_lib.stochastic import minimize_stochastic
@@ -26,15 +26,17 @@ SOLVERS = {  # and the setting that a user has to choose
     "L-BFGS": ("lbfgs", "step"),
     "Preconditioned L-BFGS": ("lbfgs", "damping"),
     "Hessian-free": ("hessian-free", "damping"),
+    "Hessian-free, Martens": ("hessian-free", "damping"),
     "ARC": ("arc", "sigma"),
     "Trust region": ("trust-ncg", "initial_trust_radius"),
 }
-CURVED = "Preconditioned L-BFGS", "Hessian-free", "ARC", "Trust region"
+CURVED = "Preconditioned L-BFGS", "Hessian-free", "Hessian-free, Martens", "ARC", "Trust region"
 STEPS = 0.01, 0.03, 0.1, 0.3  # of SGD, which no search corrects: its own best on each problem
 NETS = {"sigmoid": (1, 3), "tanh": (1, 3, 6), "relu": (1, 3, 6)}
 STUDIES = {
     "robustness": (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3),  # the setting's value
     "saddle": (1e-1, 1e-2, 1e-3, 1e-4),  # times a random start: so near the saddle at 0
+    "start": (0.1, 0.3, 1.0, 3.0, 10.0),  # the same with three hidden layers, and too far out
     "sampling": (1.0, 0.3, 0.1, 0.03),  # share of the rows that curvature is made from
 }
 
@@ -44,7 +46,8 @@ def grid(quick=False):
     points = [("problems", solver, step, activation, depth)
               for activation, depths in NETS.items() for depth in depths for solver in SOLVERS
               for step in (STEPS if solver.startswith("SGD") else (None,))]
-    points += [(study, solver, value, "tanh", 1) for study, values in STUDIES.items()
+    points += [(study, solver, value, "tanh", 3 if study == "start" else 1)
+               for study, values in STUDIES.items()
                for solver in (CURVED if study == "sampling" else SOLVERS) for value in values]
     names = "study", "solver", "value", "activation", "depth"
     return [{**dict(zip(names, point, strict=True)), "seed": seed, "visits": visits}
@@ -77,6 +80,10 @@ class Visited(Loss):
         self.visits += self.share
         return self.part.ggnp(x, p)
 
+    def martens(self, x, damping):  # as much as a gradient
+        self.visits += self.share
+        return martens(self.part, x, damping)
+
     def subset(self, rows):  # for a P
         self.visits += P_VISITS * len(rows) / self.n_samples
         return self.loss.subset(rows)
@@ -87,7 +94,7 @@ def run(study, solver, value, activation, depth, seed, visits):
     data = load_digits(700, standardize=False)
     net = Network([64] + [32] * depth + [10], activation)
     loss = net.loss(data.X_train, data.y_train, l2=1e-4)
-    x0 = net.init(seed) * (value if study == "saddle" else 1.0)
+    x0 = net.init(seed) * (value if study in ("saddle", "start") else 1.0)
     method, name = SOLVERS[solver]
     how = {name: value} if study == "robustness" else {}
     rows = int(value * loss.n_samples) if study == "sampling" else loss.n_samples
@@ -114,6 +121,8 @@ def run(study, solver, value, activation, depth, seed, visits):
             how["line_search"] = "fixed"  # the only solver but SGD whose setting nothing corrects
         if solver == "Trust region":
             how["max_trust_radius"] = 1e4
+        if solver.endswith("Martens"):
+            how |= {"preconditioner": looked.martens, "warm": 1.0, "backtrack": True}
         found = minimize(looked, x0, method, maxiter=visits, callback=keep, **how)
     points += last[: last[0][0] > points[-1][0]]
     count, x = zip(*points, strict=True)
