@@ -1,0 +1,205 @@
+"""How much is lost by approximating? From full Gauss-Newton to the gradient, a rung at a time.
+
+500 of scikit-learn's digits, λ = 1e-4, all rows at every step and one line search for all. A rung
+is a function from the point and its gradient to a direction; each has five settings to choose from.
+"""
+
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
+
+from experiments.precondition_variants import drawn
+from soo_lib.curvature import hessian_diagonal, kronecker_factors, layer_hessians
+from soo_lib.datasets import load_digits
+from soo_lib.line_search import Ray, wolfe
+from soo_lib.network import Network
+from soo_lib.precondition import damped
+from soo_lib.roots import backward_roots, rescaled
+from soo_lib.stochastic import RULES
+from soo_lib.trace import Recorder
+
+SLICE = {"maxiter": 3}
+TIMED = True
+ROWS = 500
+NETS = {  # sizes, activation, and what the usual start is multiplied with
+    "shallow": ([64, 16, 10], "tanh", 1.0),
+    "sigmoid": ([64, 16, 10], "sigmoid", 1.0),
+    "deep": ([64, 12, 12, 12, 10], "tanh", 1.0),
+    "deeper": ([64, 12, 12, 12, 12, 12, 12, 10], "tanh", 1.0),
+    "far start": ([64, 16, 10], "tanh", 4.0),
+    "4 x 4 pixels": ([16, 12, 10], "tanh", 1.0),
+}
+DAMPINGS = 1e-1, 1e-2, 1e-3, 1e-4, 1e-5
+MEMORIES = 0.0, 0.5, 0.9, 0.99, 0.999  # the share that stays from step to step
+
+
+# A rung is called with the loss, x and g, (n,), its setting, and what it may keep in between.
+
+
+def full(loss, x, g, damping, kept):
+    """-(JᵀH_L J + λI)⁻¹g, the blocks between layers included."""
+    roots = list(backward_roots(loss.net, loss.layers(x), loss.X, loss.y))[::-1]
+    H = np.diag(loss.penalty.weights + damping)
+    for i, *left in roots:
+        for j, *right in roots[i:]:
+            H[loss.net.layer_slices[i], loss.net.layer_slices[j]] += block(*left, *right)
+    return -cho_solve(cho_factor(H), g)  # reads the upper triangle alone
+
+
+def block(X, B, X2, B2):
+    """The Gauss-Newton block between two layers: the mean of (x x₂ᵀ) ⊗ (B B₂ᵀ)."""
+    inputs = np.einsum("mi,mj->mij", X, X2).reshape(len(X), -1)
+    outputs = np.einsum("cmk,cml->mkl", B, B2).reshape(len(X), -1)
+    sizes = X.shape[1], X2.shape[1], B.shape[2], B2.shape[2]
+    H = (inputs.T @ outputs / len(X)).reshape(sizes).transpose(0, 2, 1, 3)
+    return H.reshape(sizes[0] * sizes[2], -1)
+
+
+def layers(loss, x, g, damping, kept, curvature="ggn"):
+    """The same with each layer by itself, or with another ``curvature`` (eqs 66-70)."""
+    p = np.empty_like(g)
+    for H, part in zip(layer_hessians(loss, x, curvature), loss.net.layer_slices):
+        H[np.diag_indices(len(H))] += damping
+        try:
+            p[part] = -cho_solve(cho_factor(H), g[part])
+        except LinAlgError:  # indefinite: as Newton's direction in the library, N&W section 3.4
+            values, V = eigh(H)
+            p[part] = -V @ (V.T @ g[part] / np.maximum(np.abs(values), damping))
+    return p
+
+
+def along_axes(loss, g, axes, damping):
+    """-g over S + λ in the axes uᵢ ⊗ vⱼ of each layer; S, (n_in + 1, n_out), is the curvature."""
+    p = np.empty_like(g)
+    for (U, V, S), part in zip(axes, loss.net.layer_slices):
+        P = U.T @ g[part].reshape(S.shape) @ V / (S + loss.penalty.l2 + damping)
+        p[part] = -(U @ P @ V.T).ravel()
+    return p
+
+
+def axes_of(A, G):
+    """The eigenvectors of A ⊗ G, and the products of the eigenvalues."""
+    (a, U), (b, V) = eigh(A), eigh(G)
+    return U, V, np.outer(a, b)
+
+
+def pair(loss, x, g, damping, kept):
+    return along_axes(loss, g, [axes_of(*both) for both in kronecker_factors(loss, x)], damping)
+
+
+def kfac(loss, x, g, damping, kept):
+    """The pair with the damping shared between its factors."""
+    axes = [axes_of(*damped(A, G, damping)) for A, G in kronecker_factors(loss, x)]
+    return along_axes(loss, g, axes, 0.0)
+
+
+def ekfac(loss, x, g, damping, kept):
+    return along_axes(loss, g, rescaled(loss, x, kronecker_factors(loss, x)), damping)
+
+
+def sampled(loss, x, g, damping, kept):
+    """The pair with one label a row, drawn from the network's own probabilities."""
+    return along_axes(loss, g, [axes_of(*both) for both in drawn(loss, x, kept.rng)], damping)
+
+
+def nearest(loss, x, g, damping, kept):
+    return along_axes(loss, g, [axes_of(*both) for both in nearest_pairs(loss, x)], damping)
+
+
+def nearest_pairs(loss, x, steps=3):
+    """The A ⊗ G nearest to each layer's block in the Frobenius norm, by a few power iterations.
+
+    A block is the mean of rows x ⊗ b squared, so that for a given G the best A is the mean of
+    (bᵀGb) xxᵀ over ‖G‖², and likewise for G (Van Loan and Pitsianis 1993).
+    """
+    pairs = []
+    for _, X, B in backward_roots(loss.net, loss.layers(x), loss.X, loss.y):
+        G = np.eye(B.shape[2])
+        for _ in range(steps):
+            weights = np.sum((B @ G) * B, axis=(0, 2)) / np.sum(G * G) / len(X)
+            A = X.T @ (weights[:, None] * X)
+            weights = np.sum((X @ A) * X, axis=1) / np.sum(A * A) / len(X)
+            G = np.einsum("cmi,m,cmj->ij", B, weights, B, optimize=True)
+        pairs.append((A, G))
+    return pairs[::-1]
+
+
+def diagonal(loss, x, g, damping, kept):
+    return -g / (hessian_diagonal(loss, x, "ggn") + damping)
+
+
+def muon(loss, x, g, memory, kept):
+    """-UVᵀ of a fading mean of the gradients U S Vᵀ, of the size that Muon's rule gives it."""
+    p, kept.m = np.empty_like(g), memory * kept.m + (1 - memory) * g
+    for part, (n_in, n_out) in zip(loss.net.layer_slices, loss.net.shapes):
+        U, _, Vt = np.linalg.svd(kept.m[part].reshape(n_in + 1, n_out), full_matrices=False)
+        p[part] = -0.2 * np.sqrt(max(n_in, n_out)) * (U @ Vt).ravel()
+    return p
+
+
+def gradient(loss, x, g, _, kept):
+    return -g
+
+
+def remembered(rule, names, fixed, loss, x, g, memory, kept):
+    """A mini-batch rule on all rows, without momentum; ``names``: what of it is the memory."""
+    kept.k += 1
+    batch = SimpleNamespace(loss=loss)
+    return RULES[rule](batch, x, 0.0, g, 1.0, kept, **fixed, **dict.fromkeys(names, memory))
+
+
+GATHERED = {"beta1": 0.0, "refresh": 1}
+RUNGS = {
+    "full Gauss-Newton": (full, DAMPINGS),
+    "layer by layer": (layers, DAMPINGS),
+    "nearest pair": (nearest, DAMPINGS),
+    "EKFAC": (ekfac, DAMPINGS),
+    "pair": (pair, DAMPINGS),
+    "K-FAC's damping": (kfac, DAMPINGS),
+    "drawn labels": (sampled, DAMPINGS),
+    "diagonal": (diagonal, DAMPINGS),
+    "Shampoo": (partial(remembered, "shampoo", ["beta2", "decay"], GATHERED), MEMORIES),
+    "SOAP": (partial(remembered, "soap", ["beta2", "decay"], GATHERED), MEMORIES),
+    "Muon": (muon, MEMORIES),
+    "Adam": (partial(remembered, "adam", ["beta2"], {"beta1": 0.0}), MEMORIES),
+    "gradient": (gradient, (None,)),
+    "layers, exact": (partial(layers, curvature="exact"), DAMPINGS),
+    "layers, clipped": (partial(layers, curvature="clipped"), DAMPINGS),
+}
+BENT = {"layers, exact": ("shallow", "deeper"), "layers, clipped": ("shallow", "deeper")}  # where
+
+
+def grid(quick=False):
+    seeds, maxiter = (range(1), 3) if quick else (range(5), 30)
+    points = [(net, rung, setting) for net in NETS for rung, (_, settings) in RUNGS.items()
+              for setting in settings if net in BENT.get(rung, NETS)]
+    return [{"net": net, "rung": rung, "setting": setting, "seed": seed, "maxiter": maxiter}
+            for net, rung, setting in points for seed in seeds]
+
+
+def run(net, rung, setting, seed, maxiter):
+    """``seed`` draws the start. Where a direction does not descend the gradient takes its place."""
+    sizes, activation, scale = NETS[net]
+    data, network = load_digits(ROWS, standardize=False), Network(sizes, activation)
+    X = data.X_train if sizes[0] == 64 else data.X_train.reshape(-1, 4, 2, 4, 2).mean((2, 4))
+    loss = network.loss(X.reshape(ROWS, -1), data.y_train, l2=1e-4)
+    x, search, trial, slope = scale * network.init(seed), wolfe(c2=0.5), 1.0, None
+    direction, settings = RUNGS[rung]
+    kept = SimpleNamespace(k=0, m=0.0, v=0.0, kept={}, rng=np.random.default_rng(seed))
+    looked, alpha = Recorder(loss), 1.0
+    f, g = looked.fun_and_jac(x)
+    looked.row(x, f, g)
+    while looked.nit < maxiter and not looked.outcome:
+        p = direction(loss, x, g, setting, kept)
+        ray = Ray(looked, x, f, g, p if g @ p < 0 else -g)
+        if slope and settings is not DAMPINGS:  # a rung that gives no length: N&W section 3.5
+            trial = alpha * np.clip(slope / ray.slope0, 0.1, 10)
+        found, slope = search(ray, trial), ray.slope0
+        if found is None:
+            break
+        alpha, x, f, g = found
+        looked.row(x, f, g, alpha)
+    trace = looked.trace
+    return {"fun": trace.fun, "evaluations": trace.evaluations, "seconds": trace.seconds[-1]}
