@@ -125,6 +125,10 @@ NO_DECREASE = (
     "line search found no decrease along a descent direction; is the gradient right? is the loss "
     "re-sampled? has it a kink here, as of a ReLU?"
 )
+RESAMPLED = (
+    "line search found no decrease along a descent direction: the loss is re-sampled, drawn anew "
+    "at each evaluation, so the search compares values of different losses; keep its batches fixed"
+)
 ROUNDING = "no further decrease: the differences of the loss are lost in rounding, the floor of {}"
 GAVE_UP = (
     "the search gave up where the loss still falls, as its gradient foretells: it may have no "
@@ -156,8 +160,9 @@ def why_no_decrease(loss, x, f, g, p):
     floor = ROUNDING.format(np.dtype(getattr(loss, "dtype", float)).name)
     noise = rounding(loss, x, f, g)
     again, g_again = loss.fun_and_jac(x)  # a second look: is the loss the same?
-    if not (abs(again - f) <= 100 * noise and np.abs(g_again - g).max() <= 0.1 * np.abs(g).max()):
-        return NO_DECREASE
+    same = np.finfo(getattr(loss, "dtype", float)).eps ** (1 / 3)  # sums in another order are less
+    if not (abs(again - f) <= 100 * noise and np.abs(g_again - g).max() <= same * np.abs(g).max()):
+        return RESAMPLED
     d = p / np.abs(p).max()
     slope, far = g @ d, np.abs(x).max() or 1.0
     h = max(min(200 * noise / -slope, 1e-4 * far), 1e-14 * far)  # noise is 0 where f and x are

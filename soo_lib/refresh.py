@@ -3,7 +3,7 @@
 import time
 
 from .checks import as_count, as_rng, as_vector
-from .gradient_test import GAVE_UP, NO_DECREASE
+from .gradient_test import GAVE_UP, NO_DECREASE, RESAMPLED
 from .losses import as_loss, over_data
 from .precondition import Preconditioned
 from .solvers import OUT_OF_ITERATIONS, minimize
@@ -69,7 +69,8 @@ def minimize_refreshed(loss, x0, kind, every=10, rows=None, seed=0, method="lbfg
         before["seconds"] = trace.rows[-1].seconds
         x, nit, spent = change.to_x(found.x), len(trace) - 1, OUT_OF_ITERATIONS.format(limit)
         # A search that failed with an old P may succeed with a new one.
-        again = found.message == spent or found.message.startswith((NO_DECREASE, GAVE_UP))
+        failed = NO_DECREASE, RESAMPLED, GAVE_UP
+        again = found.message == spent or found.message.startswith(failed)
         if not again or found.nit == 0 or nit == maxiter:
             message = found.message.replace(spent, OUT_OF_ITERATIONS.format(maxiter))
             before.pop("seconds")

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from soo_lib import solvers
 from soo_lib.directions import BFGS, LBFGS, STEEPEST, Newton, NonlinearCG
-from soo_lib.gradient_test import NO_DECREASE
+from soo_lib.gradient_test import NO_DECREASE, RESAMPLED
 from soo_lib.line_search import LINE_SEARCHES
 from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
@@ -319,6 +319,16 @@ def test_a_loss_reshuffled_at_every_call_ends_early_and_is_suspected(method):
     for run in failed:
         assert "line search found no decrease" in run.message
         assert "re-sampled" in run.message
+
+
+@pytest.mark.parametrize("method", ["gradient", "nlcg"])
+def test_resampling_is_named_where_two_looks_hardly_differ(method):
+    """At 0 the logistic loss is log 2 whatever the rows, and of most rows the gradient is near."""
+    loss = overlapping(m=400)
+    runs = [minimize(Reshuffled(loss, 390, 1, seed), np.zeros(3), method, max_trials=4)
+            for seed in range(60)]  # fmt: skip
+    failed = {run.message for run in runs if run.nit == 0}
+    assert failed == {RESAMPLED}
 
 
 @pytest.mark.parametrize("method", [*OWN, *FIRST_ORDER])

@@ -15,6 +15,7 @@ from conftest import Quiet
 from helpers import Saddle, WrongSign
 
 from soo_lib.book.explore import WEB
+from soo_lib.gradient_test import RESAMPLED, why_no_decrease
 from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.sampling import Batched
@@ -228,6 +229,23 @@ def test_iterate_by_iterate(page):
             forked.append(f"{run['id']}: {difference}")
     print(f"{len(runs)} runs; rounding forks {len(forked)}:", *forked, sep="\n")
     assert len(forked) <= 0.02 * len(runs), forked
+
+
+def test_a_resampled_loss_is_named_at_the_start(page):
+    """All rows but one at each look: the same value at 0, and hardly another gradient."""
+    looks = [np.delete(np.arange(40), k) for k in range(40)]
+    seen = page.evaluate("""async ({ X, Y, looks }) => {
+        const { Logistic } = await import("./losses.js"), { times } = await import("./linalg.js");
+        const { Reshuffled } = await import("./sampling.js");
+        const { why_no_decrease } = await import("./gradient_test.js");
+        const full = new Logistic(Float64Array.from(X.flat()), Y), x = new Float64Array(3);
+        const loss = new Reshuffled(full, 39, 1, 0, () => looks.pop());
+        const [f, g] = loss.fun_and_jac(x);
+        return why_no_decrease(loss, x, f, g, times(-1, g));
+    }""", {"X": X.tolist(), "Y": Y.tolist(), "looks": [look.tolist() for look in looks]})  # fmt: skip
+    loss, x = Dealt(Logistic(X, Y), looks[::-1]), np.zeros(3)
+    f, g = loss.fun_and_jac(x)
+    assert seen == why_no_decrease(loss, x, f, g, -g) == RESAMPLED
 
 
 @pytest.mark.parametrize("kind", ["tanh", "sigmoid", "relu"])

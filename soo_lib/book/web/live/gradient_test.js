@@ -3,6 +3,7 @@
 import { EPS, dot, largest, plus, times } from "./linalg.js";
 
 const NO_DECREASE = "line search found no decrease along a descent direction; is the gradient right? is the loss re-sampled? has it a kink here, as of a ReLU?";
+const RESAMPLED = "line search found no decrease along a descent direction: the loss is re-sampled, drawn anew at each evaluation, so the search compares values of different losses; keep its batches fixed";
 const FLOOR = "no further decrease: the differences of the loss are lost in rounding, the floor of float64";
 const GAVE_UP = "the search gave up where the loss still falls, as its gradient foretells: it may have no minimum; or allow more trials, or another first step";
 
@@ -13,7 +14,8 @@ export const rounding = (x, f, g) => EPS * (Math.abs(f) + x.reduce((sum, v, i) =
  * foretell what it does to the loss; a right gradient does so twice in a row, beyond rounding. */
 export function why_no_decrease(loss, x, f, g, p) {
   const noise = rounding(x, f, g), [again, g_again] = loss.fun_and_jac(x); // a second look: is the loss the same?
-  if (!(Math.abs(again - f) <= 100 * noise && largest(plus(g_again, -1, g)) <= 0.1 * largest(g))) return NO_DECREASE;
+  const same = EPS ** (1 / 3); // sums in another order are less
+  if (!(Math.abs(again - f) <= 100 * noise && largest(plus(g_again, -1, g)) <= same * largest(g))) return RESAMPLED;
   if (!(dot(g, p) < 0)) p = times(-1, g);
   const d = times(1 / largest(p), p), slope = dot(g, d), far = largest(x) || 1; // noise is 0 where f and x are
   let h = Math.max(Math.min((200 * noise) / -slope, 1e-4 * far), 1e-14 * far), foretold = 0, wrong = 0, before = Infinity;
