@@ -155,7 +155,7 @@ def test_by_keys(open_page):
     page.get_by_role("slider", name="rows in a batch").press("ArrowRight")
     ended(page)
     assert page.locator("[name=batch_size]").input_value() == "11"
-    page.get_by_role("button", name="One step back").press("Enter")
+    page.get_by_role("button", name="One iteration back").press("Enter")
     steps = page.get_by_role("slider", name="iteration")
     steps.press("Home")
     page.wait_for_selector(".where:has-text('iteration 0 of')")

@@ -1,7 +1,7 @@
 // The batch: what a solver makes of a sample of the rows, and what becomes of the boundary.
 
-import { COLORS, axes, chart, clamp, h, paint, s, scale, show, table, trail } from "./live/draw.js";
-import { button, draggable, live, runner } from "./live/controls.js";
+import { COLORS, axes, chart, clamp, h, paint, s, scale, show, trail } from "./live/draw.js";
+import { draggable, live } from "./live/controls.js";
 import { Logistic } from "./live/losses.js";
 import { DIRECTIONS } from "./live/directions.js";
 import { LINE_SEARCHES } from "./live/line_search.js";
@@ -37,7 +37,7 @@ function sampled(full, { rows, weights, batch_size, n_batches }, seed, look) {
 }
 
 function render({ model, el }) {
-  const [x1, x2, y] = model.get("points"), m = y.length, initial = { ...INITIAL, ...model.get("first") };
+  const [x1, x2, y] = model.get("points"), m = y.length;
   const full = new Logistic(Float64Array.from(y.flatMap((_, i) => [1, x1[i], x2[i]])), y);
   full.why_no_minimum = () => ""; // no line separates all the rows: a test says so, once for all
   const best = minimize(full, [0, 0, 0]), U = Object.assign(scale(-3.4, 5.4), { ticks: [-2, 0, 2, 4] }), V = scale(0.1, 160, true);
@@ -48,11 +48,11 @@ function render({ model, el }) {
     { name: "weights", label: "each counts", options: ["alike", "rows"], words: { rows: "by its rows" }, when: ({ rows, n_batches }) => rows === "fixed" && n_batches > 1 },
     { name: "step", label: "step", min: 1e-3, max: 10, log: true, when: ({ line_search }) => line_search === "fixed" },
     { name: "batch_size", label: "rows in a batch", min: 1, max: m, log: true, whole: true, mark: ({ rows, n_batches }) => rows === "fixed" && { at: Math.ceil(m / n_batches), text: "all rows" } },
-    { name: "n_batches", label: "batches", min: 1, max: 80, log: true, whole: true }, { name: "at", label: "iteration", min: 0, max: MOST, whole: true, free },
+    { name: "n_batches", label: "batches", min: 1, max: 80, log: true, whole: true }, { name: "at", min: 0, max: MOST, whole: true, free },
     { name: "height", label: "height", options: ["loss", "gap"], words: { gap: "full loss − minimum" }, free }, { name: "axis", label: "axis", options: ["iterations", "rows"], words: { rows: "rows visited" }, free },
   ];
   const guess = ([b, w1, w2], u, v) => b + w1 * u + w2 * v; // z: class 1 where it is above 0
-  let view, place, lanes = [], timer = 0, at = [1, 5];
+  let place, lanes = [], at = [1, 5];
 
   function build(state) {
     const { method, line_search } = state, step = line_search === "fixed" ? state.step : 1;
@@ -60,16 +60,14 @@ function render({ model, el }) {
       const look = {}, loss = sampled(full, state, state.seed + i, look);
       return { look, history: [], over: "", run: iterate(loss, [0, 0, 0], { method, line_search, step, maxiter: MOST, max_trials: 10 }) };
     });
-    for (const end = performance.now() + 8; performance.now() < end && work(); ); // the reader's own draw first, and within a frame
-    engine.start();
   }
 
-  /** One iteration of the first draw that has not ended; false once all have. */
+  /** One iteration of the first draw that has not ended, the reader's own before all; false once all have. */
   function work() {
     const lane = lanes.find(({ over }) => !over);
     if (!lane) return false;
     const { done, value } = lane.run.next();
-    if (done) return (lane.over = value.message);
+    if (done) return Boolean((lane.over = value.message));
     const [x, told] = value.last, row = value.rows.at(-1), loss = full.fun(x), right = y.filter((kind, i) => kind === Number(guess(x, x1[i], x2[i]) > 0)).length;
     lane.history.push({ ...row, x, told, loss, gap: Math.max(0, loss - best.fun), right: right / m, iterations: value.nit, rows: row.evaluations * lane.look.size, seen: new Set(lane.look.rows) });
     return true;
@@ -77,54 +75,40 @@ function render({ model, el }) {
 
   // ---- the page's elements
 
-  const engine = runner(work, picture, 8), region = (label) => ({ tabindex: 0, role: "region", "aria-label": label }), text = (kind) => h("p", { class: kind });
+  const region = (label) => ({ tabindex: 0, role: "region", "aria-label": label }), text = (kind) => h("p", { class: kind });
   const key = (words, kind, color = "currentColor") => h("span", { class: `key ${kind}`, style: `--c: ${color}` }, words);
   const canvas = h("canvas", { "aria-hidden": "true" }), plane = s("svg", { "aria-hidden": "true" }), curves = s("svg", { class: "chart", role: "img", "aria-label": "the loss, iteration by iteration" });
-  const probe = text("readout"), outcome = text("outcome"), legend = text("legend"), where = h("span", { class: "where" }), tables = h("div", { class: "tables", ...region("data") });
-  const details = h("details", { ontoggle: picture }, h("summary", {}, "The run as a table"), tables);
+  const probe = text("readout"), outcome = text("outcome"), legend = text("legend");
   const field = h("div", { class: "sampled", ...region("The rows in the plane and what the model says there; read it with the arrow keys"), role: "application" }, canvas, plane);
-  const last = () => lanes[0].history.length - 1, shown = () => Math.min(view.state.at, last());
-  const go = (k) => view.set({ at: k >= last() ? MOST : Math.max(k, 0) }), stop = () => { clearInterval(timer); timer = 0; };
-  const play = button("▶", () => {
-    if (timer) return stop(picture());
-    if (shown() === last()) go(0);
-    timer = setInterval(() => (shown() < last() ? go(shown() + 1) : stop(picture())), clamp(4000 / last(), 80, 600));
-  }, "Play");
-  const range = h("input", { type: "range", min: 0, "aria-label": "iteration", oninput: () => go(Number(range.value)) });
-  const steps = h("div", { class: "steps" }, button("‹", () => go(shown() - 1), "One step back"), play, button("›", () => go(shown() + 1), "One step on"), range, where);
-  const read = ([u, v]) => { at = [clamp(u, U.low, U.high), clamp(v, V.low, V.high)]; picture(); };
+  const read = ([u, v]) => { at = [clamp(u, U.low, U.high), clamp(v, V.low, V.high)]; view.redraw(); };
   draggable(field, (event) => read(place.plane(event)), (du, dv) => read([at[0] + du / 5, at[1] * 1.2 ** dv]));
   field.addEventListener("pointermove", (event) => read(place.plane(event)));
   const nearest = ([u]) => lanes[0].history.reduce((best, row, k, all) => (Math.abs(row[view.state.axis] - u) < Math.abs(all[best][view.state.axis] - u) ? k : best), 0);
-  draggable(curves, (event) => go(nearest(place.curves(event))), () => {});
+  draggable(curves, (event) => { view.play(false); view.set({ at: nearest(place.curves(event)) }); }, () => {});
 
-  function body(controls, { reset, copy, address }) {
-    const of = (...names) => names.map((name) => controls.find((one) => one.field.name === name).node);
+  function body({ height, axis, batch_size, n_batches, seed, ...others }, steps) {
     return h("div", { class: "batch" },
-      h("div", { class: "controls" }, ...of("method", "line_search", "rows", "weights", "step")),
-      h("div", { class: "controls" }, ...of("batch_size", "n_batches", "seed")),
+      h("div", { class: "controls" }, ...Object.values(others)), h("div", { class: "controls" }, batch_size, n_batches, seed),
       h("div", { class: "pair" },
         h("div", {}, field, h("p", { class: "legend" }, key("class 0", "kind0"), key("class 1", "kind1"), "faint: not looked at here"), probe),
-        h("div", { class: "told" }, h("div", { class: "actions" }, ...of("height", "axis")), curves, legend), steps),
-      outcome, h("div", { class: "actions" }, reset, copy, address), details);
+        h("div", { class: "told" }, h("div", { class: "actions" }, height, axis), curves, legend), steps.node),
+      outcome);
   }
 
   // ---- drawing
 
-  function picture() {
-    const { axis, height, method, rows } = view.state, lane = lanes[0], k = shown(), now = lane.history[k], highest = Math.max(...lane.history.map(({ loss }) => loss)), most = height === "gap" ? 100 : 1.5;
+  function picture({ axis, height, method, rows }) {
+    const [lane] = lanes, k = view.now(), now = lane.history[k], highest = Math.max(...lane.history.map(({ loss }) => loss)), most = height === "gap" ? 100 : 1.5;
     place = { plane: draw_plane(now), curves: draw_curves(now, axis, height, COLORS[method], most) };
     const said = [`Full loss ${show(now.loss, 4)}, where ${show(best.fun, 4)} is the lowest; ${Math.round(100 * now.right)} % of the rows recognised.`];
     if (!(highest < most)) said.push(`On its way the loss rose to ${show(highest)}, out of the picture.`);
     if (rows === "fixed" && now.told < Math.LN2 / lane.look.size) said.push("A line separates these few rows: their loss has no minimum, and the solver learns them by heart.");
     else if (now.told < best.fun - 1e-9) said.push(`The solver was told ${show(now.told, 4)}: less than any line does on all the rows.`);
-    outcome.textContent = [...said, lane.over && k === last() ? `The run's last word: ${lane.over}${/\W$/.test(lane.over) ? "" : "."}` : now.note].join(" ");
-    play.textContent = timer ? "❚❚" : "▶";
-    Object.assign(range, { max: last(), value: k });
-    range.setAttribute("aria-valuetext", (where.textContent = `iteration ${k} of ${last()}`));
-    if (details.open) tables.replaceChildren(table(["iteration", "loss told", "full loss", "full loss − minimum", "gradient told", "step", "evaluations", "rows visited", "note"],
-      lane.history.map((row) => [row.iterations, show(row.told, 5), show(row.loss, 5), row.gap, row.gnorm, row.step, row.evaluations, row.rows, row.note])));
+    outcome.textContent = [...said, lane.over && now === lane.history.at(-1) ? `The run's last word: ${lane.over}${/\W$/.test(lane.over) ? "" : "."}` : now.note].join(" ");
   }
+
+  const tables = () => [[["iteration", "loss told", "full loss", "full loss − minimum", "gradient told", "step", "evaluations", "rows visited", "note"],
+    lanes[0].history.map((row) => [row.iterations, show(row.told, 5), show(row.loss, 5), row.gap, row.gnorm, row.step, row.evaluations, row.rows, row.note])]];
 
   /** What the model says of every place, the rows, those that it was shown at this iteration, and boundaries. */
   function draw_plane({ x, seen }) {
@@ -144,24 +128,19 @@ function render({ model, el }) {
 
   /** The full loss of every draw, and of the first what its solver was told. */
   function draw_curves(now, axis, height, color, most) {
-    const gap = height === "gap", [lane, ...others] = lanes, curve = ({ history }, name, kind) => ({ class: kind, color, points: history.map((row) => [row[axis], row[name]]) });
-    const xmax = Math.max(axis === "rows" ? m : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0)), list = [...others.map((other) => curve(other, height, "other")), curve(lane, height, "own")];
+    const gap = height === "gap", [lane, ...others] = lanes, curve = ({ history }, name, kind) => ({ kind, color, points: history.map((row) => [row[axis], row[name]]) });
+    const xmax = Math.max(axis === "rows" ? m : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0)), list = [...others.map((other) => curve(other, height, "other")), { ...curve(lane, height, "own"), dots: [[now[axis], now[height]]], r: 4.5 }];
     if (!gap) list.splice(-1, 0, curve(lane, "told", "dash2"));
-    const { X, Y, inside, left, right, place: on } = chart(curves, list, { xlabel: axis === "rows" ? "rows visited" : axis, ylabel: gap ? "full loss − minimum" : "loss", log: gap, xmax, most, depth: 1e-13, height: 285, seen: gap ? [1] : [best.fun - 0.02, 0.7] });
+    const { Y, inside, left, right, place: on } = chart(curves, list, { xlabel: axis === "rows" ? "rows visited" : axis, ylabel: gap ? "full loss − minimum" : "loss", log: gap, xmax, most, depth: 1e-13, height: 285, seen: gap ? [1] : [best.fun - 0.02, 0.7] });
     if (!gap) inside.prepend(s("line", { class: "level", x1: left, x2: right, y1: Y(best.fun), y2: Y(best.fun) }));
-    if (!Number.isNaN(now[height])) inside.lastChild.append(s("circle", { cx: X(now[axis]), cy: Y(now[height]), r: 4.5 }));
     legend.replaceChildren(key("full loss", "", color), ...(gap ? [] : [key("as the solver was told", "dash2", color), key("minimum", "dash1")]), key(`${DRAWS - 1} other draws`, "other"));
     return on;
   }
 
-  live(el, { name: "batch", label: "The batch", fields, initial, stories: STORIES.map((story) => ({ ...story, set: { ...INITIAL, ...story.set } })), body,
-    said: "A solver is shown batches of the rows instead of all of them. Slide their size, and watch the boundary and the loss; or let a story lead you in.",
-    draw(state, changed, self) {
-      view = self;
-      if ([...changed].some((name) => !fields.find((one) => one.name === name).free)) build(state);
-      picture();
-    } });
-  return () => { stop(); engine.stop(); };
+  const view = live(el, { name: "batch", label: "The batch", fields, initial: INITIAL, first: model.get("first"), stories: STORIES,
+    opening: "A solver is shown batches of the rows instead of all of them. Slide their size, and watch the boundary and the loss; or let a story lead you in.",
+    body, build, work, draw: picture, tables, last: () => lanes[0].history.length - 1 });
+  return view.stop;
 }
 
 export default { render };

@@ -1,9 +1,9 @@
 // What BFGS learns of the curvature, from steps that the reader chooses: a click makes a pair.
 
-import { COLORS, axes, clamp, h, level_curves, s, scale, show, trail } from "./live/draw.js";
+import { COLORS, axes, clamp, ellipse, h, level_curves, run, s, scale, shares, show, trail } from "./live/draw.js";
 import { button, draggable, live } from "./live/controls.js";
 import { DIRECTIONS } from "./live/directions.js";
-import { dot, eigh, plus, product } from "./live/linalg.js";
+import { dot, eigh, plus, product, times } from "./live/linalg.js";
 import { LINE_SEARCHES, Ray } from "./live/line_search.js";
 import { Quadratic, Rosenbrock, Saddle } from "./live/losses.js";
 
@@ -23,7 +23,7 @@ const STORIES = [
   { name: "Always the same way", set: { path: "-1.3,0.4;-0.9,0.4;-0.4,0.4;0.2,0.4;0.8,0.4" }, say: "Four steps along x, and the last three taught nothing new. Add one in another direction." },
   { name: "A pair refused", set: { loss: "saddle", path: "-1.2,-0.3;-1,0.3" }, say: "Over this step the slope falls: s·y is negative, no ellipse fits, and the pair is left out (dashed). How far up must the step end for the pair to count?" },
   { name: "Forgetting", set: { loss: "valley", memory: "1", path: "-1.4,1.6;-1.1,1.1;-0.8,0.7;-0.3,0.2;0.3,0.1" }, say: "In a bent valley old pairs speak of another place. Compare one pair kept with all of them." },
-].map((story) => ({ ...story, set: { ...INITIAL, ...story.set } }));
+];
 
 const points = (path) => path.split(";").map((pair) => Float64Array.from(pair.split(",").map(Number)));
 const written = (visits) => visits.map((x) => [...x].map((v) => Number(v.toFixed(3))).join(",")).join(";");
@@ -40,23 +40,19 @@ export function learn(loss, visits, memory) {
 }
 
 /** The places around z where a quadratic with this inverse rises by RADIUS²/2: the ellipse vᵀBv = RADIUS². */
-function ellipse(z, inverse) {
+function level(z, inverse) {
   const { values, vectors } = eigh(inverse, 2);
-  if (!(Math.min(...values) > 0)) return null;
-  return Array.from({ length: 73 }, (_, t) => [Math.cos((t * Math.PI) / 36), Math.sin((t * Math.PI) / 36)].reduce((at, c, i) => plus(at, c * RADIUS * Math.sqrt(values[i]), vectors.subarray(2 * i, 2 * i + 2)), z));
+  return Math.min(...values) > 0 ? ellipse(z, ...[0, 1].map((i) => times(RADIUS * Math.sqrt(values[i]), vectors.subarray(2 * i, 2 * i + 2)))) : null;
 }
 const inverse = ([a, b, , d]) => Float64Array.of(d, -b, -b, a).map((v) => v / (a * d - b * b));
 
 function render({ model: traits, el }) {
-  let view, painted = "";
+  let painted = "";
   const canvas = h("canvas", { "aria-hidden": "true" }), map = s("svg", { role: "img", "aria-label": "level curves, the points visited, and two ellipses of curvature" });
   const plane = h("div", { class: "regions learning", tabindex: 0, role: "application", "aria-label": "The plane: a click steps there; the arrow keys move the last point" }, canvas, map);
   const chart = s("svg", { role: "img", "aria-label": "learnt curvature over true curvature, pair by pair" }), told = h("div", { class: "told" });
   const visits = () => points(view.state.path), put = (list) => view.set({ path: written(list.slice(0, MOST)) });
-  const kept = ({ clientX, clientY }) => { // the picture fills its square: no margin for axes
-    const { left, top, width, height } = map.getBoundingClientRect();
-    return [(clientX - left) / width, 1 - (clientY - top) / height].map((share) => scale(...SPAN).at(clamp(share, 0, 1)));
-  };
+  const kept = (event) => shares(event, map).map((share) => scale(...SPAN).at(share)); // the picture fills its square: no margin for axes
   draggable(plane, (event) => {
     const list = visits();
     put(event.type === "pointermove" ? [...list.slice(0, -1), kept(event)] : [...list, kept(event)]);
@@ -78,23 +74,22 @@ function render({ model: traits, el }) {
     painted = key;
     list.slice(1).forEach((x, i) => inside.append(s("path", { class: `step${pairs[i].note ? " refused" : ""}`, d: trail([list[i], x], X, Y) })));
     list.forEach((x) => inside.append(s("circle", { class: "visit", cx: X(x[0]), cy: Y(x[1]), r: 3 })));
-    const real = ellipse(z, inverse(truth)), believed = ellipse(z, H);
+    const real = level(z, inverse(truth)), believed = level(z, H);
     if (real) inside.append(s("path", { class: "model", d: trail(real, X, Y) }));
     if (believed) inside.append(s("path", { class: "model believed", style: `--c: ${color}`, d: trail(believed, X, Y) }));
 
     // what it believes over what is true, in the two directions where they differ most and least
-    const shares = list.map((_, k) => {
+    const ratios = list.map((_, k) => {
       const { values, vectors } = eigh(loss.hess(list[k]), 2), L = (v) => [0, 1].map((i) => Math.sqrt(values[i]) * dot(vectors.subarray(2 * i, 2 * i + 2), v));
       if (!(Math.min(...values) > 0)) return [NaN, NaN];
       const C = learn(loss, list.slice(0, k + 1), state.memory).H, [p, q] = [0, 1].map((i) => L(product(C, vectors.subarray(2 * i, 2 * i + 2))).map((v) => v * Math.sqrt(values[i])));
       return [...eigh(Float64Array.of(p[0], p[1], q[0], q[1]), 2).values].map((v) => 1 / v).sort((a, b) => a - b);
     });
-    const { X: U, Y: V, inside: area } = axes(chart, scale(0, Math.max(4, list.length - 1)), scale(0.01, 100, true), { xlabel: "pairs", ylabel: "learnt / true curvature", height: 230 });
-    area.append(s("path", { class: "level", d: trail([[0, 1], [MOST, 1]], U, V) }));
+    const frame = axes(chart, scale(0, Math.max(4, list.length - 1)), scale(0.01, 100, true), { xlabel: "pairs", ylabel: "learnt / true curvature", height: 230 });
+    frame.inside.append(s("path", { class: "level", d: trail([[0, 1], [MOST, 1]], frame.X, frame.Y) }));
     for (const i of [0, 1]) {
-      const run = s("g", { class: "run", style: `--c: ${color}` }), line = shares.map((pair, k) => [k, pair[i]]);
-      run.append(s("path", { d: trail(line, U, V) }), ...line.filter(([, v]) => Number.isFinite(v)).map(([k, v]) => s("circle", { cx: U(k), cy: V(v), r: 2.4 })));
-      area.append(run);
+      const line = ratios.map((pair, k) => [k, pair[i]]);
+      frame.inside.append(run(frame, line, { color, dots: line, r: 2.4 }));
     }
     const last = pairs.at(-1), words = (M) => [...eigh(M, 2).values].sort((a, b) => a - b).map((v) => show(v)).join(" and ");
     told.replaceChildren(...[`Curvatures at the last point: ${words(truth)}. Learnt: ${words(inverse(H))}.`,
@@ -102,14 +97,14 @@ function render({ model: traits, el }) {
       list.length >= MOST ? `The picture holds ${MOST} points.` : ""].map((text) => h("p", {}, text)));
   }
 
-  function body(controls, { reset, copy, address }) {
-    return h("div", {}, h("div", { class: "stage" }, h("div", {}, plane, h("div", { class: "actions" }, ...buttons)), h("div", {}, h("div", { class: "controls" }, ...controls.map(({ node }) => node)), chart, told)),
-      h("p", { class: "quiet" }, "Click or tap where the next step shall lead; draw to move the point. Blue: the curvature as it is at the last point. Coloured: as it was learnt. Each ellipse joins the places where the quadratic rises equally."),
-      h("div", { class: "actions" }, reset, copy, address));
+  function body(controls) {
+    return h("div", {}, h("div", { class: "stage" }, h("div", {}, plane, h("div", { class: "actions" }, ...buttons)), h("div", {}, h("div", { class: "controls" }, ...Object.values(controls)), chart, told)),
+      h("p", { class: "quiet" }, "Click or tap where the next step shall lead; draw to move the point. Blue: the curvature as it is at the last point. Coloured: as it was learnt. Each ellipse joins the places where the quadratic rises equally."));
   }
 
-  view = live(el, { name: "learning", label: "Learning the curvature", fields: FIELDS, initial: INITIAL, stories: STORIES, body,
-    said: "A step shows one product with the Hessian. Choose a story, or choose the steps yourself.", draw: (state, changed, own) => { view = own; draw(state); } });
+  const view = live(el, { name: "learning", label: "Learning the curvature", fields: FIELDS, initial: INITIAL, stories: STORIES, body, draw,
+    opening: "A step shows one product with the Hessian. Choose a story, or choose the steps yourself." });
+  return view.stop;
 }
 
 export default { render };

@@ -1,7 +1,7 @@
 // The playground: two solvers, side by side from one start, teach a network points in the plane.
 
-import { COLORS, chart, clamp, h, paint, s, show, table } from "./live/draw.js";
-import { button, draggable, live, runner } from "./live/controls.js";
+import { COLORS, chart, clamp, h, paint, s, shares, show } from "./live/draw.js";
+import { button, calm, draggable, live } from "./live/controls.js";
 import { SETS, make_points } from "./live/datasets.js";
 import { ACTIVATIONS, Network, cross_entropy } from "./live/network.js";
 import { DIRECTIONS } from "./live/directions.js";
@@ -17,26 +17,24 @@ const MARKS = ["m-2.2 0a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0", "m0 -3l2.8 4.
 const EDGE = { gradient: 2, sgd: 2, momentum: 3.8 }; // of α·λ_max, where the direction is -g; 2(1 + μ) with momentum
 
 const own = (state, side) => (name) => state[`${side}_${name}`];
-const grouped = (group, fields, more = {}) => fields.map((field) => ({ ...field, group, ...more }));
-const solver = (side, get = (state) => own(state, side), runs = (state) => get(state)("method") !== "none") => grouped(side, [
+const solver = (side, get = (state) => own(state, side), runs = (state) => get(state)("method") !== "none") => [
   { name: `${side}_method`, label: "solver", options: [...Object.keys(DIRECTIONS), ...Object.keys(RULES), ...(side === "b" ? ["none"] : [])] },
   { name: `${side}_search`, label: "step rule", options: Object.keys(LINE_SEARCHES), when: (state) => get(state)("method") in DIRECTIONS },
   { name: `${side}_step`, label: "step", min: 1e-3, max: 100, log: true, when: runs },
   { name: `${side}_batch`, label: `batch, of ${ROWS} rows`, min: 1, max: ROWS, whole: true, when: runs },
   { name: `${side}_rows`, label: "batches", options: ["fixed", "reshuffled"], when: (state) => runs(state) && get(state)("batch") < ROWS },
-]);
+];
 const FIELDS = [
-  ...grouped("setup", [
-    { name: "data", label: "points", options: SETS }, { name: "noise", label: "noise", min: 0, max: 0.6 },
-    { name: "seed", label: "seed of the points", min: 0, max: 99, whole: true },
-    { name: "hidden", label: "hidden layers", pattern: /^(?:[1-9]|1[0-6])(?:[ ,]+(?:[1-9]|1[0-6])){0,5}$/, words: "up to six widths from 1 to 16, as 8 8" },
-    { name: "activation", label: "activation", options: Object.keys(ACTIVATIONS) }, { name: "l2", label: "penalty λ", min: 1e-6, max: 1, log: true },
-    { name: "scale", label: "size of the start", min: 0, max: 3 }, { name: "start", label: "seed of the start", min: 0, max: 99, whole: true },
-  ]), ...solver("a"), ...solver("b"),
-  ...grouped("view", [
-    { name: "pace", label: "iterations a second", min: 1, max: 240, log: true, whole: true }, { name: "axis", label: "axis", options: ["iterations", "evaluations", "seconds"] },
-    { name: "curve", label: "curvature", options: ["α·λ_max", "λ_max", "λ_min"] }, { name: "shown", label: "units of", options: SIDES, words: { a: "the first solver", b: "the second" } },
-  ], { free: true }), // free: the runs need not start again
+  { name: "data", label: "points", options: SETS }, { name: "noise", label: "noise", min: 0, max: 0.6 },
+  { name: "seed", label: "seed of the points", min: 0, max: 99, whole: true },
+  { name: "hidden", label: "hidden layers", pattern: /^(?:[1-9]|1[0-6])(?:[ ,]+(?:[1-9]|1[0-6])){0,5}$/, words: "up to six widths from 1 to 16, as 8 8" },
+  { name: "activation", label: "activation", options: Object.keys(ACTIVATIONS) }, { name: "l2", label: "penalty λ", min: 1e-6, max: 1, log: true },
+  { name: "scale", label: "size of the start", min: 0, max: 3 }, { name: "start", label: "seed of the start", min: 0, max: 99, whole: true },
+  ...solver("a"), ...solver("b"),
+  { name: "pace", label: "iterations a second", min: 1, max: 240, log: true, whole: true, free: true },
+  { name: "axis", label: "axis", options: ["iterations", "evaluations", "seconds"], free: true },
+  { name: "curve", label: "curvature", options: ["α·λ_max", "λ_max", "λ_min"], free: true },
+  { name: "shown", label: "units of", options: SIDES, words: { a: "the first solver", b: "the second" }, free: true },
 ];
 const side = (name, values) => Object.fromEntries(Object.entries({ search: "wolfe", step: 1, batch: ROWS, rows: "fixed", ...values }).map(([key, v]) => [`${name}_${key}`, v]));
 const INITIAL = { data: "moons", noise: 0.25, seed: 1, hidden: "8 8", activation: "tanh", l2: 1e-4, scale: 1, start: 1, pace: 12, axis: "iterations", curve: "α·λ_max", shown: "a",
@@ -78,9 +76,10 @@ const PIXELS = Float64Array.from({ length: 2 * GRID * GRID }, (_, t) => {
 });
 
 function render({ el }) {
-  let view, points, net, loss, lanes = [], going = false, begun = 0, taken = 0;
+  let points, net, loss, lanes = [], going = false, begun = 0, taken = 0;
 
   function build(state) {
+    const old = points?.train.X.join();
     points = make_points(state.data, ROWS, state.noise, state.seed);
     net = new Network([2, ...state.hidden.split(/[ ,]+/).map(Number), points.classes], state.activation);
     loss = net.loss(points.train.X, points.train.y, state.l2);
@@ -94,6 +93,10 @@ function render({ el }) {
       advance(lane);
     }
     pace();
+    adders(state);
+    if (old === points.train.X.join()) return;
+    for (const { dots } of cards)
+      dots.replaceChildren(...points.train.y.map((k, i) => s("path", { class: `point kind${k}`, d: `M${100 + (100 * points.train.X[2 * i]) / BOX} ${100 - (100 * points.train.X[2 * i + 1]) / BOX}${MARKS[k]}` })));
   }
 
   /** One iteration of a lane; false once it is over. */
@@ -142,9 +145,8 @@ function render({ el }) {
 
   // ---- the page's elements
 
-  const engine = runner(work, () => draw());
   const pace = () => ([begun, taken] = [performance.now(), 0]);
-  const go = (on) => { going = on; pace(); engine.start(); };
+  const go = (on) => { going = on; pace(); view.redraw(); };
   const run = button("▶ Run", () => go(!going), "Run or pause", { class: "primary" });
   const once = button("Step", () => { step(); go(false); });
   const again = button("↺", () => { build(view.state); go(false); }, "Start again");
@@ -158,37 +160,33 @@ function render({ el }) {
       const { P } = cross_entropy(net.forward(lane.x, Float64Array.from(at)).at(-1), [0]);
       probe.textContent = `at (${show(at[0], 2)}, ${show(at[1], 2)}): ${[...P].map((p, k) => `${["blue", "orange", "green"][k]} ${Math.round(100 * p)} %`).join(", ")}`;
     };
-    const move = (event) => {
-      const box = plane.getBoundingClientRect();
-      at[0] = BOX * clamp((2 * (event.clientX - box.left)) / box.width - 1, -1, 1);
-      at[1] = BOX * clamp(1 - (2 * (event.clientY - box.top)) / box.height, -1, 1);
-      read();
-    };
-    draggable(plane, move, (dx, dy) => { at[0] = clamp(at[0] + dx / 5, -BOX, BOX); at[1] = clamp(at[1] + dy / 5, -BOX, BOX); read(); });
+    const move_to = (x, y) => { [at[0], at[1]] = [x, y].map((v) => clamp(v, -BOX, BOX)); read(); };
+    const move = (event) => move_to(...shares(event, plane).map((share) => BOX * (2 * share - 1)));
+    draggable(plane, move, (dx, dy) => move_to(at[0] + dx / 5, at[1] + dy / 5));
     plane.addEventListener("pointermove", move);
     return { which, canvas, dots, probe, gauges: h("div", { class: "gauges" }), outcome: h("p", { class: "outcome" }), controls: h("div", { class: "controls" }), plane };
   });
   const netcanvas = h("canvas", { class: "net", "aria-hidden": "true" }), columns = h("div", { class: "columns" }), layers = h("span", { class: "layers" });
   const charts = ["loss of train (drawn through) and held-out rows (dashed)", "curvature of the loss"].map((label) => s("svg", { class: "chart", role: "img", "aria-label": label }));
-  const legend = h("p", { class: "legend" }), tables = h("div", { class: "tables", tabindex: 0, role: "region", "aria-label": "data" });
-  const details = h("details", { ontoggle: () => draw() }, h("summary", {}, "The run as a table"), tables);
+  const legend = h("p", { class: "legend" });
 
-  function body(controls, { reset, copy, address }) {
-    const of = (group) => controls.filter(({ field }) => field.group === group).map(({ node }) => node);
+  function body({ pace: speed, axis, curve, shown, ...controls }) {
+    const of = (side) => FIELDS.filter(({ name }) => name.startsWith(`${side}_`)).map(({ name }) => controls[name]);
+    const setup = Object.keys(controls).filter((name) => !/^[ab]_/.test(name)).map((name) => controls[name]);
     for (const card of cards) card.controls.append(...of(card.which));
     return h("div", { class: "playground" },
-      h("div", { class: "actions" }, run, once, again, clock, of("view")[0]),
+      h("div", { class: "actions" }, run, once, again, clock, speed),
       h("div", { class: "stage" }, ...cards.map((card) => h("section", { class: "card", "aria-label": card.which === "a" ? "first solver" : "second solver" },
-        card.controls, card.plane, card.probe, card.outcome, card.gauges)), h("div", { class: "controls setup" }, ...of("setup"))),
-      h("div", { class: "charts" }, h("div", {}, of("view")[1], charts[0]), h("div", {}, of("view")[2], charts[1])), legend,
-      h("div", { class: "units" }, h("div", { class: "actions" }, of("view")[3], layers), columns, netcanvas), h("div", { class: "actions" }, reset, copy, address), details);
+        card.controls, card.plane, card.probe, card.outcome, card.gauges)), h("div", { class: "controls setup" }, ...setup)),
+      h("div", { class: "charts" }, h("div", {}, axis, charts[0]), h("div", {}, curve, charts[1])), legend,
+      h("div", { class: "units" }, h("div", { class: "actions" }, shown, layers), columns, netcanvas));
   }
 
   // ---- drawing
 
-  function draw() {
+  function draw(state) {
     run.textContent = going ? "❚❚ Pause" : "▶ Run";
-    const { state } = view, latest = lanes.map((lane) => lane.history.at(-1)).filter(Boolean);
+    const latest = lanes.map((lane) => lane.history.at(-1)).filter(Boolean);
     clock.textContent = `iteration ${Math.max(0, ...latest.map((row) => row.iterations))} · ${net.n_params} parameters`;
     for (const card of cards) {
       const lane = lanes.find((l) => l.which === card.which);
@@ -212,9 +210,11 @@ function render({ el }) {
     else curves(charts[1], state.curve, [(row) => row.ends?.[state.curve === "λ_max" ? 1 : 0]], state, state.curve === "λ_max" ? { seen: [1, 2] } : { seen: [-0.1, 0.01], level: 0, log: false });
     legend.replaceChildren(...lanes.map((lane) => h("span", { class: "key", style: `--c: ${ink(lane)}` }, name(lane))), h("span", { class: "key ghost" }, "held out"));
     units(state);
-    if (details.open) tables.replaceChildren(table(["iteration", ...lanes.flatMap((l) => [`train, ${name(l)}`, "held out", "recognised", "step", "λ min", "λ max"])],
-      Array.from({ length: Math.min(200, Math.max(0, ...lanes.map((l) => l.history.length))) }, (_, i) => [i, ...lanes.flatMap(({ history: { [i]: r } }) => (r ? [r.train, r.held, r.right, r.step, ...(r.ends ?? [NaN, NaN])] : Array(6).fill("")))])));
   }
+
+  const tables = () => [[["iteration", ...lanes.flatMap((lane) => [`train, ${name(lane)}`, "held out", "recognised", "step", "λ min", "λ max"])],
+    Array.from({ length: Math.min(200, Math.max(0, ...lanes.map(({ history }) => history.length))) }, (_, i) =>
+      [i, ...lanes.flatMap(({ history: { [i]: row } }) => (row ? [row.train, row.held, row.right, row.step, ...(row.ends ?? [NaN, NaN])] : Array(6).fill("")))])]];
 
   const bent = (v) => 0.25 + clamp(Math.asinh(20 * v) / 12, -0.25, 0.75); // an eigenvalue's place: both signs, many sizes
   const same = () => lanes.length === 2 && lanes[0].method === lanes[1].method;
@@ -231,7 +231,7 @@ function render({ el }) {
   function curves(svg, ylabel, lines, { axis }, { level = null, ...bounds } = {}) {
     const runs = lanes.flatMap((lane) => {
       const rows = lane.history.filter((_, i) => i % Math.ceil(lane.history.length / 400) === 0 || i === lane.history.length - 1);
-      return lines.map((line, j) => ({ class: j ? "held" : "", color: ink(lane), points: rows.map((row) => [row[axis], line(row)]).filter(([, v]) => Number.isFinite(v)) }));
+      return lines.map((line, j) => ({ kind: j ? "held" : "", color: ink(lane), points: rows.map((row) => [row[axis], line(row)]).filter(([, v]) => Number.isFinite(v)) }));
     });
     const xmax = Math.max(axis === "seconds" ? 1e-3 : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0));
     const { Y, inside, left, right } = chart(svg, runs, { xlabel: axis === "evaluations" ? "evaluations of all rows" : axis, ylabel, xmax, ...bounds });
@@ -273,19 +273,10 @@ function render({ el }) {
     layers.replaceChildren(button("− layer", () => set(widths.slice(0, -1)), "a layer less", { disabled: widths.length < 2 }), button("+ layer", () => set([...widths, widths.at(-1)]), "a layer more", { disabled: widths.length > 5 }));
   }
 
-  function update(state, changed) {
-    if ([...changed].some((key) => !FIELDS.find((field) => field.name === key)?.free)) {
-      const old = points?.train.X.join();
-      build(state);
-      adders(state);
-      if (old !== points.train.X.join()) for (const { dots } of cards)
-        dots.replaceChildren(...points.train.y.map((k, i) => s("path", { class: `point kind${k}`, d: `M${100 + (100 * points.train.X[2 * i]) / BOX} ${100 - (100 * points.train.X[2 * i + 1]) / BOX}${MARKS[k]}` })));
-    }
-    engine.start();
-  }
-
-  live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, said: "Two solvers start from the same random weights. Which is first? Run them; or let a story lead you in.", stories: STORIES.map((story) => ({ ...story, then: () => matchMedia("(prefers-reduced-motion: reduce)").matches || go(true) })), body, draw: (state, changed, self) => { view = self; update(state, changed); } });
-  return () => engine.stop();
+  const view = live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, stories: STORIES,
+    opening: "Two solvers start from the same random weights. Which is first? Run them; or let a story lead you in.",
+    body, build, work, draw, tables, arrive: (story) => go(Boolean(story) && !calm()) });
+  return view.stop;
 }
 
 export default { render };

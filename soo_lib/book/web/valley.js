@@ -1,7 +1,7 @@
 // The valley: solvers on a loss of two variables, run to the end at every move of the reader's hand.
 
-import { COLORS, axes, chart, clamp, h, level_curves, s, scale, show, table, trail } from "./live/draw.js";
-import { button, codec, draggable, live, runner } from "./live/controls.js";
+import { COLORS, axes, chart, clamp, ellipse, h, level_curves, run, s, scale, show, trail } from "./live/draw.js";
+import { calm, draggable, live } from "./live/controls.js";
 import { DIRECTIONS } from "./live/directions.js";
 import { dot, eigh, plus, times } from "./live/linalg.js";
 import { LINE_SEARCHES } from "./live/line_search.js";
@@ -9,7 +9,7 @@ import { Quadratic, Rosenbrock, Saddle } from "./live/losses.js";
 import { iterate } from "./live/solvers.js";
 
 const METHODS = Object.keys(DIRECTIONS), DASH = { gradient: 0, newton: 0, nlcg: 1, bfgs: 2, lbfgs: 3 };
-const ALONE = "this one alone", MAXITER = 3000, WIDTH = 390, HEIGHT = 310, LEFT = 30, BOTTOM = 22, SPAN = [-2, 2], C1 = 1e-4, TEMPO = 6, PACE = 3000;
+const ALONE = "this one alone", MAXITER = 3000, WIDTH = 390, HEIGHT = 310, LEFT = 30, BOTTOM = 22, SPAN = [-2, 2], C1 = 1e-4;
 const LOSSES = {
   rosenbrock: { make: ({ a, b }) => new Rosenbrock(a, b), y: [-1.1, 2.1], lowest: 0, minima: ({ a }) => [[a, a * a]] },
   quadratic: { make: ({ kappa, angle }) => new Quadratic(kappa, (angle * Math.PI) / 180), y: [-1.6, 1.6], lowest: 0, minima: () => [[0, 0]] },
@@ -44,13 +44,13 @@ const STORIES = [
     say: "The coloured ellipse is what BFGS believes of the loss, from gradients alone; the thin blue one is the truth, Newton’s model. Go on step by step: when do they agree?" },
   { name: "On the ridge", set: { loss: "saddle", line_search: "backtracking", x: -1.4, y: 0 },
     say: "Started exactly on the ridge, every solver comes to rest at the saddle and calls it converged: the gradient there is 0. Now press the arrow key up, once." },
-].map((story) => ({ ...story, set: { ...INITIAL, ...story.set } }));
+];
 
 /** A level curve through z of the model f + gᵀp + ½pᵀHp, and its centre; `inverse`: the eigenvalues of H⁻¹. */
 function model(z, g, inverse, vectors) {
   const rows = [vectors.subarray(0, 2), vectors.subarray(2, 4)], p = rows.reduce((sum, v, i) => plus(sum, -dot(v, g) * inverse[i], v), new Float64Array(2));
   const [u, v] = rows.map((row, i) => times(Math.sqrt(-dot(g, p) * inverse[i]), row)), centre = plus(z, 1, p);
-  return { centre, points: Array.from({ length: 73 }, (_, t) => plus(plus(centre, Math.cos((t * Math.PI) / 36), u), Math.sin((t * Math.PI) / 36), v)) };
+  return { centre, points: ellipse(centre, u, v) };
 }
 
 /** H⁻¹ as BFGS or L-BFGS has learnt it by iteration k: the rule is shown the run once more. */
@@ -74,18 +74,14 @@ function search(loss, { x, rows, trials }, k) {
 }
 
 function render({ model: traits, el }) {
-  let view, loss, lanes = [], going = false, begun = 0, painted = "", pointed = () => "";
+  let loss, lanes = [], painted = "", pointed = () => "";
   const frames = {}; // each picture's axes, to read it by
-
-  // ---- the runs, and the stepper through them
 
   function build(state) {
     const { make, y } = LOSSES[state.loss], x0 = [state.x, clamp(state.y, ...y)], { line_search, step } = state;
     loss = make(state);
     lanes = (state.race === ALONE ? [state.method] : METHODS).map((method) => ({ method, run: iterate(loss, x0, { method, line_search, step, maxiter: MAXITER, gtol: 1e-6 }) }));
     lanes.forEach(advance);
-    for (const end = performance.now() + 10; work() && performance.now() < end;);
-    engine.start();
   }
 
   /** Fifty iterations more of a run. */
@@ -96,26 +92,11 @@ function render({ model: traits, el }) {
     }
   }
 
-  /** A slice of work: the shortest run goes on; once all have ended, the iteration that is due while they play. */
+  /** The shortest run goes on; false once all have ended. */
   function work() {
     const [lane] = lanes.filter(({ result }) => !result).sort((a, b) => a.trace.nit - b.trace.nit);
-    if (lane) { advance(lane); return true; }
-    if (!going) return false;
-    const k = Math.floor(TEMPO * Math.expm1((performance.now() - begun) / PACE));
-    going = k < last();
-    view.set({ at: going ? k : MAXITER }, null);
-    return going ? null : false;
-  }
-
-  const engine = runner(work, () => view.set({}, null)), calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const last = () => Math.max(...lanes.map(({ trace }) => trace.nit)), now = () => Math.min(view.state.at, last());
-  const bent = (k) => Math.log1p(k / TEMPO); // time and the slider: the first iterations take more of both
-  const go_to = (k) => { going = false; view.set({ at: k >= last() ? MAXITER : Math.max(0, k) }); };
-  function play(on) {
-    going = on;
-    begun = performance.now() - PACE * bent(now() < last() ? now() : 0);
-    view.set({}, null);
-    engine.start();
+    if (lane) advance(lane);
+    return Boolean(lane);
   }
 
   // ---- the page's elements
@@ -125,17 +106,9 @@ function render({ model: traits, el }) {
   const [readout, beyond, outcome, told] = ["readout", "beyond", "outcome", "quiet"].map((name) => h("p", { class: name }));
   const grip = h("span", { class: "grip" }), plane = h("div", { class: "valley-plane", tabindex: 0, role: "application", "aria-label": "The start of the runs: drag it, or move it with the arrow keys" }, canvas, map, grip);
   Object.assign(canvas.style, { left: share(LEFT, WIDTH), top: share(8, HEIGHT), width: share(WIDTH - LEFT - 10, WIDTH), height: share(HEIGHT - BOTTOM - 8, HEIGHT) });
-  const slider = h("input", { type: "range", min: 0, max: 1, step: "any", "aria-label": "iteration", oninput: () => go_to(Math.round(TEMPO * Math.expm1(slider.value * bent(last())))) });
-  slider.addEventListener("keydown", (event) => {
-    const way = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
-    if (way) { event.preventDefault(); go_to(now() + way); }
-  });
-  const run = button("▶", () => play(!going), "Play or pause", { class: "primary" }), where = h("span", { class: "where" });
-  const steps = h("div", { class: "steps" }, run, button("‹", () => go_to(now() - 1), "One iteration back"), slider, button("›", () => go_to(now() + 1), "One iteration on"), where);
   const keys = METHODS.map((method) => h("button", { type: "button", class: `key dash${DASH[method]}`, style: `--c: ${COLORS[method]}`, onclick: () => view.set({ method }) }));
-  const tables = h("div", { class: "tables", tabindex: 0, role: "region", "aria-label": "data" }), details = h("details", { ontoggle: () => view.set({}, null) }, h("summary", {}, "The runs as tables"), tables);
 
-  const move = ([x, y]) => { going = false; view.set({ x: clamp(x, ...SPAN), y: clamp(y, ...LOSSES[view.state.loss].y), at: 0 }); };
+  const move = ([x, y]) => { view.play(false); view.set({ x: clamp(x, ...SPAN), y: clamp(y, ...LOSSES[view.state.loss].y), at: 0 }); };
   draggable(plane, (event) => move(frames.plane.place(event)), (dx, dy) => move([view.state.x + dx / 50, view.state.y + dy / 50]), grip);
   const at_point = (z) => {
     const [f, g] = loss.fun_and_jac(z), list = (values, word) => [...values].map((v) => show(v)).join(word);
@@ -145,25 +118,23 @@ function render({ model: traits, el }) {
   const words = { plane: (x, y) => at_point(Float64Array.of(x, y)), ray: (alpha) => `φ(${show(alpha)}) = ${show(frames.ray.phi(alpha))}`,
     descent: (n) => `after ${Math.max(0, Math.floor(n))} ${view.state.axis}: ${lanes.map(({ method, trace }) => `${method} ${show(trace.rows.findLast((row, k) => !k || count(row, k) <= n).fun)}`).join(", ")}` };
   for (const [name, node] of Object.entries({ plane, descent, ray })) { // what a picture says where the pointer is
-    const point = (at) => { pointed = at; view.set({}, null); };
+    const point = (at) => { pointed = at; view.redraw(); };
     node.addEventListener("pointermove", (event) => point(() => (frames[name] ? words[name](...frames[name].place(event)) : "")));
     node.addEventListener("pointerleave", () => point(() => ""));
   }
 
-  function body(controls, { reset, copy, address }) {
-    const axis = controls.find(({ field }) => field.name === "axis").node, others = controls.map(({ node }) => node).filter((node) => node !== axis);
+  function body({ axis, ...others }, { node: steps }) {
     const marks = h("p", { class: "quiet" }, "Orange rings: what the search tries from here. Ellipse: the level curve of Newton’s model through this point, and a cross at its minimum; in pink or green, of the model that BFGS or L-BFGS has learnt.");
-    return h("div", {}, h("div", { class: "valley" }, h("div", {}, plane, steps, readout, beyond, h("div", { class: "controls" }, ...others), marks, outcome),
-      h("div", { class: "side" }, axis, h("div", { class: "legend", role: "group", "aria-label": "the solver to watch" }, ...keys), descent, ray, told)), h("div", { class: "actions" }, reset, copy, address), details);
+    return h("div", { class: "valley" }, h("div", {}, plane, steps, readout, beyond, h("div", { class: "controls" }, ...Object.values(others)), marks, outcome),
+      h("div", { class: "side" }, axis, h("div", { class: "legend", role: "group", "aria-label": "the solver to watch" }, ...keys), descent, ray, told));
   }
 
   // ---- drawing
 
+  const tried_from = (trace, k) => search(loss, trace, Math.min(k, trace.nit - 1));
+
   function draw(state) {
-    const k = now(), watched = lanes.find(({ method }) => method === state.method), { rows, x: path, nit } = watched.trace, at = Math.min(k, nit), tried = search(loss, watched.trace, Math.min(at, nit - 1));
-    run.textContent = going ? "❚❚" : "▶";
-    slider.value = bent(k) / bent(Math.max(1, last()));
-    slider.setAttribute("aria-valuetext", (where.textContent = `iteration ${k} of ${last()}`));
+    const k = view.now(), watched = lanes.find(({ method }) => method === state.method), { rows, x: path, nit } = watched.trace, at = Math.min(k, nit), tried = tried_from(watched.trace, k);
     draw_plane(state, k, watched, tried);
     draw_descent(state, k);
     frames.ray = tried && draw_ray(tried);
@@ -172,34 +143,38 @@ function render({ model: traits, el }) {
       tried.alphas.length > 1 ? `Tried ${tried.alphas.map((v) => show(v)).join(", ")}; took the last.` : `Took ${show(tried.alphas[0])}.`} ${tried.note}`;
     readout.textContent = pointed() || `${state.method}, ${at_point(path[at])}`;
     outcome.textContent = `${state.method}: ${watched.result?.message ?? "still running"} (${nit} iterations, ${rows.at(-1).evaluations} evaluations).`;
-    if (details.open) tables.replaceChildren(
-      table(["iteration", "x", "y", "loss", "gradient norm", "step", "evaluations"], rows.slice(0, 200).map((row, i) => [i, ...path[i], row.fun, row.gnorm, row.step, row.evaluations])),
-      table(["solver", "iterations", "evaluations", "loss", "outcome"], lanes.map(({ method, trace, result }) => [method, trace.nit, trace.rows.at(-1).evaluations, trace.rows.at(-1).fun, result?.message ?? "…"])),
-      table(["α tried", "φ(α)"], tried ? [0, ...tried.alphas].map((alpha) => [alpha, tried.phi(alpha)]) : []));
+  }
+
+  function tables({ method: watched }) {
+    const { trace } = lanes.find(({ method }) => method === watched), tried = tried_from(trace, view.now());
+    return [[["iteration", "x", "y", "loss", "gradient norm", "step", "evaluations"], trace.rows.slice(0, 200).map((row, i) => [i, ...trace.x[i], row.fun, row.gnorm, row.step, row.evaluations])],
+      [["solver", "iterations", "evaluations", "loss", "outcome"], lanes.map(({ method, trace: { nit, rows }, result }) => [method, nit, rows.at(-1).evaluations, rows.at(-1).fun, result?.message ?? "…"])],
+      [["α tried", "φ(α)"], tried ? [0, ...tried.alphas].map((alpha) => [alpha, tried.phi(alpha)]) : []]];
   }
 
   /** Level curves, models, paths, what the search tries, the start. */
   function draw_plane(state, k, watched, tried) {
-    const { y: span, minima, lowest } = LOSSES[state.loss], [x, y] = [scale(...SPAN), scale(...span)], { X, Y, inside } = (frames.plane = axes(map, x, y, { width: WIDTH, height: HEIGHT, left: LEFT, bottom: BOTTOM }));
+    const { y: span, minima, lowest } = LOSSES[state.loss], [x, y] = [scale(...SPAN), scale(...span)];
+    const frame = (frames.plane = axes(map, x, y, { width: WIDTH, height: HEIGHT, left: LEFT, bottom: BOTTOM })), { X, Y, inside } = frame;
     const key = [state.loss, state.a, state.b, state.kappa, state.angle, canvas.clientWidth, canvas.clientHeight].join();
     if (key !== painted) level_curves(canvas, (u, v) => loss.fun([u, v]) - lowest, x, y);
     painted = key;
-    const ring = (name, [u, v], r) => s("circle", { class: name, r, cx: X(u), cy: Y(v) }), { nit, x: path } = watched.trace, from = clamp(k, 0, Math.max(0, nit - 1)), z = path[from];
-    const ellipse = (inverse, vectors, kind) => {
+    const { nit, x: path } = watched.trace, from = clamp(k, 0, Math.max(0, nit - 1)), z = path[from];
+    const believed = (inverse, vectors, kind) => {
       const { centre, points } = model(z, loss.jac(z), inverse, vectors), look = { class: `model ${kind}`, style: `--c: ${COLORS[state.method]}` };
       inside.append(s("path", { ...look, d: trail(points, X, Y) }), s("path", { ...look, d: `M${X(centre[0]) - 4} ${Y(centre[1])}h8m-4 -4v8` }));
     };
     const { values, vectors } = curvatures(loss, z), { values: inverse, vectors: turned } = state.method.endsWith("bfgs") ? eigh(learnt(state.method, loss, watched.trace, from), 2) : {};
-    if (values.every((v) => v > 0)) ellipse(values.map((v) => 1 / v), vectors, state.method === "newton" ? "" : "thin");
-    if (inverse) ellipse(inverse, turned, "own");
+    if (values.every((v) => v > 0)) believed(values.map((v) => 1 / v), vectors, state.method === "newton" ? "" : "thin");
+    if (inverse) believed(inverse, turned, "own");
     inside.append(...minima(state).map(([u, v]) => s("text", { class: "star", x: X(u), y: Y(v) + 6, "text-anchor": "middle" }, "★")));
     for (const { method, trace } of [...lanes].sort((a, b) => (a === watched) - (b === watched))) { // the watched one on top
-      const group = s("g", { class: `run dash${DASH[method]}`, style: `--c: ${COLORS[method]}` }), own = trace === watched.trace, head = trace.x[Math.min(k, trace.nit)];
-      group.append(s("path", { class: "ahead", d: trail(trace.x.slice(k), X, Y) }), s("path", { d: trail(trace.x.slice(0, k + 1), X, Y) }));
-      group.append(...(own ? trace.x.slice(0, Math.min(k, 60)).map((point) => ring("", point, 2.2)) : []), ...(head.every(Number.isFinite) ? [ring("", head, own ? 5 : 4)] : []));
-      inside.append(group);
+      const { x: points, nit } = trace, look = { color: COLORS[method], kind: `dash${DASH[method]}` }, own = trace === watched.trace, gone = points.slice(0, k + 1);
+      inside.append(run(frame, points.slice(k), { ...look, kind: `${look.kind} ahead` }), run(frame, gone, { ...look, dots: [points[Math.min(k, nit)]], r: own ? 5 : 4 }));
+      if (own) inside.append(run(frame, [], { ...look, dots: gone.slice(0, 60), r: 2.2 }));
     }
-    inside.append(...(tried?.alphas ?? []).map((alpha) => ring("trial", plus(tried.z, alpha, tried.p), 4)));
+    const tries = tried?.alphas.map((alpha) => plus(tried.z, alpha, tried.p)) ?? [];
+    inside.append(...tries.map(([u, v]) => s("circle", { class: "trial", r: 4, cx: X(u), cy: Y(v) })));
     Object.assign(grip.style, { left: share(X(state.x), WIDTH), top: share(Y(clamp(state.y, ...span)), HEIGHT) });
     const away = lanes.filter(({ trace }) => !trace.x.every(([u, v]) => Math.abs(u) <= SPAN[1] && v >= span[0] && v <= span[1]));
     const highest = ({ rows }) => show(rows.reduce((most, { fun }) => (fun > most ? fun : most), 0));
@@ -209,13 +184,12 @@ function render({ model: traits, el }) {
   /** Who has come how far. */
   function draw_descent({ axis, method: watched, loss: name }, k) {
     const height = ({ fun }) => Math.max(fun - LOSSES[name].lowest, 1e-16), ends = lanes.map(({ trace }) => count(trace.rows.at(-1), trace.nit)).sort((a, b) => b - a);
-    const curves = lanes.map(({ method, trace }) => ({ class: `dash${DASH[method]}`, color: COLORS[method], points: trace.rows.map((row, i) => [count(row, i), height(row)]) }));
-    const { X, Y, inside } = (frames.descent = chart(descent, curves.flatMap((curve) => [{ ...curve, class: `${curve.class} ahead` }, { ...curve, points: curve.points.slice(0, k + 1) }]), { xlabel: axis, ylabel: "loss above the minimum", xmax: Math.max(4, Math.min(ends[0], 3 * (ends[1] ?? ends[0]))), seen: [curves[0].points[0][1] / 30], depth: 1e-18, height: 215 }));
-    inside.append(...curves.map(({ points, color }) => {
-      const [u, v] = points[Math.min(k, points.length - 1)], group = s("g", { class: "run", style: `--c: ${color}` });
-      group.append(s("circle", { r: 4, cx: X(u), cy: Y(v) || -9 })); // not a number: out of sight
-      return group;
-    }));
+    const curves = lanes.flatMap(({ method, trace: { rows } }) => {
+      const points = rows.map((row, i) => [count(row, i), height(row)]), look = { color: COLORS[method], kind: `dash${DASH[method]}` };
+      return [{ ...look, points, kind: `${look.kind} ahead` }, { ...look, points: points.slice(0, k + 1), dots: [points[Math.min(k, points.length - 1)]] }];
+    });
+    frames.descent = chart(descent, curves, { xlabel: axis, ylabel: "loss above the minimum", xmax: Math.max(4, Math.min(ends[0], 3 * (ends[1] ?? ends[0]))),
+      seen: [curves[0].points[0][1] / 30], depth: 1e-18, height: 215 });
     METHODS.forEach((method, i) => {
       const { trace, result } = lanes.find((lane) => lane.method === method) ?? {};
       keys[i].hidden = !trace;
@@ -234,16 +208,11 @@ function render({ model: traits, el }) {
     return { ...frame, phi };
   }
 
-  const given = Object.entries(traits?.get("first") ?? {}).map(([name, value]) => [`valley.${name}`, value]);
-  live(el, { name: "valley", label: "The valley", fields: FIELDS, initial: codec("valley", FIELDS, INITIAL).read(new URLSearchParams(given)).state, body,
-    said: "Five solvers leave the ring at once. Drag it, and every run is made anew. Who is first at the star: by iterations, and by evaluations?",
-    stories: STORIES, arrive: () => play(view.state.at === MAXITER && !calm()),
-    draw(state, changed, self) {
-      view = self;
-      if ([...changed].some((name) => !FIELDS.find((field) => field.name === name)?.free)) build(state);
-      draw(state);
-    } });
-  return () => engine.stop();
+  const view = live(el, { name: "valley", label: "The valley", fields: FIELDS, initial: INITIAL, first: traits?.get("first"), stories: STORIES,
+    opening: "Five solvers leave the ring at once. Drag it, and every run is made anew. Who is first at the star: by iterations, and by evaluations?",
+    body, build, work, draw, tables, last: () => Math.max(...lanes.map(({ trace }) => trace.nit)),
+    arrive: () => view.play(view.state.at === MAXITER && !calm()) });
+  return view.stop;
 }
 
 export default { render };

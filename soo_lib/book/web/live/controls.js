@@ -1,87 +1,92 @@
-// Controls that the live pictures share. A field is { name, label } and either options, a list; or
-// min and max of a number, with log, whole, and mark(state), the critical value; or the pattern of a
-// text, and in words what it asks for. when(state): is the field of use at all?
+// What the live pictures share: fields, links, stories, the frame in which they work and are drawn.
+// A field is { name, label } and either options, a list; or min and max of a number, with log, whole,
+// and mark(state), the critical value; or the pattern of a text, and in words what it asks for.
+// when(state): is the field of use at all? free: what was built for the other fields stays as it is.
 
-import { clamp, h, scale, show } from "./draw.js";
+import { clamp, h, scale, show, table } from "./draw.js";
+
+const BUDGET = 8; // ms of a frame that may go into work: the rest is the picture's
+const TEMPO = 6, PACE = 3000; // iterations, ms: the first iterations take more of the slider, and of the time
+const bent = (k) => Math.log1p(k / TEMPO), straight = (share) => TEMPO * Math.expm1(share);
+
+/** Does the reader want things to stand still? */
+export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** The value that a field takes from a text, or a complaint in words. */
-export function parse({ label = "", ...field }, text) {
-  field.label = label || field.name;
-  if (field.options) {
-    const found = field.options.find((option) => String(option) === text);
-    return found === undefined ? { complaint: `${field.label} must be one of ${field.options.join(", ")}; got “${text}”` } : { value: found };
-  }
-  if (field.pattern)
-    return field.pattern.test(text) ? { value: text } : { complaint: `${field.label} must be ${field.words}; got “${text}”` };
-  const value = String(text).trim() === "" ? NaN : Number(String(text).replace("−", "-"));
+function parse(field, text) {
+  const wanted = (words) => ({ complaint: `${field.label || field.name} must be ${words}; got “${text}”` });
+  if (field.options) return field.options.includes(text) ? { value: text } : wanted(`one of ${field.options.join(", ")}`);
+  if (field.pattern) return field.pattern.test(text) ? { value: text } : wanted(field.words);
+  const value = Number(text.trim().replace("−", "-") || NaN);
   if (value >= field.min && value <= field.max && (!field.whole || Number.isInteger(value))) return { value };
-  return { complaint: `${field.label} must be a ${field.whole ? "whole " : ""}number from ${show(field.min)} to ${show(field.max)}; got “${text}”` };
+  return wanted(`a ${field.whole ? "whole " : ""}number from ${show(field.min)} to ${show(field.max)}`);
 }
 
-/** The state as a link's search part, ?name.field=value, and back with what was wrong in it; a link may
- * name a story too, ?name.story=its name, and fields that differ from it. */
-export const codec = (name, fields, initial, stories = []) => ({
-  write(state, search = "") {
+/** The state as a link's search part, ?name.field=value where it differs from `usual`, and back with what
+ * was wrong in it; a link may name a story too, ?name.story=its name, and fields that differ from it. */
+const codec = (name, fields, usual, stories) => ({
+  write(state, search) {
     const query = new URLSearchParams(search);
     query.delete(`${name}.story`);
-    for (const field of fields) {
-      query.delete(`${name}.${field.name}`);
-      if (state[field.name] !== initial[field.name]) query.set(`${name}.${field.name}`, state[field.name]);
-    }
+    for (const { name: key } of fields)
+      if (state[key] === usual[key]) query.delete(`${name}.${key}`);
+      else query.set(`${name}.${key}`, state[key]);
     return query.toString();
   },
   read(search) {
-    const query = new URLSearchParams(search), asked = query.get(`${name}.story`), story = stories.find((one) => one.name === asked), state = { ...initial, ...story?.set }, complaints = [];
+    const query = new URLSearchParams(search), asked = query.get(`${name}.story`), complaints = [];
+    const story = stories.find((one) => one.name === asked), state = { ...usual, ...story?.set };
     if (asked !== null && !story) complaints.push(`The link's story must be one of ${stories.map((one) => one.name).join(", ")}; got “${asked}”.`);
     for (const field of fields) {
-      if (!query.has(`${name}.${field.name}`)) continue;
-      const { value, complaint } = parse(field, query.get(`${name}.${field.name}`));
+      const text = query.get(`${name}.${field.name}`), { value = state[field.name], complaint } = text === null ? {} : parse(field, text);
+      state[field.name] = value;
       if (complaint) complaints.push(`The link's ${complaint}.`);
-      else state[field.name] = value;
     }
     return { state, complaints, story };
   },
 });
 
+/** [right, up] of an arrow key, which then does nothing else. */
+function arrow(event) {
+  const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+  if (way) event.preventDefault();
+  return way;
+}
+
 /** A labelled control of a field; `change(value)`, or `complain(text)`. Its update(state) follows. */
-export function control(field, change, complain) {
-  const take = (text) => {
-    const { value, complaint } = parse(field, text);
+function control(field, change, complain) {
+  const { name, label, min, max, log, whole } = field;
+  const take = ({ target }) => {
+    const { value, complaint } = parse(field, target.value);
     if (complaint) complain(complaint);
     else change(value);
   };
-  if (field.options) {
-    const names = field.options.map((option) => h("option", { value: option }, field.words?.[option] ?? String(option)));
-    const list = h("select", { name: field.name, onchange: () => take(list.value) }, ...names);
-    return { node: h("label", { class: "field" }, field.label, list), update: (state) => (list.value = state[field.name]) };
+  if (field.options || field.pattern) {
+    const options = field.options?.map((option) => h("option", { value: option }, field.words?.[option] ?? option));
+    const box = options ? h("select", { name, onchange: take }, ...options) : h("input", { type: "text", name, onchange: take });
+    return { node: h("label", { class: "field" }, label, box), update: (state) => (box.value = state[name]) };
   }
-  if (field.pattern) {
-    const box = h("input", { type: "text", name: field.name, onchange: () => take(box.value) });
-    return { node: h("label", { class: "field" }, field.label, box), update: (state) => (box.value = state[field.name]) };
-  }
-  const { of, at } = scale(field.min, field.max, field.log), fine = 1000;
-  const value = (share) => (field.whole ? Math.round(at(share)) : Number(at(share).toPrecision(3)));
-  const range = h("input", { type: "range", min: 0, max: fine, step: field.whole && !field.log ? fine / (field.max - field.min) : 1, "aria-label": field.label,
-    oninput: () => change(clamp(value(range.value / fine), field.min, field.max)),
-    onkeydown: (event) => { // on a log scale a key's share of the track may be less than one
-      const way = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
-      if (!way || !field.whole || !field.log) return;
-      event.preventDefault();
-      change(clamp(shown + way * Math.max(1, Math.round(shown / 20)), field.min, field.max));
-    } });
-  const box = h("input", { type: "text", inputmode: "decimal", name: field.name, "aria-label": `${field.label}, as a number`, onchange: () => take(box.value),
-    onkeydown: (event) => event.key === "Enter" && take(box.value) });
-  const mark = h("span", { class: "mark", hidden: true });
+  const { of, at } = scale(min, max, log), fine = 1000;
+  const set = (value) => change(clamp(whole ? Math.round(value) : Number(value.toPrecision(3)), min, max));
   let shown;
+  const range = h("input", { type: "range", min: 0, max: fine, step: whole && !log ? fine / (max - min) : 1, "aria-label": label,
+    oninput: () => set(at(range.value / fine)),
+    onkeydown(event) { // on a log scale a key's share of the track may be less than one
+      const way = whole && log && arrow(event);
+      if (way) set(shown + (way[0] + way[1]) * Math.max(1, Math.round(shown / 20)));
+    } });
+  const box = h("input", { type: "text", inputmode: "decimal", name, "aria-label": `${label}, as a number`, onchange: take,
+    onkeydown: (event) => event.key === "Enter" && take(event) });
+  const mark = h("span", { class: "mark", hidden: true });
   return {
-    node: h("div", { class: "field", role: "group", "aria-label": field.label }, h("span", { class: "name" }, field.label, box), h("span", { class: "track" }, range, mark)),
+    node: h("div", { class: "field", role: "group", "aria-label": label }, h("span", { class: "name" }, label, box), h("span", { class: "track" }, range, mark)),
     update(state) {
-      const now = state[field.name], critical = field.mark?.(state);
+      const now = state[name], critical = field.mark?.(state);
       range.value = fine * of(now);
       range.setAttribute("aria-valuetext", show(now));
       if (document.activeElement !== box || now !== shown) box.value = Number(now.toPrecision(4)); // leave alone what is being typed
       shown = now;
-      mark.hidden = !(critical && critical.at >= field.min && critical.at <= field.max);
+      mark.hidden = !(critical && critical.at >= min && critical.at <= max);
       if (mark.hidden) return;
       mark.style.setProperty("--at", of(critical.at));
       mark.textContent = critical.text;
@@ -91,19 +96,6 @@ export function control(field, change, complain) {
 }
 
 export const button = (text, onclick, label = text, props = {}) => h("button", { type: "button", "aria-label": label, title: label, onclick, ...props }, text);
-
-/** Work in slices: each frame `work()` until its share is spent, or null: no more now, or false: ever. */
-export function runner(work, draw, budget = 12) {
-  let asked = 0;
-  const frame = () => {
-    const end = performance.now() + budget;
-    let more = true;
-    while (more && performance.now() < end) more = work();
-    asked = more !== false && asked ? requestAnimationFrame(frame) : 0;
-    draw();
-  };
-  return { start: () => (asked ||= requestAnimationFrame(frame)), stop: () => (asked = cancelAnimationFrame(asked) ?? 0) };
-}
 
 /** A node that a finger, a mouse or the arrow keys move: move(event) by pointer, nudge(dx, dy) by key. Where
  * there is a `grip` in it, a finger drags that, taps elsewhere, and else scrolls the page. */
@@ -117,69 +109,123 @@ export function draggable(node, move, nudge, grip = null) {
   if (grip) node.addEventListener("click", (event) => event.target !== grip && move(event));
   node.addEventListener("pointermove", (event) => node.hasPointerCapture(event.pointerId) && move(event));
   node.addEventListener("keydown", (event) => {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!way) return;
-    event.preventDefault();
-    nudge(...way.map((d) => d * (event.shiftKey ? 5 : 1)));
+    const way = arrow(event);
+    if (way) nudge(...way.map((d) => d * (event.shiftKey ? 5 : 1)));
   });
 }
 
-/** The frame of every live picture: one state, one draw(state, changed, view), one codec, stories: lists
- * of { name, set, say, then }, and a status. body(controls, buttons) returns the node between them;
- * arrive() is called whenever a state has come whole: at first, by a story, a link, Reset. */
-export function live(el, { name, label, fields, initial, stories = [], said: first = "", body, draw, arrive = () => {} }) {
-  const { read, write } = codec(name, fields, initial, stories), status = h("p", { class: "status", role: "status" });
-  let { state, complaints, story: asked } = read(location.search), waiting = 0, changed = new Set(fields.map((field) => field.name));
-  const said = h("p", { class: "said", "aria-live": "polite" }, first);
-  const controls = fields.filter((field) => field.label).map((field) => ({ ...control(field, (value) => set({ [field.name]: value }), say), field }));
-  function say(text) { status.textContent = text; }
-  function set(changes, told = "") {
-    for (const key in changes) if (state[key] !== changes[key]) changed.add(key);
-    state = { ...state, ...changes };
-    if (told !== null) say(told); // null: it is not the reader who sets
-    waiting ||= requestAnimationFrame(render);
-  }
-  function render() {
-    waiting = 0;
-    for (const { update, node, field } of controls) { update(state); node.hidden = field.when ? !field.when(state) : false; }
-    const before = changed;
-    changed = new Set();
-    draw(state, before, view);
-  }
-  const introduce = (story) => {
-    for (const other of told.children) other.setAttribute("aria-pressed", String(other.dataset.story === story?.name));
-    said.textContent = story?.say ?? first;
+/** Buttons and a slider that lead through a run's iterations, 0 to last(), and play them; state.at is the one
+ * shown, and stays at `most` where the reader wants the last, whatever its number. */
+function stepper(view, last, most) {
+  let begun = null; // when an iteration 0 would have been shown, while it plays
+  const now = () => Math.min(view.state.at, last());
+  const show_at = (k) => view.set({ at: k >= last() ? most : Math.max(0, k) }, null);
+  const go = (k) => { play(false); show_at(k); };
+  const play = (on) => {
+    begun = on ? performance.now() - PACE * bent(now() < last() ? now() : 0) : null;
+    view.redraw();
   };
-  const tell = (story, its = { ...initial, ...story?.set }, said = "") => { introduce(story); set(its, said); story?.then?.(); arrive(); };
-  const told = h("div", { class: "stories", role: "group", "aria-label": "Stories" },
-    ...stories.map((story) => button(story.name, () => tell(story), story.name, { "aria-pressed": "false", "data-story": story.name })));
+  const slider = h("input", { type: "range", min: 0, max: 1, step: "any", "aria-label": "iteration",
+    oninput: () => go(Math.round(straight(slider.value * bent(last())))),
+    onkeydown(event) {
+      const way = arrow(event);
+      if (way) go(now() + way[0] + way[1]);
+    } });
+  const run = button("▶", () => play(begun === null), "Play or pause", { class: "primary" }), where = h("span", { class: "where" });
+  return {
+    now, play,
+    node: h("div", { class: "steps" }, run, button("‹", () => go(now() - 1), "One iteration back"), slider, button("›", () => go(now() + 1), "One iteration on"), where),
+    /** Shows the iteration that is due; is there one to come? */
+    tick() {
+      if (begun === null) return false;
+      show_at(Math.floor(straight((performance.now() - begun) / PACE)));
+      if (view.state.at === most) begun = null;
+      return begun !== null;
+    },
+    update() {
+      run.textContent = begun === null ? "▶" : "❚❚";
+      slider.value = bent(now()) / bent(Math.max(1, last()));
+      slider.setAttribute("aria-valuetext", (where.textContent = `iteration ${now()} of ${last()}`));
+    },
+  };
+}
+
+/** The frame of every live picture. body(controls, steps), nodes by name, returns the picture's node; then, at
+ * most once a frame, build(state) where a field that is not free has changed, work() while there is time (true:
+ * there is more; null: not now; false: no more) and draw(state) where anything is new. Stories: lists of { name,
+ * set, say }; arrive(story) whenever a state has come whole: at first, by a story, a link, Reset. last(): the last
+ * iteration, of a picture with a stepper; tables(): heads and bodies. Returns the view, by which a picture acts. */
+export function live(el, { name, label, fields, initial, first = {}, stories = [], opening = "", body, draw, tables = null, last = null,
+  build = () => {}, work = () => false, arrive = () => {} }) {
+  const usual = { ...initial, ...first }, tales = stories.map((story) => ({ ...story, set: { ...initial, ...story.set } }));
+  const { read, write } = codec(name, fields, usual, tales), found = read(location.search);
+  let { state, story } = found, arriving = true, asked = 0, stale = true, changed = new Set(fields.map((field) => field.name));
+
+  const ask = () => (asked ||= requestAnimationFrame(frame));
+  const say = (text) => (status.textContent = text);
+  const redraw = () => { stale = true; ask(); };
+  function set(changes, said = "") {
+    for (const key in changes) if (state[key] !== changes[key]) { changed.add(key); stale = true; }
+    state = { ...state, ...changes };
+    if (said !== null) say(said); // null: it is not the reader who sets
+    ask();
+  }
+  function frame() {
+    const end = performance.now() + BUDGET;
+    asked = 0;
+    if (fields.some((field) => !field.free && changed.has(field.name))) build(state);
+    changed.clear();
+    if (arriving) { arriving = false; arrive(story); }
+    const playing = steps?.tick();
+    let more;
+    do { more = work(); stale ||= more; } while (more && performance.now() < end);
+    if (stale) {
+      for (const { update, node, field } of controls) { update(state); node.hidden = field.when ? !field.when(state) : false; }
+      steps?.update();
+      draw(state);
+      if (details?.open) data.replaceChildren(...tables(state).map((one) => table(...one)));
+    }
+    stale = false;
+    if (more !== false || playing) ask();
+  }
+  function tell(it, its, said) {
+    for (const other of told.children) other.setAttribute("aria-pressed", String(other.dataset.story === it?.name));
+    about.textContent = it?.say ?? opening;
+    [story, arriving] = [it, true];
+    set(its, said);
+  }
   // A link in the page's text to a state of this picture: the picture takes it, and comes into view.
   const follow = (event) => {
-    if (!root.isConnected) return document.removeEventListener("click", follow, true);
     const link = event.target.closest?.(`a[href*="?${name}."]`), lab = "jpThemeLight" in document.body.dataset;
     if (!link || !(lab || link.pathname === location.pathname) || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     event.stopPropagation();
     if (!lab) history.pushState(null, "", link.href); // "back" leads back to the text
-    const found = read(link.search);
+    const there = read(link.search);
     root.scrollIntoView({ block: "start" });
-    tell(found.story, found.state, found.complaints.join(" "));
+    tell(there.story, there.state, there.complaints.join(" "));
   };
   document.addEventListener("click", follow, true);
+
+  const view = { set, say, redraw, root: null, get state() { return state; },
+    stop() { cancelAnimationFrame(asked); document.removeEventListener("click", follow, true); } };
+  const controls = fields.filter((field) => field.label).map((field) => ({ field, ...control(field, (value) => set({ [field.name]: value }), say) }));
+  const steps = last && stepper(view, last, fields.find((field) => field.name === "at").max);
+  const status = h("p", { class: "status", role: "status" }), about = h("p", { class: "said", "aria-live": "polite" });
+  const told = h("div", { class: "stories", role: "group", "aria-label": "Stories" },
+    ...tales.map((it) => button(it.name, () => tell(it, it.set, ""), it.name, { "data-story": it.name })));
   const address = h("input", { class: "address", readonly: true, hidden: true, "aria-label": "link to the present state" });
   const copy = button("Copy link", async () => {
     address.value = Object.assign(new URL(location.href), { search: write(state, location.search), hash: "" }).href;
     try { await navigator.clipboard.writeText(address.value); say("Link copied."); } catch { address.hidden = false; address.select(); }
   }, "Copy link", { class: "copy" });
-  const reset = button("Reset", () => tell(null, { ...initial }, "Everything as it was at first."));
+  const reset = button("Reset", () => tell(undefined, usual, "Everything as it was at first."));
+  const data = h("div", { class: "tables", tabindex: 0, role: "region", "aria-label": "data" });
+  const details = tables && h("details", { ontoggle: redraw }, h("summary", {}, "The numbers as tables"), data);
   const root = h("div", { class: "soo-explorer soo-live", role: "group", "aria-label": label, "data-lm-suppress-shortcuts": "true" },
-    ...(stories.length ? [told, said] : []), body(controls, { reset, copy, address }), status);
+    ...(tales.length ? [told, about] : []), body(Object.fromEntries(controls.map(({ field, node }) => [field.name, node])), steps),
+    h("div", { class: "actions" }, reset, copy, address), ...(details ? [details] : []), status);
   el.append(root);
-  say(complaints.join(" "));
-  const view = { set, say, root, get state() { return state; } };
-  introduce(asked);
-  render();
-  asked?.then?.();
-  arrive();
-  return view;
+  tell(story, state, found.complaints.join(" "));
+  return Object.assign(view, steps && { now: steps.now, play: steps.play });
 }

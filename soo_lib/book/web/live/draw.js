@@ -4,21 +4,15 @@ const SVG = "http://www.w3.org/2000/svg";
 export const COLORS = { gradient: "#6e6e6e", newton: "#0072b2", nlcg: "#d55e00", bfgs: "#cc79a7", lbfgs: "#009e73",
   sgd: "#56b4e9", momentum: "#6e6e6e", adam: "#d55e00", kronecker: "#0072b2" }; // as in plots.py
 
-export function h(tag, props = {}, ...children) {
-  const node = document.createElement(tag);
+function made(node, props, children) {
   for (const [name, value] of Object.entries(props))
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value !== false) node.setAttribute(name, value === true ? "" : value);
   node.append(...children);
   return node;
 }
-
-export function s(tag, attributes = {}, text = "") {
-  const node = document.createElementNS(SVG, tag);
-  for (const name in attributes) node.setAttribute(name, attributes[name]);
-  node.textContent = text;
-  return node;
-}
+export const h = (tag, props = {}, ...children) => made(document.createElement(tag), props, children);
+export const s = (tag, props = {}, ...children) => made(document.createElementNS(SVG, tag), props, children);
 
 export const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 const raised = (k) => String(k).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
@@ -56,11 +50,27 @@ export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height 
     s("text", { x: -(top + base) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, ylabel));
   // from a pointer's place on the screen to values
   const place = (event) => {
-    const box = svg.getBoundingClientRect(), unit = width / box.width;
-    return [x.at(((event.clientX - box.left) * unit - left) / (right - left)), y.at((base - (event.clientY - box.top) * unit) / (base - top))];
+    const [u, v] = shares(event, svg);
+    return [x.at((u * width - left) / (right - left)), y.at((v * height - bottom) / (base - top))];
   };
   return { X, Y, inside, place, left, right, top, base };
 }
+
+/** Where a pointer is in a node: shares of its width, and of its height from below. */
+export function shares({ clientX, clientY }, node) {
+  const { left, top, width, height } = node.getBoundingClientRect();
+  return [(clientX - left) / width, 1 - (clientY - top) / height].map((share) => clamp(share, 0, 1));
+}
+
+/** A run in axes: the line through its points, and circles of radius r at those of `dots`. */
+export const run = ({ X, Y }, points, { color, kind = "", dots = [], r = 4 }) => s("g", { class: `run ${kind}`, style: `--c: ${color}` },
+  s("path", { d: trail(points, X, Y) }), ...dots.filter(([u, v]) => Number.isFinite(X(u) + Y(v))).map(([u, v]) => s("circle", { r, cx: X(u), cy: Y(v) })));
+
+/** The ellipse around a centre whose half axes are u and v, as points. */
+export const ellipse = ([x, y], u, v) => Array.from({ length: 73 }, (_, t) => {
+  const [c, d] = [Math.cos((t * Math.PI) / 36), Math.sin((t * Math.PI) / 36)];
+  return [x + c * u[0] + d * v[0], y + c * u[1] + d * v[1]];
+});
 
 /** Path data through the points, without those that no eye tells apart; a gap where one is not finite. */
 export function trail(points, X, Y) {
@@ -75,17 +85,13 @@ export function trail(points, X, Y) {
   }).join("");
 }
 
-/** Lines in axes of their own, in bounds whatever diverges: curves of { points, color, class }; no value
+/** Runs in axes of their own, in bounds whatever diverges: curves of { points, color, kind, dots }; no value
  * above `most` nor, on a log scale, below `depth` of the highest; `seen`: values that the axis must hold. */
 export function chart(svg, curves, { xlabel, ylabel, xmax, log = true, seen = [], most = 1e4, depth = 1e-7, height = 230 }) {
   const values = [...seen, ...curves.flatMap(({ points }) => points.filter(([u]) => u <= xmax).map(([, v]) => v))].filter((v) => Number.isFinite(v) && (!log || v > 0));
   const high = values.reduce((a, b) => Math.max(a, b), -Infinity), top = Math.min(most, high), base = Math.max(log ? top * depth : -most, values.reduce((a, b) => Math.min(a, b), top));
   const frame = axes(svg, scale(0, xmax), scale(log ? base / 1.1 : base, log ? top * 1.1 : top, log), { xlabel, ylabel, height });
-  for (const { points, color, class: kind = "" } of curves) {
-    const group = s("g", { class: `run ${kind}`, style: `--c: ${color}` });
-    group.append(s("path", { d: trail(points, frame.X, frame.Y) }));
-    frame.inside.append(group);
-  }
+  frame.inside.append(...curves.map((curve) => run(frame, curve.points, curve)));
   return frame;
 }
 

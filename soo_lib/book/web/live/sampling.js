@@ -16,17 +16,18 @@ export function uniform(seed) {
 
 export const normal = (seed, random = uniform(seed)) => () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
-/** The numbers below m in random order, or the first `count` of them. */
-export function permutation(m, random, count = m) {
-  const rows = new Int32Array(m);
-  for (let i = 0; i < m; i++) rows[i] = i;
+/** Moves `count` rows, drawn at random, to the front of `rows`. */
+function shuffle(rows, random, count = rows.length) {
   for (let i = 0; i < count; i++) {
-    const j = i + Math.floor(random() * (m - i)), row = rows[j];
+    const j = i + Math.floor(random() * (rows.length - i)), row = rows[j];
     rows[j] = rows[i];
     rows[i] = row;
   }
-  return Array.from(rows.subarray(0, count));
+  return rows;
 }
+
+/** The numbers below m in random order. */
+export const permutation = (m, random) => shuffle([...Array(m).keys()], random);
 
 /** Disjoint batches that cover all rows; contiguous without `random`. */
 export function partition(m, batch_size, random = null) {
@@ -35,7 +36,15 @@ export function partition(m, batch_size, random = null) {
 }
 
 /** Batches drawn one by one: no row twice in a batch, but batches may overlap. */
-export const draw = (m, batch_size, n_batches, random) => Array.from({ length: n_batches }, () => permutation(m, random, batch_size));
+export function draw(m, batch_size, n_batches, random) {
+  const rows = [...Array(m).keys()];
+  return Array.from({ length: n_batches }, () => {
+    const batch = shuffle(rows, random, batch_size).slice(0, batch_size);
+    for (let i = 0; i < batch_size; i++) rows[i] = i; // in order again: a draw moved these,
+    for (const row of batch) rows[row] = row; // and those that it took
+    return batch;
+  });
+}
 
 /** The mean of a loss over fixed batches, eq. 28; `weights`: each by its number of rows. */
 export class Batched extends Loss {
