@@ -45,13 +45,13 @@ def stored(esm, css=".w{}"):
 
 
 def test_a_widget_keeps_its_traits_and_its_program_becomes_a_file():
-    esm = "const a = 1;\nexport default { render };\n"
+    esm = "const a = 1; // said\nexport default { render };\n"
     text, programs = pages.apart(stored(esm))
     ((name, (script, css)),) = programs.items()
     assert json.loads(text) == {"2": {"widget": name, "state": {"value": "</script>"}}}
     assert "</script" not in text and css == ".w{}"
-    assert f'["{name}"] = (() => {{' in script and "return { render };" in script
-    assert "export" not in script
+    assert f'["{name}"]=(()=>{{' in script and "return{render}" in script
+    assert "export" not in script and "// said" not in script
     other, *_ = pages.apart(stored(esm + " "))[1]
     assert other != name and name.startswith("thing-")  # a new program has a new address
 

@@ -4,8 +4,8 @@ A Sphinx extension. The theme and its companions give every page a dozen style s
 scripts, most of which hold up the first paint; myst-nb repeats a widget's whole program in each
 page. Here the style sheets become one, without the rules that no page uses; no script runs before
 the page is read; and a widget's ``_esm`` and ``_css`` become files of the site, named by their
-content, so that a browser fetches them once. ``_static/mount.js`` starts the widgets. And what a
-cell says to our tools alone, its page does not show.
+content, without spaces and comments, so that a browser fetches them once. ``_static/mount.js``
+starts the widgets. And what a cell says to our tools alone, its page does not show.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+import minify
 import tinycss2
 from docutils import nodes
 from PIL import Image
@@ -124,7 +125,8 @@ def apart(stored):
         name = f"{kind.split('.')[-1].lower()}-{digest}"
         # A script and no module: a browser loads no module into a page that is itself a file.
         run = '(window.sooWidgets ??= {{}})["{}"] = (() => {{\n"use strict";\n{}\n}})();\n'
-        programs[name] = run.format(name, EXPORT.sub(r"return \1;", esm)), css
+        text = run.format(name, EXPORT.sub(r"return \1;", esm))
+        programs[name] = minify.string("application/javascript", text), css
         own = {k: v for k, v in state.items() if k[0] != "_" and k not in OF_EVERY_WIDGET}
         models[key] = {"widget": name, "state": own}
     return json.dumps(models, separators=(",", ":")).replace("</", "<\\/"), programs

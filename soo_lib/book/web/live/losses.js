@@ -1,13 +1,11 @@
 // Losses: fun, jac, fun_and_jac, hess, hessp on a flat vector (paper, eqs 6 and 15-18).
 
-import { dot, largest, product, zeros } from "./linalg.js";
+import { dot, product, zeros } from "./linalg.js";
 
 export class Loss {
   fun(x) { return this.fun_and_jac(x)[0]; }
   jac(x) { return this.fun_and_jac(x)[1]; }
   hessp(x, p) { return product(this.hess(x), p); }
-  ggnp(x, p) { return this.hessp(x, p); }
-  gnorm(g) { return largest(g); }
   why_no_minimum() { return ""; }
 }
 

@@ -133,15 +133,6 @@ export class NetworkLoss extends DataLoss {
       D = by(slope, G);
     }
   }
-  /** The generalised Gauss-Newton matrix times p. */
-  ggnp(x, p) {
-    const { layers, sizes, first } = this.net, { A, P } = this.see(x);
-    const R = layers.reduce((R, layer, l) => {
-      const Z = affine(A[l], p, layer);
-      return l ? affine(by(R, A[l].map(first)), x, layer, Z, false) : Z;
-    }, null);
-    return this.mean(this.net.backward(x, A, curve(P, R, sizes.at(-1))), p);
-  }
   /** All second derivatives, their columns together: for one sample a weight moves its unit's z by
    * its input, so R(·) goes once through the net a unit, not once a weight. */
   hess(x) {

@@ -54,15 +54,11 @@ export class Batched extends Loss {
     Object.assign(this, { loss, n_params: loss.n_params, n_samples: loss.n_samples });
     this.parts = batches.map((rows, i) => [sizes[i] / total, loss.subset(rows)]);
   }
-  mean(see, length = this.n_params) { return this.parts.reduce((sum, [w, part]) => plus(sum, w, see(part)), zeros(length)); }
-  fun(x) { return this.mean((part) => [part.fun(x)], 1)[0]; }
   fun_and_jac(x) {
     const seen = this.parts.map(([w, part]) => [w, ...part.fun_and_jac(x)]);
     return [seen.reduce((sum, [w, f]) => sum + w * f, 0), seen.reduce((sum, [w, , g]) => plus(sum, w, g), zeros(x.length))];
   }
-  hess(x) { return this.mean((part) => part.hess(x), x.length ** 2); }
-  hessp(x, p) { return this.mean((part) => part.hessp(x, p)); }
-  ggnp(x, p) { return this.mean((part) => part.ggnp(x, p)); }
+  hess(x) { return this.parts.reduce((sum, [w, part]) => plus(sum, w, part.hess(x)), zeros(x.length ** 2)); }
   why_no_minimum(x) { return this.loss.why_no_minimum(x); }
 }
 
@@ -77,5 +73,4 @@ export class Reshuffled extends Loss {
   fun(x) { return this.fresh().fun(x); }
   fun_and_jac(x) { return this.fresh().fun_and_jac(x); }
   hess(x) { return this.fresh().hess(x); }
-  hessp(x, p) { return this.fresh().hessp(x, p); }
 }

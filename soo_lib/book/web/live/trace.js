@@ -12,7 +12,7 @@ export class Recorder extends Loss {
   constructor(loss, gtol = 0, ftol = 0) {
     super();
     Object.assign(this, { loss, gtol, ftol, n_params: loss.n_params, best: [Infinity, null], outcome: null, seconds: 0 });
-    Object.assign(this, { nfev: 0, njev: 0, nhev: 0, nhessp: 0, rows: [], marks: [], x: [], trials: [], seen: [] });
+    Object.assign(this, { nfev: 0, njev: 0, nhev: 0, rows: [], marks: [], x: [], trials: [], seen: [] });
     this.resume();
   }
   get nit() { return this.rows.length - 1; }
@@ -30,13 +30,12 @@ export class Recorder extends Loss {
     return [this.see(x, f), g];
   }
   hess(x) { this.nhev++; return this.loss.hess(x); }
-  hessp(x, p) { this.nhessp++; return this.loss.hessp(x, p); }
   /** Ends an iteration at x: the row, and the criteria. */
   row(x, fun, g, step = NaN, note = "") {
-    const { nfev, njev, nhev, nhessp } = this, seconds = (this.seconds += (performance.now() - this.since) / 1000);
+    const { nfev, njev, nhev } = this, seconds = (this.seconds += (performance.now() - this.since) / 1000);
     this.moved = this.last ? g.reduce((sum, v, i) => sum + Math.abs(v * (x[i] - this.last[0][i])), 0) : 0;
     this.last = [x, fun, g];
-    this.rows.push({ fun, gnorm: this.loss.gnorm(g), step, nfev, njev, nhev, nhessp, evaluations: Math.max(nfev, njev) + nhev + nhessp, seconds, note });
+    this.rows.push({ fun, gnorm: largest(g), step, nfev, njev, nhev, evaluations: Math.max(nfev, njev) + nhev, seconds, note });
     if (this.n_params <= KEEP_X) { this.x.push(x); this.trials.push(this.seen); this.seen = []; }
     if (fun < this.best[0]) this.best = [fun, x]; // a run whose looks at the loss are not all recorded
     this.outcome = this.converged();
@@ -74,9 +73,9 @@ export class Recorder extends Loss {
 /** scipy's result of a recorded run; `failure` is why it ended, if the recorder knows none. */
 export function as_result(recorder, failure) {
   let [x, fun, jac] = recorder.last, [success, message] = recorder.outcome ?? [false, failure];
-  const [lowest, best] = recorder.best, { nit, nfev, njev, nhev, nhessp } = recorder;
+  const [lowest, best] = recorder.best, { nit, nfev, njev, nhev } = recorder;
   if (!success && best && !(fun <= lowest)) [x, fun, jac] = [best, lowest, recorder.loss.jac(best)]; // fun may be NaN
   const reason = x.every(Number.isFinite) ? recorder.loss.why_no_minimum(x) : "";
   if (reason) [success, message] = [false, reason];
-  return { x, fun, jac, success, message, nit, nfev, njev, nhev, nhessp, trace: recorder };
+  return { x, fun, jac, success, message, nit, nfev, njev, nhev, trace: recorder };
 }
