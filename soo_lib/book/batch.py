@@ -13,8 +13,6 @@ from ..sampling import Batched, Reshuffled, partition
 from ..solvers import minimize
 from .live import Live, joined
 
-ENGINE = "linalg losses sampling gradient_test directions line_search trace solvers draw controls"
-
 
 class Batch(Live):
     """Logistic regression whose solver is shown batches, on the points of the book's chapters.
@@ -37,7 +35,7 @@ class Batch(Live):
         If an argument is none of these.
     """
 
-    _esm = joined(*(f"live/{name}" for name in ENGINE.split()), "batch")
+    _esm = joined("batch")
     points = traitlets.List().tag(sync=True)
     first = traitlets.Dict().tag(sync=True)
 

@@ -16,7 +16,6 @@ import inspect
 import itertools
 from base64 import b64encode
 from io import BytesIO
-from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -27,11 +26,9 @@ from PIL import Image
 
 from .. import plots
 from .batch import Batch  # noqa: F401  the live pictures are found here beside Explorer
-from .live import Live, Playground, Valley  # noqa: F401
+from .live import WEB, Live, Playground, Valley, joined  # noqa: F401
 from .precompute import pack, precompute
 from .still import GRID, draw
-
-WEB = Path(__file__).parent / "web"
 
 
 def lines(y, ylabel, x=plots.AXES, xlabel="", scale="log", ylim=None, dots=False):
@@ -130,7 +127,7 @@ class Explorer(Live):
         What to compute beforehand, where it is not every combination.
     """
 
-    _esm = "\n".join((WEB / name).read_text("utf-8") for name in ("panels.js", "explorer.js"))
+    _esm = joined("explorer")
     spec = traitlets.Dict().tag(sync=True)
     states = traitlets.Dict().tag(sync=True)
     shared = traitlets.List().tag(sync=True)

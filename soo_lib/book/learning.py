@@ -8,7 +8,6 @@ from ..losses import Loss
 from ..plots import BLUE, COLORS, contours
 from .live import WEB, Live, joined
 
-MODULES = "linalg losses gradient_test directions line_search draw controls"
 VISITS = np.array([[-1.5, 0.4], [-0.9, 1.0], [-0.2, 0.3], [0.4, 0.9], [0.9, 0.2]])
 
 
@@ -35,7 +34,7 @@ class Learning(Live):
     The state of its controls, the steps among them, is a part of the page's address.
     """
 
-    _esm = joined(*(f"live/{name}" for name in MODULES.split()), "learning")
+    _esm = joined("learning")
     _css = Live._css + (WEB / "learning.css").read_text("utf-8")
     caption = (
         "Each step teaches BFGS one product with the Hessian. On paper: the curvature of a "

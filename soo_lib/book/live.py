@@ -20,23 +20,28 @@ from ..network import Network
 from ..plots import BLUE, ORANGE
 from ..solvers import minimize
 
-WEB = Path(__file__).parent / "web"
-SOLVERS = "linalg losses gradient_test directions line_search trace solvers draw controls"
-ENGINE = (
-    "linalg losses sampling network gradient_test directions line_search trace solvers rules "
-    "spectrum datasets draw controls"
-)
+WEB = Path(__file__).resolve().parent / "web"
 METHODS = "gradient", "newton", "nlcg", "bfgs", "lbfgs"
 STEP_RULES = "fixed", "backtracking", "wolfe"
 RANGES = {"step": (1e-4, 10), "a": (-1.4, 1.4), "b": (0.1, 1000), "x": (-2, 2), "y": (-1.1, 2.1)}
 
-
+IMPORTS = re.compile(r'^import .* from "(.*)";$', re.MULTILINE)
 LEFT_OUT = re.compile(r"^ *(import .*|//.*|/\*\*.*|\* .*)?\n|^ +|^export (?!default)", re.MULTILINE)
 
 
-def joined(*names):
-    """Modules as one text, each after those that it imports from; imports and comments dropped."""
-    return LEFT_OUT.sub("", "\n".join((WEB / f"{name}.js").read_text("utf-8") for name in names))
+def joined(name):
+    """A module and all that it imports from as one text, without imports and comments."""
+    texts = {}
+
+    def visit(path):
+        text = path.read_text("utf-8")
+        for other in IMPORTS.findall(text):
+            if (path.parent / other).resolve() not in texts:
+                visit((path.parent / other).resolve())
+        texts[path] = text  # after those that it imports from
+
+    visit(WEB / f"{name}.js")
+    return LEFT_OUT.sub("", "\n".join(texts.values()))
 
 
 class Live(anywidget.AnyWidget):
@@ -79,7 +84,7 @@ class Valley(Live):
         If an argument is none of these.
     """
 
-    _esm = joined(*(f"live/{name}" for name in SOLVERS.split()), "valley")
+    _esm = joined("valley")
     first = traitlets.Dict().tag(sync=True)
 
     def __init__(self, method="newton", line_search="wolfe", step=1.0, start=(-1.4, 1.8), a=1.0,
@@ -127,7 +132,7 @@ class Playground(Live):
     The state of its controls is a part of the page's address, so a link opens the same run.
     """
 
-    _esm = joined(*(f"live/{name}" for name in ENGINE.split()), "playground")
+    _esm = joined("playground")
     caption = (
         "Two solvers from one start. On paper: what a net of 2-8-8-2 tanh units says of the plane "
         "after 30 iterations of L-BFGS (left) and of gradient descent (right), both with a strong "

@@ -77,6 +77,18 @@ def test_runs_pauses_steps_and_starts_again(open_page):
     page.wait_for_function("document.querySelector('.clock').textContent.includes(' 0 ')")
 
 
+def test_what_is_being_typed_stays_while_runs_go_on(open_page):
+    page = open_page()
+    page.locator("button.primary").click()
+    page.locator("[name=hidden]").fill("5 5")
+    at = iteration(page)
+    page.wait_for_function(
+        "(at) => document.querySelector('.clock').textContent.match(/\\d+/)[0] > at + 2", arg=at)
+    assert page.locator("[name=hidden]").input_value() == "5 5"
+    page.locator("[name=hidden]").press("Tab")
+    page.wait_for_function("document.querySelector('.clock').textContent.includes('57 param')")
+
+
 def test_a_choice_is_a_link(open_page):
     page = open_page("?playground.data=spirals&playground.a_method=bfgs&playground.a_step=0.5"
                      "&playground.hidden=3+4&other=1")  # fmt: skip

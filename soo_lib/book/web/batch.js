@@ -1,6 +1,7 @@
 // The batch: what a solver makes of a sample of the rows, and what becomes of the boundary.
 
-import { COLORS, axes, chart, clamp, h, paint, s, scale, show, trail } from "./live/draw.js";
+import { clamp, h, s, show } from "./live/elements.js";
+import { COLORS, INKS, axes, chart, paint, scale, trail } from "./live/draw.js";
 import { draggable, live } from "./live/controls.js";
 import { Logistic } from "./live/losses.js";
 import { DIRECTIONS } from "./live/directions.js";
@@ -9,7 +10,7 @@ import { Batched, Reshuffled, draw, partition, uniform } from "./live/sampling.j
 import { iterate, minimize } from "./live/solvers.js";
 
 const MOST = 50, DRAWS = 6, GRID = 72; // iterations, runs, pixels
-const MARKS = ["m-2 0a2 2 0 1 0 4 0a2 2 0 1 0 -4 0", "m0 -2.7l2.5 4.4h-5z"], INKS = [[0, 114, 178], [213, 94, 0]];
+const MARKS = ["m-2 0a2 2 0 1 0 4 0a2 2 0 1 0 -4 0", "m0 -2.7l2.5 4.4h-5z"];
 
 const INITIAL = { method: "lbfgs", line_search: "wolfe", step: 1, rows: "reshuffled", weights: "alike", batch_size: 10, n_batches: 50, seed: 1, at: MOST, axis: "iterations", height: "loss" };
 const STORIES = [

@@ -1,6 +1,9 @@
 // One explorer: controls, panels of SVG (panels.js), a reading of exact values, a table. What it
 // shows was computed by Python: looked up in the page, or asked of a kernel where there is one.
 
+import { button, clamp, copier, h, s, table } from "./live/elements.js";
+import { DRAW, dot, drawPictures, ink, tabled, unpack, words } from "./panels.js";
+
 function render({ model, el }) {
   const { name, order, columns, controls, panels, initial, at } = model.get("spec"), names = order; // a stored page sorts its keys
   const shared = model.get("shared"), packed = { ...model.get("states") }, unpacked = {};
@@ -32,7 +35,6 @@ function render({ model, el }) {
 
   // ---- the page's elements
 
-  const button = (text, onclick, label = text) => h("button", { type: "button", "aria-label": label, title: label, onclick }, text);
   const selects = {}, said = {}, fields = {}, bar = h("div", { class: "controls" });
   for (const n of names) {
     const values = controls[n], label = h("label", {}, words(n));
@@ -83,17 +85,7 @@ function render({ model, el }) {
     update();
   } });
   const reset = button("Reset", () => { stop(); restart(); update("Reset: "); });
-  const address = h("input", { class: "address", readonly: true, hidden: true, "aria-label": "link to the present choice" });
-  const copy = button("Copy link", async () => {
-    address.value = link();
-    try {
-      await navigator.clipboard.writeText(address.value);
-      status.textContent = "Link copied.";
-    } catch { // no leave to write there: the reader copies it from the field
-      address.hidden = false;
-      address.select();
-    }
-  });
+  const [copy, address] = copier(link, (text) => (status.textContent = text));
   const legend = h("p", { class: "legend" }), status = h("p", { class: "status", role: "status" });
   const tables = h("div", { class: "tables", tabindex: 0, role: "region", "aria-label": "data" });
   const details = h("details", { ontoggle: () => tabulate() }, h("summary", {}, "Data as a table"), tables);
@@ -150,7 +142,7 @@ function render({ model, el }) {
     tabulate();
   }
   function tabulate() {
-    tables.replaceChildren(...(details.open ? table(now, panels, step()) : []));
+    tables.replaceChildren(...(details.open ? tabled(now, panels, step()).map((one) => table(...one)) : []));
   }
 
   // ---- reading, stepping, playing

@@ -1,7 +1,8 @@
 // What BFGS learns of the curvature, from steps that the reader chooses: a click makes a pair.
 
-import { COLORS, axes, clamp, ellipse, h, level_curves, run, s, scale, shares, show, trail } from "./live/draw.js";
-import { button, draggable, live } from "./live/controls.js";
+import { button, clamp, h, s, show } from "./live/elements.js";
+import { COLORS, axes, ellipse, level_curves, run, scale, shares, trail } from "./live/draw.js";
+import { draggable, live } from "./live/controls.js";
 import { DIRECTIONS } from "./live/directions.js";
 import { dot, eigh, plus, product, times } from "./live/linalg.js";
 import { LINE_SEARCHES, Ray } from "./live/line_search.js";

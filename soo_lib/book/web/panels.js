@@ -1,44 +1,18 @@
-// The panels of an explorer, and its table: they draw what Python computed. Python puts this file
-// before explorer.js, which uses it (soo_lib/book/explore.py).
+// The panels of an explorer, and its tables: they draw what Python computed.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { clamp, h, raised, s, show } from "./live/elements.js";
+
 const GRID = 500; // of the contours, as in explore.py
 // Where the axes stand in a picture of W by H pixels: letters have one size on every screen.
 const boxOf = ({ W, H }) => ({ left: 54, right: W - 10, top: 10, bottom: H - 42 });
-
-function h(tag, props = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(props)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children);
-  return node;
-}
-
-function s(tag, attributes, text) {
-  const node = document.createElementNS(SVG, tag);
-  for (const name in attributes) node.setAttribute(name, attributes[name]);
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
 
 // ---- numbers
 
 const numbers = (text) => text.startsWith("0:") ? [...Array(+text.slice(2)).keys()] : text ? text.split(" ").map(Number) : [];
 const rows = (text) => (text === undefined ? undefined : text.split("|").map(numbers));
-const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
-const raised = (k) => String(k).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
-const words = (name) => name.replaceAll("_", " ");
+export const words = (name) => name.replaceAll("_", " ");
 
-function show(v) {
-  if (!Number.isFinite(v)) return "–";
-  if (Number.isInteger(v) && Math.abs(v) < 1e6) return String(v).replace("-", "−");
-  const [digits, power] = v.toExponential(2).split("e").map(Number);
-  return (power >= -3 && power < 6 ? String(Number(v.toPrecision(3))) : `${digits}·10${raised(power)}`).replace("-", "−");
-}
-
-function unpack(state, shared, columns) {
+export function unpack(state, shared, columns) {
   const texts = Object.fromEntries(Object.entries(state).map(([k, v]) => [k, v?.[0] === "@" ? shared[v.slice(1)] : v]));
   const runs = state.runs.map((run) => Object.fromEntries(
     Object.entries(run).map(([k, v]) => [k, k === "label" || k === "color" ? v : numbers(v)])));
@@ -106,10 +80,10 @@ const near = (v) => clamp(v, -1e5, 1e5); // a run may diverge; a path's numbers 
 const trail = (points, X, Y) => points.map(([u, v]) => [near(X(u)), near(Y(v))]).map(([u, v], i, all) =>
   (Number.isFinite(u + v) ? `${i && Number.isFinite(all[i - 1][0] + all[i - 1][1]) ? "L" : "M"}${u.toFixed(1)} ${v.toFixed(1)}` : "")).join("");
 const pairs = (us, vs) => us.map((u, i) => [u, vs[i]]);
-const dot = (x, y, r, attributes) => s("circle", { cx: near(x).toFixed(1), cy: near(y).toFixed(1), r, ...attributes });
+export const dot = (x, y, r, attributes) => s("circle", { cx: near(x).toFixed(1), cy: near(y).toFixed(1), r, ...attributes });
 // disc, triangle, cross: the classes of points
 const MARKS = ["m-2.6 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0 -5.2 0", "m0 -3.4l3.2 5.6h-6.4z", "m-6 0h12m-6 -6v12"];
-const ink = (color) => `--c: ${color}`;
+export const ink = (color) => `--c: ${color}`;
 
 // ---- panels: each draws into its svg, and returns the places a reader can point at and, where
 // something runs out of the picture, a sentence that says so
@@ -237,9 +211,9 @@ function drawImage(svg, { W }, panel, now, kept, k) {
   return { places, beyond: "" };
 }
 
-const DRAW = { lines: drawLines, plane: drawPlane, image: drawImage };
+export const DRAW = { lines: drawLines, plane: drawPlane, image: drawImage };
 
-function drawPictures(list, panel, now, k) {
+export function drawPictures(list, panel, now, k) {
   list.replaceChildren(...panel.sources.map((source, i) => {
     const [truth, said] = [panel.names[panel.truth[i]], panel.names[now.answers[k][i]]];
     const right = truth === said;
@@ -249,20 +223,16 @@ function drawPictures(list, panel, now, k) {
   }));
 }
 
-function table(now, panels, k) {
-  const named = now.runs.some((run) => run.label) && now.runs.length > 1;
-  const names = now.columns;
-  const head = [...(named ? ["run"] : []), ...names.map(words)];
-  const body = now.at(k).flatMap((run) => run[names[0]].map((_, i) =>
-    [...(named ? [run.label] : []), ...names.map((n) => show(run[n][i]))]));
-  const tables = [[head, body]];
+/** The heads and bodies of what an explorer shows as tables. */
+export function tabled(now, panels, k) {
+  const named = now.runs.some((run) => run.label) && now.runs.length > 1, names = now.columns;
+  const tables = [[[...(named ? ["run"] : []), ...names.map(words)], now.at(k).flatMap((run) =>
+    run[names[0]].map((_, i) => [...(named ? [run.label] : []), ...names.map((n) => run[n][i])]))]];
   if (now.image) {
     const [m, n] = now.image.shape, values = now.image.frames[Math.min(k, now.image.frames.length - 1)];
-    tables.push([["row", ...Array(n).keys()], [...Array(m)].map((_, r) => [r, ...values.slice(r * n, (r + 1) * n).map(show)])]);
+    tables.push([["row", ...Array(n).keys()], [...Array(m)].map((_, r) => [r, ...values.slice(r * n, (r + 1) * n)])]);
   }
   const shown = panels.find((panel) => panel.kind === "pictures");
   if (shown) tables.push([["picture", "is", "taken for"], shown.truth.map((t, i) => [i, shown.names[t], shown.names[now.answers[k][i]]])]);
-  return tables.map(([titles, lines]) => h("table", {},
-    h("thead", {}, h("tr", {}, ...titles.map((t) => h("th", { scope: "col" }, String(t))))),
-    h("tbody", {}, ...lines.map((line) => h("tr", {}, ...line.map((c) => h("td", {}, String(c))))))));
+  return tables;
 }

@@ -1,7 +1,8 @@
 // The playground: two solvers, side by side from one start, teach a network points in the plane.
 
-import { COLORS, chart, clamp, h, paint, s, shares, show } from "./live/draw.js";
-import { button, calm, draggable, live } from "./live/controls.js";
+import { button, clamp, h, s, show } from "./live/elements.js";
+import { COLORS, INKS, chart, paint, shares } from "./live/draw.js";
+import { calm, draggable, live } from "./live/controls.js";
 import { SETS, make_points } from "./live/datasets.js";
 import { ACTIVATIONS, Network, cross_entropy } from "./live/network.js";
 import { DIRECTIONS } from "./live/directions.js";
@@ -10,9 +11,9 @@ import { RULES, iterate_epochs } from "./live/rules.js";
 import { Reshuffled, draw, partition, uniform } from "./live/sampling.js";
 import { iterate } from "./live/solvers.js";
 import { lanczos } from "./live/spectrum.js";
+import { draw_units } from "./live/units.js";
 
 const BOX = 3.2, GRID = 48, ROWS = 150, NEWTON_MOST = 200, SIDES = ["a", "b"];
-const CLASS = [[0, 114, 178], [213, 94, 0], [0, 158, 115]]; // blue, orange, green, as in plots.py
 const MARKS = ["m-2.2 0a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0", "m0 -3l2.8 4.9h-5.6z", "m-2 -2h4v4h-4z"];
 const EDGE = { gradient: 2, sgd: 2, momentum: 3.8 }; // of α·λ_max, where the direction is -g; 2(1 + μ) with momentum
 
@@ -160,7 +161,7 @@ function render({ el }) {
       const { P } = cross_entropy(net.forward(lane.x, Float64Array.from(at)).at(-1), [0]);
       probe.textContent = `at (${show(at[0], 2)}, ${show(at[1], 2)}): ${[...P].map((p, k) => `${["blue", "orange", "green"][k]} ${Math.round(100 * p)} %`).join(", ")}`;
     };
-    const move_to = (x, y) => { [at[0], at[1]] = [x, y].map((v) => clamp(v, -BOX, BOX)); read(); };
+    const move_to = (x, y) => { [at[0], at[1]] = [x, y].map((v) => clamp(Math.round(100 * v) / 100, -BOX, BOX)); read(); };
     const move = (event) => move_to(...shares(event, plane).map((share) => BOX * (2 * share - 1)));
     draggable(plane, move, (dx, dy) => move_to(at[0] + dx / 5, at[1] + dy / 5));
     plane.addEventListener("pointermove", move);
@@ -195,7 +196,7 @@ function render({ el }) {
       const maps = (lane.maps = net.forward(lane.x, PIXELS)), { P } = cross_entropy(maps.at(-1), new Uint8Array(GRID * GRID)), k = points.classes;
       paint(card.canvas, GRID, GRID, (i, j) => {
         const p = P.subarray((j * GRID + i) * k, (j * GRID + i + 1) * k), most = p.indexOf(Math.max(...p));
-        return [...(CLASS[most] ?? CLASS[0]), Number.isFinite(p[most]) ? 40 + 150 * ((p[most] - 1 / k) / (1 - 1 / k)) : 0];
+        return [...(INKS[most] ?? INKS[0]), Number.isFinite(p[most]) ? 40 + 150 * ((p[most] - 1 / k) / (1 - 1 / k)) : 0];
       });
       const row = lane.history.at(-1), known = lane.history.findLast?.((r) => r.ends) ?? {}, edge = EDGE[lane.method];
       card.outcome.textContent = row ? `train ${show(row.train)}, held out ${show(row.held)}, ${Math.round(100 * row.right)} % recognised. ${lane.over || row.note}` : lane.over;
@@ -209,7 +210,8 @@ function render({ el }) {
     if (state.curve === "α·λ_max") curves(charts[1], state.curve, [(row) => row.product], state, { seen: [0.5, 4], level: 2 });
     else curves(charts[1], state.curve, [(row) => row.ends?.[state.curve === "λ_max" ? 1 : 0]], state, state.curve === "λ_max" ? { seen: [1, 2] } : { seen: [-0.1, 0.01], level: 0, log: false });
     legend.replaceChildren(...lanes.map((lane) => h("span", { class: "key", style: `--c: ${ink(lane)}` }, name(lane))), h("span", { class: "key ghost" }, "held out"));
-    units(state);
+    const { x, maps } = lanes.find(({ which }) => which === state.shown) ?? lanes[0];
+    draw_units(netcanvas, net, x, maps, GRID);
   }
 
   const tables = () => [[["iteration", ...lanes.flatMap((lane) => [`train, ${name(lane)}`, "held out", "recognised", "step", "λ min", "λ max"])],
@@ -236,32 +238,6 @@ function render({ el }) {
     const xmax = Math.max(axis === "seconds" ? 1e-3 : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0));
     const { Y, inside, left, right } = chart(svg, runs, { xlabel: axis === "evaluations" ? "evaluations of all rows" : axis, ylabel, xmax, ...bounds });
     if (level !== null) inside.prepend(s("line", { class: "level", x1: left, x2: right, y1: Y(level), y2: Y(level) }));
-  }
-
-  /** Every unit's picture of the plane, with the weights between them; at the end the classes. */
-  function units(state) {
-    const lane = lanes.find((l) => l.which === state.shown) ?? lanes[0], { sizes } = net, wide = netcanvas.clientWidth || 600, dense = window.devicePixelRatio || 1;
-    const gap = wide / sizes.length, side = Math.min(42, gap * 0.6), high = Math.max(...sizes) * (side + 6) + 4, last = sizes.length - 1;
-    Object.assign(netcanvas, { width: wide * dense, height: high * dense });
-    netcanvas.style.aspectRatio = `${wide} / ${high}`;
-    const context = netcanvas.getContext("2d"), tile = h("canvas"), place = (l, k) => [gap * (l + 0.5), high / 2 + (k - (sizes[l] - 1) / 2) * (side + 6)];
-    const { P } = cross_entropy(lane.maps[last], new Uint8Array(GRID * GRID));
-    context.scale(dense, dense);
-    sizes.forEach((n, l) => Array.from({ length: n }, (_, k) => {
-      const map = l < last ? lane.maps[l] : P, middle = l === last || (l && state.activation === "sigmoid") ? 0.5 : 0, [x, y] = place(l, k);
-      let size = middle || (l && state.activation === "tanh" ? 1 : 1e-9);
-      for (let i = k; i < map.length; i += n) size = Math.max(size, Math.abs(map[i] - middle));
-      if (l) for (let from = 0; from < sizes[l - 1]; from++) {
-        const { start } = net.layers[l - 1], w = lane.x[start + from * n + k], [x0, y0] = place(l - 1, from), half = (x0 + x) / 2;
-        Object.assign(context, { strokeStyle: `rgba(${CLASS[w > 0 ? 0 : 1]}, ${clamp(Math.abs(w) / 2, 0.08, 0.9)})`, lineWidth: clamp(Math.abs(w), 0.5, 4) });
-        context.stroke(new Path2D(`M${x0 + side / 2} ${y0}C${half} ${y0} ${half} ${y} ${x - side / 2} ${y}`));
-      }
-      paint(tile, GRID, GRID, (i, j) => {
-        const v = (map[(j * GRID + i) * n + k] - middle) / size;
-        return l === last ? [...CLASS[k], 250 * (0.5 + v / 2)] : [...CLASS[v > 0 ? 0 : 1], 20 + 220 * Math.min(1, Math.abs(v)) || 0];
-      });
-      context.drawImage(tile, x - side / 2, y - side / 2, side, side);
-    }));
   }
 
   /** Buttons over the columns: a unit more or less, a layer more or less. */

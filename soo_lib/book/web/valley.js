@@ -1,6 +1,7 @@
 // The valley: solvers on a loss of two variables, run to the end at every move of the reader's hand.
 
-import { COLORS, axes, chart, clamp, ellipse, h, level_curves, run, s, scale, show, trail } from "./live/draw.js";
+import { clamp, h, s, show } from "./live/elements.js";
+import { COLORS, axes, chart, ellipse, level_curves, run, scale, trail } from "./live/draw.js";
 import { calm, draggable, live } from "./live/controls.js";
 import { DIRECTIONS } from "./live/directions.js";
 import { dot, eigh, plus, times } from "./live/linalg.js";

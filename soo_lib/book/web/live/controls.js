@@ -3,7 +3,8 @@
 // and mark(state), the critical value; or the pattern of a text, and in words what it asks for.
 // when(state): is the field of use at all? free: what was built for the other fields stays as it is.
 
-import { clamp, h, scale, show, table } from "./draw.js";
+import { scale } from "./draw.js";
+import { button, clamp, copier, h, show, table } from "./elements.js";
 
 const BUDGET = 8; // ms of a frame that may go into work: the rest is the picture's
 const TEMPO = 6, PACE = 3000; // iterations, ms: the first iterations take more of the slider, and of the time
@@ -95,8 +96,6 @@ function control(field, change, complain) {
   };
 }
 
-export const button = (text, onclick, label = text, props = {}) => h("button", { type: "button", "aria-label": label, title: label, onclick, ...props }, text);
-
 /** A node that a finger, a mouse or the arrow keys move: move(event) by pointer, nudge(dx, dy) by key. Where
  * there is a `grip` in it, a finger drags that, taps elsewhere, and else scrolls the page. */
 export function draggable(node, move, nudge, grip = null) {
@@ -174,18 +173,19 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
     const end = performance.now() + BUDGET;
     asked = 0;
     if (fields.some((field) => !field.free && changed.has(field.name))) build(state);
-    changed.clear();
     if (arriving) { arriving = false; arrive(story); }
     const playing = steps?.tick();
     let more;
     do { more = work(); stale ||= more; } while (more && performance.now() < end);
     if (stale) {
-      for (const { update, node, field } of controls) { update(state); node.hidden = field.when ? !field.when(state) : false; }
+      // Only where the state is another: a field is not taken from whoever types in it while runs go on.
+      if (changed.size) for (const { update, node, field } of controls) { update(state); node.hidden = field.when ? !field.when(state) : false; }
       steps?.update();
       draw(state);
       if (details?.open) data.replaceChildren(...tables(state).map((one) => table(...one)));
     }
     stale = false;
+    changed.clear();
     if (more !== false || playing) ask();
   }
   function tell(it, its, said) {
@@ -214,17 +214,13 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
   const status = h("p", { class: "status", role: "status" }), about = h("p", { class: "said", "aria-live": "polite" });
   const told = h("div", { class: "stories", role: "group", "aria-label": "Stories" },
     ...tales.map((it) => button(it.name, () => tell(it, it.set, ""), it.name, { "data-story": it.name })));
-  const address = h("input", { class: "address", readonly: true, hidden: true, "aria-label": "link to the present state" });
-  const copy = button("Copy link", async () => {
-    address.value = Object.assign(new URL(location.href), { search: write(state, location.search), hash: "" }).href;
-    try { await navigator.clipboard.writeText(address.value); say("Link copied."); } catch { address.hidden = false; address.select(); }
-  }, "Copy link", { class: "copy" });
+  const link = () => Object.assign(new URL(location.href), { search: write(state, location.search), hash: "" }).href;
   const reset = button("Reset", () => tell(undefined, usual, "Everything as it was at first."));
   const data = h("div", { class: "tables", tabindex: 0, role: "region", "aria-label": "data" });
   const details = tables && h("details", { ontoggle: redraw }, h("summary", {}, "The numbers as tables"), data);
   const root = h("div", { class: "soo-explorer soo-live", role: "group", "aria-label": label, "data-lm-suppress-shortcuts": "true" },
     ...(tales.length ? [told, about] : []), body(Object.fromEntries(controls.map(({ field, node }) => [field.name, node])), steps),
-    h("div", { class: "actions" }, reset, copy, address), ...(details ? [details] : []), status);
+    h("div", { class: "actions" }, reset, ...copier(link, say)), ...(details ? [details] : []), status);
   el.append(root);
   tell(story, state, found.complaints.join(" "));
   return Object.assign(view, steps && { now: steps.now, play: steps.play });

@@ -1,30 +1,10 @@
 // Drawing that the live pictures share: axes and paths in SVG, fields and level curves on canvas.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { clamp, h, s, show } from "./elements.js";
+
 export const COLORS = { gradient: "#6e6e6e", newton: "#0072b2", nlcg: "#d55e00", bfgs: "#cc79a7", lbfgs: "#009e73",
   sgd: "#56b4e9", momentum: "#6e6e6e", adam: "#d55e00", kronecker: "#0072b2" }; // as in plots.py
-
-function made(node, props, children) {
-  for (const [name, value] of Object.entries(props))
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== false) node.setAttribute(name, value === true ? "" : value);
-  node.append(...children);
-  return node;
-}
-export const h = (tag, props = {}, ...children) => made(document.createElement(tag), props, children);
-export const s = (tag, props = {}, ...children) => made(document.createElementNS(SVG, tag), props, children);
-
-export const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
-const raised = (k) => String(k).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
-
-/** A number for a reader: three digits, powers of ten raised. */
-export function show(v, digits = 3) {
-  if (!Number.isFinite(v)) return v > 0 ? "∞" : "–";
-  if (Number.isInteger(v) && Math.abs(v) < 1e6) return String(v).replace("-", "−");
-  const [front, power] = v.toExponential(digits - 1).split("e").map(Number);
-  const text = power >= -3 && power < 6 ? String(Number(v.toPrecision(digits))) : front === 1 ? `10${raised(power)}` : `${front}·10${raised(power)}`;
-  return text.replace("-", "−");
-}
+export const INKS = [[0, 114, 178], [213, 94, 0], [0, 158, 115]]; // of classes: blue, orange, green
 
 /** A scale: of(v) is a share of [low, high], at(share) a value, ticks the values to write. */
 export function scale(low, high, log = false) {
@@ -129,6 +109,3 @@ export function level_curves(canvas, f, x, y, levels = 14, n = 150) {
   Object.assign(context, { strokeStyle: "rgb(16 62 99 / 0.3)", lineWidth: dense });
   context.stroke(lines);
 }
-
-export const table = (head, body) => h("table", {}, h("thead", {}, h("tr", {}, ...head.map((t) => h("th", { scope: "col" }, t)))),
-  h("tbody", {}, ...body.map((row) => h("tr", {}, ...row.map((c) => h("td", {}, typeof c === "number" ? show(c) : c))))));

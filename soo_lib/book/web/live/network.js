@@ -15,7 +15,7 @@ export const ACTIVATIONS = {
 
 export class Network {
   constructor(sizes, activation = "sigmoid") {
-    Object.assign(this, { sizes, n_params: 0 }, ACTIVATIONS[activation]);
+    Object.assign(this, { sizes, kind: activation, n_params: 0 }, ACTIVATIONS[activation]);
     this.layers = sizes.slice(1).map((n_out, l) => ({ n_in: sizes[l], n_out, start: this.n_params, stop: (this.n_params += (sizes[l] + 1) * n_out) }));
   }
   init(seed, scale = 1) { // N(0, scale²/n_in), biases 0
