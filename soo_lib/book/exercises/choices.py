@@ -209,3 +209,6 @@ def check_leave_saddle(answer, rng):
         got = numbers(answer(slope, H, radius), (n,), "Where H has no negative eigenvalue: ")
         need(not got.any(), "Where H has no negative eigenvalue there is no saddle to leave, and "
              "p = 0.")  # fmt: skip
+    H, w, _ = bent(rng, np.r_[-0.002, np.ones(n - 1)])
+    got = numbers(answer(g, H, radius), (n,))
+    need(got.any(), f"It stays where an eigenvalue is {w[0]:.4f}: that little is a way down too.")

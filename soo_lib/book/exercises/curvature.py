@@ -66,6 +66,11 @@ def check_softmax_hessian(answer, rng):
     for shift in (1000, -1000):
         compare(answer(z + shift), right, dict, "it is wrong.",
                 f"For z near {shift} (subtract max(z) first): ")  # fmt: skip
+    far = np.r_[z[:2] + 1000, z[2:] - 1000]
+    q = softmax(far)
+    compare(answer(far), np.diag(q) - np.outer(q, q), dict, "it is wrong.",
+            "For a z with entries near 1000 and near -1000 (subtract max(z) first, which leaves "
+            "none above 0): ")  # fmt: skip
 
 
 @checker

@@ -1,5 +1,7 @@
 """A gradient, and a doctor for gradients."""
 
+import itertools
+
 import numpy as np
 from scipy.special import expit
 
@@ -102,6 +104,12 @@ def spoil(g, kind, rng):
     return wrong
 
 
+def restless(fun):
+    """``fun``, up and down by one or two ten-thousandths from call to call."""
+    share = itertools.cycle([1e-4, -1e-4, 2e-4, -2e-4])
+    return lambda x: fun(x) * (1 + next(share))
+
+
 @checker
 def check_diagnose(answer, rng):
     """``diagnose(fun, jac, x)``: "gradient" is wrong, loss is "resampled", or "none" of both.
@@ -109,11 +117,14 @@ def check_diagnose(answer, rng):
     A third of the points for telling a loss that moves, two thirds for the gradients.
     """
     said = []
-    kinds = [*KINDS, "high", "low", *["resampled"] * 4, *["none"] * 4]
+    moving = ("resampled", "loss alone", "little")
+    kinds = [*KINDS, "high", "low", *moving, "resampled", *["none"] * 4]
     for kind in rng.permutation(kinds):
         n = int(rng.integers(4, 8))
         sound, x = Logistic(rng.normal(size=(90, n)), np.arange(90) % 2), rng.normal(size=n)
-        loss = Reshuffled(sound, 10, 3, int(rng.integers(99))) if kind == "resampled" else sound
+        drawn = Reshuffled(sound, 10, 3, int(rng.integers(99)))
+        fun = {"resampled": drawn.fun, "loss alone": drawn.fun, "little": restless(sound.fun)}
+        loss = drawn if kind == "resampled" else sound
         bug = str(kind) if kind in KINDS else None
         seed = int(rng.integers(99))
 
@@ -121,7 +132,7 @@ def check_diagnose(answer, rng):
             g = loss.jac(x)
             return spoil(g, bug, np.random.default_rng(seed)) if bug else g
 
-        got = str(answer(loss.fun, jac, x))
+        got = str(answer(fun.get(str(kind), sound.fun), jac, x))
         need(got in ("gradient", "resampled", "none"),
              f"Return one of gradient, resampled, none; yours is {got[:40]}.")  # fmt: skip
         said.append((str(kind), got))
@@ -131,7 +142,7 @@ def check_diagnose(answer, rng):
         told = [got for kind, got in said if kind in which]
         return sum(got == said_so for got in told) / len(told)
 
-    if share("resampled", "resampled") == 1 and not share("resampled", "none", *KINDS):
+    if share("resampled", *moving) == 1 and not share("resampled", "none", *KINDS):
         yield 1 / 3
     need(len({got for _, got in said}) > 1, f"It says {said[0][1]!r} to every patient.")
     need(not share("resampled", "none", *KINDS),
@@ -142,6 +153,12 @@ def check_diagnose(answer, rng):
          "point.")  # fmt: skip
     need(not share("none", "resampled"),
          "It misses a loss drawn anew at each call: look twice at one point.")  # fmt: skip
+    need(share("resampled", "loss alone"),
+         "It looks at the gradient, which stays where only the loss is drawn anew: compare fun(x) "
+         "with fun(x).")  # fmt: skip
+    need(share("resampled", "little"),
+         "It misses a loss that moves by a few ten-thousandths: compare fun(x) with fun(x), and "
+         "exactly.")  # fmt: skip
     need(share("gradient", "none") < 1 or share("gradient", *KINDS) < 1,
          "It blames every gradient: a right one differs from the slopes by rounding and "
          "truncation, which a bound of 0 or a tiny step turns into a bug.")  # fmt: skip

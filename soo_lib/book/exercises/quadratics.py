@@ -106,12 +106,15 @@ def check_bfgs_update(answer, rng):
     Half of the points for the matrix, half for a pair that must be refused.
     """
     n = int(rng.integers(4, 7))
-    R, Q, s = rng.normal(size=(n, n)), rng.normal(size=(n, n)), rng.normal(size=n)
-    H, y = R @ R.T / n + np.eye(n), (Q @ Q.T / n + np.eye(n)) @ s
+    s = y = np.ones(n)
+    while (s * y).min() >= 0:  # the product of the pair is positive, not each of its terms
+        R, Q, s = rng.normal(size=(n, n)), rng.normal(size=(n, n)), rng.normal(size=n)
+        H, y = R @ R.T / n + np.eye(n), (Q @ Q.T / n + np.eye(n)) @ s
     right = updated(H, s, y)
 
     got = numbers(answer(H, s, y), (n, n))
-    need(not same(got, H), "H has not changed, and the pair's product is positive.")
+    need(not same(got, H), "H has not changed, and the pair's product sᵀy, one number, is "
+         "positive.")  # fmt: skip
     if not same(got, right):
         compare(got, right, lambda: update_slips(H, s, y), lacking(got, s, y))
     yield 1 / 2
