@@ -102,7 +102,7 @@ class Distributed(Mean):
         if not isinstance(client, Client):
             raise ValueError(f"client must be a distributed.Client; got {client!r}")
         workers = _preflight(client, build)
-        self.client = client
+        self.client, self.last = client, None
         self.homes = [workers[i * len(workers) // len(specs)] for i in range(len(specs))]
         self.parts = [self._at(home, _make, build, spec) for home, spec in zip(self.homes, specs)]
         facts = [self._at(home, _facts, part) for home, part in zip(self.homes, self.parts)]
@@ -149,7 +149,15 @@ class Distributed(Mean):
         any_size = config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"})
         with any_size, annotate(workers=partial(_home, self.homes), allow_other_workers=True):
             total = self.client.get(graph | sent, sums[0], sync=False)
-        return times(1 / self.n_samples, self._result(total))
+        # Let go by name: left to the garbage collector, it is computed anew if its worker dies. And
+        # behind the next graph, or a moment later: just before, the message would hold that up.
+        if self.last:
+            self.last.release()
+        self.last, loop = total, self.client.loop
+        try:
+            return times(1 / self.n_samples, self._result(total))
+        finally:
+            loop.add_callback(loop.call_later, 0.1, total.release)
 
     def _at(self, home, task, *args):
         """The future of ``task(*args)``, at home if that can be: parts would wander."""
