@@ -1,18 +1,20 @@
 """Inside the box: run a notebook's cells as Jupyter would, then answer calls of its function.
 
-    python box.py USER PROCESSOR        (tools/grade.py starts it, with a socket as its input)
+    python box.py USER PROCESSOR [LIBRARY ...]      (tools/grade.py, with a socket as its input)
 
-It is the first process of its box, loads what notebooks load, and forks for each exercise, with a
-fresh socket that the grader sends along. The checks, the marks and the right answers stay outside.
+It is the first process of its box, loads what the notebooks will, and forks for each exercise
+with a fresh socket that the grader sends along. The checks and the right answers stay outside.
 """
 
 import ctypes
+import importlib
 import json
 import os
 import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 
 import numpy as np
 from wire import MAX_DATA, Wire
@@ -44,8 +46,8 @@ def main():
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    confine(*map(int, sys.argv[1:]))
-    shell = load()
+    confine(*map(int, sys.argv[1:3]))
+    shell = load(sys.argv[3:])
     os.dup2(null, 2)  # until here the grader may read what went wrong
     control.sendall(b".")
     while True:
@@ -100,14 +102,14 @@ def confine(user, processor):
     rules.load()
 
 
-def load():
-    """IPython, and what most notebooks import: once, for all exercises."""
-    import matplotlib.pyplot  # noqa: F401
+def load(libraries):
+    """IPython, and what the notebooks import: once, for all exercises."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    import soo_lib.book.exercises  # noqa: F401
-
+    for library in ("soo_lib.book.exercises", *libraries):
+        with suppress(ImportError):
+            importlib.import_module(library)
     quiet = {"enabled": False}
     shell = InteractiveShell.instance(config=Config(HistoryManager=quiet, HistoryAccessor=quiet))
     shell.showtraceback = shell.showsyntaxerror = lambda *args, **kwargs: None

@@ -27,7 +27,10 @@ TOOLS = Path(__file__).resolve().parent
 MAX_BYTES = 20_000_000  # of a notebook
 MAX_MEMORY = 4 * 2**30  # of a box, all its processes together
 ROOM = str(2**28)  # bytes of each of the box's /tmp, /home and /dev/shm
-START = 30  # seconds that a box may take to start: not the student's
+START = 60  # seconds that a box may take to start: not the student's
+LIBRARIES = {  # slow to load: a box that will need them loads them once
+    b"matplotlib": "matplotlib.pyplot", b"sklearn": "sklearn.linear_model", b"pandas": "pandas",
+}  # fmt: skip
 SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
     "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime",
@@ -48,12 +51,12 @@ class Mark(NamedTuple):
     sentence: str = ""  # of an open exercise, which a teacher reads
 
 
-def command(slot, trusted):
+def command(slot, trusted, libraries):
     """The command that starts a box, on its job's own processor, for root as a user of its own."""
     processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     user = 1_000_000_000 + 100 * os.getpid() + slot if root and not trusted else 0
-    inner = [str(user), str(processors[slot % len(processors)])]
+    inner = [str(user), str(processors[slot % len(processors)]), *libraries]
     if trusted:
         return [sys.executable, str(TOOLS / "box.py"), *inner]
     python = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent}
@@ -82,9 +85,12 @@ def command(slot, trusted):
 
 
 class Box:
-    """A running box. One a student: the next exercise finds it as the last one left it."""
+    """A running box. One a student: the next exercise finds it as the last one left it.
 
-    def __init__(self, slot=0, trusted=False):
+    It loads the ``libraries`` before any notebook of the student's is run.
+    """
+
+    def __init__(self, slot=0, trusted=False, libraries=()):
         library = str(Path(soo_lib.__file__).parents[1]) if trusted else "/course"
         self.home = tempfile.mkdtemp() if trusted else None
         environment = {
@@ -96,7 +102,7 @@ class Box:
         self.control, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                command(slot, trusted), stdin=theirs, stdout=subprocess.DEVNULL,
+                command(slot, trusted, libraries), stdin=theirs, stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE, env=environment, cwd=self.home, start_new_session=True,
             )  # fmt: skip
         if not self.ready(START):
@@ -213,6 +219,11 @@ def load(path):
     if len(data) > MAX_BYTES:
         raise ValueError(f"The notebook is over {MAX_BYTES / 1e6:.0f} MB.")
     return data
+
+
+def named(notebooks):
+    """The LIBRARIES that the notebooks speak of."""
+    return [LIBRARIES[word] for word in LIBRARIES if any(word in data for data in notebooks)]
 
 
 def mark(box, exercise, data, seed, seconds):

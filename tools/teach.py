@@ -10,6 +10,7 @@ RESULTS is a folder, and a run that was stopped goes on where it was. An answer 
 
 import argparse
 import hashlib
+import json
 import os
 import queue
 import shutil
@@ -25,7 +26,6 @@ from typing import NamedTuple
 import grade
 import handed_in
 import marks
-import nbformat
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,15 +103,16 @@ class Exercise(NamedTuple):
 
 def read_exercises(source):
     """The exercise of a page, and in an open one what goes on behind it."""
-    cells = nbformat.read(source, as_version=4).cells
-    known = {c.metadata.nbgrader.grade_id: c for c in cells if "nbgrader" in c.metadata}
+    cells = json.loads(source.read_bytes())["cells"]
+    marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
+    text = {mark.get("grade_id"): "".join(cell["source"]) for mark, cell in zip(marks, cells)}
+    points = {mark.get("grade_id"): mark.get("points") for mark in marks}
     name = source.stem.replace("-", "_")
-    title = cells[0].source.splitlines()[0].lstrip("# ")
-    points = known[f"mark_{name}"].metadata.nbgrader.points
-    yield Exercise(name, title, known["setup"].source, known[name].source, points)
-    if defence := known.get(f"defend_{name}"):
-        points, title = defence.metadata.nbgrader.points, f"{title} Figure and sentence"
-        yield Exercise(f"{name}_defended", title, "", defence.source, points, of=name)
+    title = cells[0]["source"][0].strip("# \n")
+    yield Exercise(name, title, text["setup"], text[name], points[f"mark_{name}"])
+    if stub := text.get(f"defend_{name}"):
+        title = f"{title} Figure and sentence"
+        yield Exercise(f"{name}_defended", title, "", stub, points[f"defend_{name}"], of=name)
 
 
 def grade_class(chosen):
@@ -119,9 +120,7 @@ def grade_class(chosen):
     exercises = [exercise for source in SOURCES for exercise in read_exercises(source)]
     try:
         run = marks.Run(chosen.results, chosen.again)
-        students, strays = handed_in.find(
-            chosen.submissions, {source.stem for source in SOURCES}
-        )
+        students, strays = handed_in.find(chosen.submissions, {source.stem for source in SOURCES})
         changes = chosen.changes and marks.read_changes(chosen.changes, students, exercises)
     except (OSError, ValueError) as error:
         sys.exit(f"{chosen.changes or chosen.results}: {error}")
@@ -130,11 +129,14 @@ def grade_class(chosen):
     for stray in strays:
         say(f"{stray}: whose is it? It is left aside.")
     # What Python compiles now it need not compile in each box, where it can keep nothing.
-    subprocess.run([sys.executable, "-c", WARM], check=False, capture_output=True)
+    quiet = subprocess.DEVNULL
+    compiling = subprocess.Popen([sys.executable, "-c", WARM], stdout=quiet, stderr=quiet)
     try:
         grade.Box(trusted=chosen.trusted).close()  # is there one to be had?
     except (OSError, grade.NoBox) as error:
         sys.exit(NO_BOX.format(error))
+    finally:
+        compiling.wait()
     if chosen.trusted:
         say(TRUSTED)
     write = lambda: run.write(students, exercises, changes or {}, chosen.format, TITLE)  # noqa: E731
@@ -168,43 +170,50 @@ def grade_class(chosen):
     say(f"The tables and a page of feedback for each student: {chosen.results}")
 
 
+def unmarked(student, exercises, run, seed):
+    """Of each exercise that is not marked yet: its file, the bytes or why there are none, a key."""
+    for exercise in (e for e in exercises if not e.of):
+        path, data = student.files.get(exercise.name.replace("_", "-")), None
+        found = grade.Mark("not handed in", 0, "Not handed in.")
+        if path is not None:
+            try:
+                data = grade.load(path)
+            except ValueError as error:
+                found = grade.Mark("not readable", 0, str(error))
+        said = f"{seed} {found.hint}".encode()
+        key = hashlib.sha256(said + (data or b"")).hexdigest()[:16]
+        both = [e for e in exercises if exercise.name in (e.name, e.of)]
+        if not all(run.has(student.name, e.name, key) for e in both):
+            yield both, path, data, found, key
+
+
 def grade_student(student, exercises, run, chosen, slots, boxes, stop):
     """The rows that the student lacks. One box for all; it is made anew when an answer broke it.
 
-    An exercise may take ``seconds``, and all of them together four times that: what the slow ones
-    take, they take from each other, and half an even share stays for each of the others. All of it
-    is stretched where more runs on the machine than it has processors.
+    An exercise may take ``seconds``, and all of them together five times that, with the boxes:
+    what the slow ones take, they take from each other, and half an even share stays for each of the
+    others. All of it is stretched where more runs on the machine than it has processors.
     """
     slot, box, rows = slots.get(), None, []
     try:
+        tasks = list(unmarked(student, exercises, run, chosen.seed))
+        waiting = [data for _, _, data, _, _ in tasks if data is not None]
+        libraries = grade.named(waiting)
         # A busy machine takes longer over right answers too.
         patience = min(10, max(1, os.getloadavg()[0] / os.cpu_count()))
         most = chosen.seconds * patience
-        total = 3.6 * most  # and the rest for starting boxes
-        spent, least = 0.0, total / (2 * len(SOURCES))
-        for number, exercise in enumerate(e for e in exercises if not e.of):
+        total = 4.7 * most  # and the rest for ending what runs
+        spent, least, left = 0.0, total / (2 * len(SOURCES)), len(waiting)
+        for both, path, data, found, key in tasks:
             if stop.is_set():  # its box has been ended: what came of that is no mark
                 break
-            both = [e for e in exercises if exercise.name in (e.name, e.of)]
-            path, data = student.files.get(exercise.name.replace("_", "-")), None
-            found = grade.Mark("not handed in", 0, "Not handed in.")
-            if path is not None:
-                try:
-                    data = grade.load(path)
-                except ValueError as error:
-                    found = grade.Mark("not readable", 0, str(error))
-            said = f"{chosen.seed} {found.hint}".encode()
-            key = hashlib.sha256(said + (data or b"")).hexdigest()[:16]
-            if all(run.has(student.name, e.name, key) for e in both):
-                continue
             if data is not None:
+                start, left = time.monotonic(), left - 1
                 if box is None:
-                    box = grade.Box(slot, chosen.trusted)
+                    box = grade.Box(slot, chosen.trusted, libraries)
                     boxes.add(box)
-                left = total - spent - least * (len(SOURCES) - number - 1)
-                start = time.monotonic()
-                seconds = max(least, min(most, left))
-                found, fit = grade.mark(box, exercise, data, chosen.seed, seconds)
+                seconds = max(least, min(most, total - spent - least * left))
+                found, fit = grade.mark(box, both[0], data, chosen.seed, seconds)
                 spent += time.monotonic() - start
                 if not fit:
                     boxes.discard(box)
@@ -260,7 +269,9 @@ def main():
     judge.add_argument("submissions", type=Path)
     judge.add_argument("results", type=Path, help="a folder, made if need be")
     judge.add_argument("--seed", type=int, default=1, help="of the problems: not the students' 0")
-    judge.add_argument("--seconds", type=float, default=10, help="for one exercise; thrice for all")
+    judge.add_argument(
+        "--seconds", type=float, default=6, help="for one exercise; five times that for all"
+    )
     judge.add_argument("--jobs", type=int, default=os.cpu_count(), help="students side by side")
     judge.add_argument("--changes", type=Path, help="CSV: student, exercise, points, late, note")
     judge.add_argument("--format", choices=["plain", "canvas", "moodle"], default="plain")
