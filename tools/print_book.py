@@ -219,6 +219,7 @@ def main(what, out):
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         joined = {"book": book, "slides": slides}[what](Path(folder))
+        joined.compress_identical_objects()  # fonts: each page of the site brings its own
         joined.page_mode = "/UseOutlines"
         joined.write(out)
     print(f"{len(joined.pages)} pages: {out}")
