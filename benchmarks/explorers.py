@@ -20,6 +20,7 @@ from soo_lib.sources import cache_folder
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html" / "book"
 STATE = re.compile(r'(?<=widget-state\+json">).*?(?=</script>)', re.DOTALL)
+RECORDED = ".soo-explorer:not(.soo-live)"
 REDRAW = """all => all.flatMap((control) => {
     const slider = control.type === 'range';
     const redraw = (i) => {
@@ -35,7 +36,6 @@ REDRAW = """all => all.flatMap((control) => {
 })"""
 
 
-
 def main():
     cache = cache_folder("SOO_LIB_EXPLORERS", "explorers")
     kept = sorted(cache.glob("*.json"), key=lambda path: path.stat().st_mtime)
@@ -48,8 +48,11 @@ def main():
         for page in sorted(HTML.glob("*.html")):
             text = page.read_text("utf-8")
             for found in STATE.findall(text):
-                (spec,) = [model["state"]["spec"] for model in json.loads(found).values()
-                           if "spec" in model["state"]]  # fmt: skip
+                specs = [model["state"]["spec"] for model in json.loads(found).values()
+                         if "spec" in model["state"]]  # fmt: skip
+                if not specs:  # a live picture, with no grid
+                    continue
+                (spec,) = specs
                 grid, without = grids[spec["name"]], STATE.sub("", text)
                 raw, packed = (len(size(text.encode())) - len(size(without.encode()))
                                for size in (bytes, gzip.compress))  # fmt: skip
@@ -65,8 +68,8 @@ def redraws(browser, path):
     """Milliseconds for every option of every control."""
     page = browser.new_page()
     page.goto(path.as_uri())
-    page.wait_for_selector(".soo-explorer svg text")
-    controls = page.locator(".soo-explorer .controls :is(select, input[type=range])")
+    page.wait_for_selector(f"{RECORDED} svg text")
+    controls = page.locator(f"{RECORDED} .controls :is(select, input[type=range])")
     times = controls.evaluate_all(REDRAW)
     page.close()
     return times
