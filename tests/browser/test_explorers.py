@@ -23,6 +23,7 @@ NEEDS = {
     "hessian": ["plumbing", "setup", "small-net", "explorer-blocks"],
     "spectrum": ["setup", "record", "explorer-runs"],
     "preconditioning": ["setup", "keep", "valley-run", "explorer-runs", "explorer-compute"],
+    "approximating": ["setup", "record", "best", "looks", "explorer-runs"],
     "minibatches": ["setup", "plumbing", "grid", "explorer-live", "explorer-record"],
     "norms": ["setup", "first-change", "explorer-gradients", "explorer-shares", "explorer-runs"],
 }
