@@ -134,6 +134,10 @@ GAVE_UP = (
     "the search gave up where the loss still falls, as its gradient foretells: it may have no "
     "minimum; or allow more trials, or another first step"
 )
+BEYOND = (
+    "the search gave up where the loss has a gradient whose square is 0 or infinite in float64; "
+    "scale the loss"
+)
 
 
 def rounding(loss, x, f, g):
@@ -155,6 +159,8 @@ def why_no_decrease(loss, x, f, g, p):
     gradient then foretells two in a row, also at a minimum. The error of a wrong one grows as h
     or as h², which neither rounding does nor what the foretelling leaves out, h³ and more.
     """
+    if not 1e-154 < np.abs(g).max() < 1e154:  # all that follows is of squares
+        return BEYOND
     if not g @ p < 0:
         p = -g
     floor = ROUNDING.format(np.dtype(getattr(loss, "dtype", float)).name)

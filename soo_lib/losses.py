@@ -133,6 +133,8 @@ class L2(Loss):
         self.n_params = as_count(n_params, "n_params")
         self.l2 = as_number(l2, "l2", minimum=0)
         mask = np.ones(n_params) if mask is None else as_vector(mask, n_params, "mask", finite=True)
+        if len(wrong := mask[~np.isin(mask, (0, 1))]):
+            raise ValueError(f"mask must hold 0 and 1 only; got {wrong[0]:g}")
         self.weights = self.l2 * mask
 
     def fun(self, x):

@@ -303,6 +303,7 @@ def test_l2_names_a_bad_argument():
     complains(lambda: L2(0, 0.1), "n_params", 0)
     complains(lambda: L2(2.5, 0.1), "n_params", 2.5)
     complains(lambda: L2(3, 0.1, np.ones(2)), "mask", "(2,)", "(3,)")
+    complains(lambda: L2(3, 0.1, [1, 0, -2]), "mask", -2)
 
 
 @every_loss

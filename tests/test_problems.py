@@ -18,7 +18,7 @@ from problems import (
 )
 from sklearn.datasets import load_breast_cancer
 
-from soo_lib.gradient_test import NO_DECREASE, gradient_test
+from soo_lib.gradient_test import BEYOND, NO_DECREASE, gradient_test
 from soo_lib.losses import Logistic
 from soo_lib.solvers import OWN, minimize
 
@@ -127,6 +127,17 @@ def test_every_run_is_honest(name, method, line_search):
     assert QUESTION not in found.message, found.message
     known = "converged", "stopped at maxiter", "diverged", "no further decrease", "the search gave"
     assert found.message.startswith(known), found.message
+
+
+@pytest.mark.parametrize("scale", [1e160, 1e-160])
+@pytest.mark.parametrize("method", OWN)
+def test_a_gradient_whose_square_is_no_number_is_what_stopped_it(method, scale):
+    """It is far from the floor of rounding, and more trials would not help."""
+    loss, x0 = Changed(Quadratic(np.geomspace(1, 100, 5)), scale), np.ones(5)
+    gtol = 1e-8 * np.abs(loss.jac(x0)).max()
+    found = minimize(loss, x0, method, gtol=gtol)
+    assert found.message == BEYOND or (found.success and np.abs(found.jac).max() <= gtol)
+    assert found.success == (method == "newton")
 
 
 # ---- beside scipy's
