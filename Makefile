@@ -55,6 +55,7 @@ benchmark: $(READY) data  ## time the library against its peers (installs PyTorc
 	$(BIN)/python benchmarks/hessian.py
 	$(BIN)/python benchmarks/table3.py
 	$(BIN)/python benchmarks/second_order.py
+	$(BIN)/python benchmarks/batches.py
 	$(BIN)/python benchmarks/distributed.py
 
 records: $(READY) data  ## run the experiments whose runs are not all on record (hours)

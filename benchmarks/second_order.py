@@ -1,6 +1,7 @@
 """Seconds and evaluations to the same loss: second-order solvers, ours and others', and Adam.
 
-    python benchmarks/second_order.py [--rows 60000] [--evaluations 150] [--epochs 10] [--repeats 1]
+    python benchmarks/second_order.py [--only TEXT ...] [--rows 60000] [--evaluations 150]
+                                      [--epochs 10] [--repeats 1]
 
 One run, in turn, from the same start on the same problem: 784-300-10 on pixels/255, sigmoid, mean
 cross-entropy, λ = 1e-4 on the weights, float32 inside. Ours: L-BFGS plain, and L-BFGS and NLCG with
@@ -8,7 +9,9 @@ the Kronecker pair; by mini-batches Adam, and the rule "kronecker" on 1,000 rows
 L-BFGS-B on our loss, scikit-learn's MLPClassifier (lbfgs, adam), PyTorch's LBFGS and Adam. The time
 in which the loss on all rows is measured after an epoch of mini-batches is not counted; rows that
 they look at are counted as shares of an evaluation, and in others' Adam an
-epoch counts as one evaluation.
+epoch counts as one evaluation. --only runs the contestants whose names contain one of the texts,
+such as "mini-batches" or "PyTorch Adam"; each line stands there as soon as it is measured.
+benchmarks/batches.py has the race by mini-batches, looked at more often than once an epoch.
 """
 
 import argparse
@@ -33,6 +36,7 @@ TARGETS = 0.6, 0.5, 0.4, 0.35, 0.3
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", default=[""], metavar="TEXT")
     parser.add_argument("--rows", type=int, default=60_000)
     parser.add_argument("--evaluations", type=int, default=150)
     parser.add_argument("--epochs", type=int, default=10)
@@ -42,12 +46,16 @@ def main():
     X, y = data.X_train[: args.rows], data.y_train[: args.rows]
     net = Network([784, 300, 10])
     loss = net.loss(X, y, l2=L2, dtype=X.dtype)
+    chosen = {name: run for name, run in contestants(net, loss, args).items()
+              if any(text.lower() in name.lower() for text in args.only)}
+    if not chosen:
+        parser.error(f"--only fits none of {', '.join(contestants(net, loss, args))}")
     print(f"{len(X):,} rows, float32, {THREADS} threads: seconds (evaluations) to a loss of")
     print(f"{'':32}" + "".join(f"{target:>14}" for target in TARGETS) + f"{'lowest':>9}")
     for repeat in range(args.repeats):
         x0 = net.init(repeat)
         loss.fun_and_jac(x0)  # the first visit fetches the rows into memory
-        for name, contestant in contestants(net, loss, args).items():
+        for name, contestant in chosen.items():
             show(name, *contestant(x0))
 
 
@@ -138,7 +146,8 @@ def show(name, seconds, evaluations, values):
         first = int(np.argmax(lowest <= target))
         reached = lowest[first] <= target
         cells.append(f"{seconds[first]:.1f} ({evaluations[first]:.0f})" if reached else "-")
-    print(f"{name:32}" + "".join(f"{cell:>14}" for cell in cells) + f"{lowest[-1]:9.4f}")
+    print(f"{name:32}" + "".join(f"{cell:>14}" for cell in cells) + f"{lowest[-1]:9.4f}",
+          flush=True)
 
 
 if __name__ == "__main__":
