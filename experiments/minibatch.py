@@ -46,13 +46,13 @@ def grid(quick=False):
 
 def run(rule, batch_size, step, seed, rows, epochs, other):
     """Train 784-300-10 on the first rows; ``seed`` draws the start and the batches."""
-    schedule = cosine if other == {"cosine": True} else None
+    other = dict(other)
+    schedule = cosine if other.pop("cosine", False) else None
     data = load(n_dev=0, standardize=False)
     net = Network([784, 300, 10])
     loss = net.loss(data.X_train[:rows], data.y_train[:rows], l2=1e-4, dtype="float32")
     found = minimize_stochastic(
-        loss, net.init(seed), rule, batch_size, epochs, step, seed, schedule,
-        **({} if schedule else other),
+        loss, net.init(seed), rule, batch_size, epochs, step, seed, schedule, **other
     )
     trace = found.trace
     return {

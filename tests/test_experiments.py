@@ -206,3 +206,33 @@ def test_a_record_as_a_chapter_reads_it():
     assert [run.curve for run in runs] == [s["curve"] for s in module_of("fig1").grid()]
     assert runs[0].x.shape == (101, 2) and runs[0].fun.shape == (101,)
     complains(lambda: load_record("fig99", RESULTS), "name", "fig99", "python -m experiments")
+
+
+def test_the_steps_that_are_tried_close_in_on_the_best():
+    """From either end of the ladder, on a valley about .1 and one about a step of .003."""
+    field = module_of("minibatch_field")
+    for lowest in (0.1, 0.003):
+        for start in ((1e-4, 3e-4), (0.03, 0.1), (10, 30)):
+            ladder, best = {}, None
+            while best is None:
+                steps, best = field.tried(ladder, start)
+                assert best is not None or set(steps) > set(ladder)  # it goes on until it has it
+                ladder = {step: abs(np.log(step / lowest)) for step in steps}
+            assert best == lowest
+            i = field.LADDER.index(best)
+            assert set(field.LADDER[i - 1 : i + 2]) <= set(steps)
+
+
+def test_the_grid_of_every_rule_follows_what_is_known():
+    field = module_of("minibatch_field")
+    first = field.points({}, "soap", 128, {})
+    assert [(run["step"], run["seed"]) for run in first] == [(0.003, 0), (0.01, 0), (0.03, 0)]
+    constant, falling = ("soap", 128, "{}"), ("soap", 128, '{"cosine": true}')
+    known = {constant: {0.003: 0.5, 0.01: 0.3, 0.03: np.inf}}
+    then = field.points(known, "soap", 128, {})[3:]
+    assert [run["step"] for run in then] == 4 * [0.01] + [0.01, 0.03, 0.1]
+    assert [run["seed"] for run in then] == [1, 2, 3, 4, 0, 0, 0]
+    assert all(run["other"] == {"cosine": True} for run in then[4:])
+    known[falling] = {0.01: 0.2, 0.03: 0.3, 0.1: 0.4}  # the best is at an end
+    steps = {run["step"] for run in field.points(known, "soap", 128, {}) if run["other"]}
+    assert steps == {0.003, 0.01, 0.03, 0.1}
