@@ -38,7 +38,7 @@ def grid(quick=False):
 
 def fits(size, other):
     """Factors are averaged where batches are small."""
-    return "decay" not in other or size < 1000
+    return "decay" not in other or size <= 1000
 
 
 def points(known, rule, size, other):

@@ -10,12 +10,16 @@ import time
 
 import numpy as np
 import pytest
+import scipy.linalg
 from helpers import complains
 
 from experiments import __main__ as command
 from experiments.recorder import RESULTS, as_json, module_of, names, record, runs_in
 from soo_lib.book.records import load_record
-from soo_lib.datasets import load_fashion_mnist
+from soo_lib.curvature import ggn_product, kronecker_factors
+from soo_lib.datasets import load_digits, load_fashion_mnist
+from soo_lib.network import Network
+from soo_lib.precondition import damped
 
 NAMES = names()
 PAPER = [f"fig{i}" for i in range(1, 8)] + [f"table{i}" for i in range(1, 5)]
@@ -236,3 +240,36 @@ def test_the_grid_of_every_rule_follows_what_is_known():
     known[falling] = {0.01: 0.2, 0.03: 0.3, 0.1: 0.4}  # the best is at an end
     steps = {run["step"] for run in field.points(known, "soap", 128, {}) if run["other"]}
     assert steps == {0.003, 0.01, 0.03, 0.1}
+
+
+def test_noise_scales_of_single_rows_are_those_of_the_covariance():
+    rng = np.random.default_rng(0)
+    net = Network([5, 4, 3])
+    loss, x = net.loss(rng.normal(size=(8, 5)), rng.integers(3, size=8), l2=0.1), net.init(1)
+    found = module_of("noise_scale").measured(loss, x, [loss.subset([i]) for i in range(8)])
+    g, n = loss.jac(x), len(x)
+    D = np.array([loss.subset([i]).jac(x) - g for i in range(8)])
+    cov, H = D.T @ D / 8, np.array([ggn_product(loss, x, e) for e in np.eye(n)])
+    pairs = [damped(A, G, 1e-2) for A, G in kronecker_factors(loss, x)]
+    P = scipy.linalg.block_diag(*(np.linalg.inv(np.kron(A, G)) for A, G in pairs))
+    expected = {"simple": np.trace(cov) / (g @ g)}
+    for name, gain, M in (("curved", "gain", np.eye(n)), ("paired", "gain_paired", P)):
+        bend = g @ M @ H @ M @ g
+        expected[name] = np.trace(M @ H @ M @ cov) / bend
+        expected[gain] = (g @ M @ g) ** 2 / bend / 2
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-9, err_msg=name)
+
+
+def test_steps_to_a_loss_are_counted_as_a_plain_loop_counts_them():
+    """On all rows there is no chance: the rule "sgd" is gradient descent."""
+    found = module_of("critical_batch").run("sgd", 1400, 3, 0, most=45)
+    data, net = load_digits(), Network([64, 32, 10])
+    loss, x, fun = net.loss(data.X_train, data.y_train, l2=1e-4), net.init(0), []
+    for _ in range(45):
+        fun.append(loss.fun(x))
+        x = x - 3 * loss.jac(x)
+    first = [int(np.argmax(np.array(fun) <= target)) or None for target in (0.5, 0.2, 0.1)]
+    assert found["steps"] == first and first[0] and first[1] and first[2] is None
+    np.testing.assert_allclose(found["fun"][:45], fun, rtol=1e-9)
