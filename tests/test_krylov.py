@@ -183,7 +183,7 @@ def test_with_all_of_them_digits_and_saddles(how):
      ({"preconditioner": 3}, ["preconditioner", "3"]),
      ({"preconditioner": lambda x, damping: np.ones(3)}, ["P", "2", "3"]),
      ({"preconditioner": lambda x, damping: np.zeros(2)}, ["preconditioner", "> 0", "0"])],
-    ids=str,
+    ids=["warm below 0", "warm above 1", "no function", "wrong length", "zeros"],
 )  # fmt: skip
 def test_their_bad_settings_are_named(how, words):
     complains(lambda: minimize(Rosenbrock(), [0, 0], "hessian-free", **how), *words)
