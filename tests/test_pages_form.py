@@ -132,3 +132,8 @@ def test_a_term_is_explained_at_or_before_its_first_use(term, chapter):
 def test_a_link_to_a_term_leads_to_the_glossary(page):
     for link in article(page).select("a:has(> .std-term)"):
         assert link["href"].startswith("glossary.html#term-"), link
+
+
+@pytest.mark.parametrize("page", READ)
+def test_no_link_stands_within_a_link(page):
+    assert not article(page).select("a a"), page

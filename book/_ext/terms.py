@@ -52,8 +52,9 @@ def link(doctree, docname, terms):
     for term in terms:
         for text in doctree.findall(nodes.Text):
             found = used(term).search(text)
-            if not found or any(isinstance(above, APART) or "predict" in above.get("classes", ())
-                                for above in parents(text)):  # fmt: skip
+            if not found or in_a_written_link(text) or any(
+                    isinstance(above, APART) or "predict" in above.get("classes", ())
+                    for above in parents(text)):  # fmt: skip
                 continue
             shown = nodes.inline("", found[0], classes=["xref", "std", "std-term"])
             to = addnodes.pending_xref("", shown, refdomain="std", reftype="term", reftarget=term,
@@ -62,6 +63,14 @@ def link(doctree, docname, terms):
             parts = [nodes.Text(before), to, nodes.Text(after)]
             text.parent.replace(text, [part for part in parts if part.astext()])
             break
+
+
+def in_a_written_link(text):
+    """Whether the text stands between an <a> and an </a> that the page has as HTML."""
+    before = text.parent.children[: text.parent.index(text)]
+    tags = [node.astext() for node in before if isinstance(node, nodes.raw)]
+    links = [tag for tag in tags if re.match(r"</?a\b", tag)]
+    return bool(links) and not links[-1].startswith("</")
 
 
 def joined(words):
