@@ -119,5 +119,7 @@
     if (rest > 2 && !box.hasAttribute("tabindex")) box.tabIndex = 0;
   }
   const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => look(target)));
-  for (const place of article.querySelectorAll(WIDE)) sizes.observe(place);
+  const places = [...article.querySelectorAll(WIDE)];
+  places.forEach((place) => sizes.observe(place));
+  document.fonts.addEventListener("loadingdone", () => places.forEach(look)); // same box, other letters
 })();
