@@ -52,7 +52,7 @@ class HessianFree(Modelled):
         Most products with B in one iteration.
     preconditioner : callable, optional
         ``preconditioner(x, λ)`` returns the diagonal of P, (n,), > 0, and CG runs in p = P x:
-        ``functools.partial(soo_lib.precondition.martens, loss)`` is Martens' (section 4.7).
+        ``partial(martens, loss)``, of :func:`soo_lib.precondition.martens`, is section 4.7's.
     warm : float
         CG starts from that share of the last direction, 0 to 1, if the model is lower there than
         at 0 (section 4.5).

@@ -118,8 +118,10 @@
     box.classList.toggle("goes-on", rest > 2 && box.scrollLeft < rest - 2);
     if (rest > 2 && !box.hasAttribute("tabindex")) box.tabIndex = 0;
   }
-  const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => look(target)));
+  // A table grows inside its box, as its formulas are set: the box does not.
+  const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => look(target.closest(WIDE))));
   const places = [...article.querySelectorAll(WIDE)];
-  places.forEach((place) => sizes.observe(place));
+  for (const place of places)
+    for (const sized of [place, ...place.querySelectorAll("table")]) sizes.observe(sized);
   document.fonts.addEventListener("loadingdone", () => places.forEach(look)); // same box, other letters
 })();

@@ -163,7 +163,7 @@ def test_by_keys(open_page):
     page.get_by_role("button", name="Play").press("Enter")
     ended(page)  # it plays to the end
     page.locator(".sampled").press("ArrowUp")
-    assert page.locator(".readout").inner_text().startswith("at (1, 6): class 1 with")
+    page.wait_for_selector(".readout:has-text('at (1, 6): class 1 with')")
 
 
 def test_by_touch(open_page):

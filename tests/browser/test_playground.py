@@ -32,7 +32,8 @@ def steps(page, n, looks=False):
     """n times the button Step; with ``looks`` each waits for its row's eigenvalues."""
     page.locator("details").evaluate("node => { node.open = true; }")
     page.evaluate("""async ([n, looks]) => {
-        const known = () => document.querySelector('.tables tr:last-child').cells[6].textContent;
+        const last = () => document.querySelector('.tables tr:last-child');
+        const known = () => last()?.cells[6].textContent ?? '–';
         while (looks && known() === '–') await new Promise(requestAnimationFrame);
         for (let i = 0; i < n; i++) {
             [...document.querySelectorAll('button')].find((b) => b.textContent === 'Step').click();

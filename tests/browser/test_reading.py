@@ -123,6 +123,8 @@ def test_on_a_phone_tables_and_formulas_scroll_in_their_boxes(visit, name):
         page.wait_for_function(SET)
     page.evaluate("document.fonts.ready")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_function(f"""[...document.querySelectorAll("{BOXES}")].every(
+        (box) => box.classList.contains("goes-on") === (box.scrollWidth - box.clientWidth > 2))""")
     found = page.locator(BOXES).evaluate_all("""boxes => boxes.map(box => {
         const first = box.querySelector("tbody :is(td, th)");
         const before = first.getBoundingClientRect().left;
