@@ -77,7 +77,7 @@ def test_a_fold_with_a_figure_stands_below_it(page):
 def test_no_plumbing_is_visible(page):
     for cell in article(page).select(".cell > .cell_input"):
         code = cell.get_text()
-        found = re.search(r"^\s*(keep|put|glue)\(.*|^def (keep|put)\(|.*myst_nb", code, re.MULTILINE)
+        found = re.search(r"^\s*(keep|put|glue)\(.*|^def (keep|put)\(|.*myst_nb", code, re.M)
         assert not found, found[0]
 
 
