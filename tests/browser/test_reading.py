@@ -148,7 +148,7 @@ def test_on_a_phone_tables_and_formulas_scroll_in_their_boxes(visit, name):
 
 
 def test_the_cue_goes_where_the_end_is_reached(visit):
-    page = visit("book/reproduction.html", width=390, ready=".goes-on")
+    page = visit("book/reproduction.html", width=390, ready=f"{BOXES}.goes-on")
     box = page.locator(f"{BOXES}.goes-on").first.element_handle()
     box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
     page.wait_for_function("box => !box.classList.contains('goes-on')", arg=box)
