@@ -6,6 +6,7 @@ const NO_DECREASE = "line search found no decrease along a descent direction; is
 const RESAMPLED = "line search found no decrease along a descent direction: the loss is re-sampled, drawn anew at each evaluation, so the search compares values of different losses; keep its batches fixed";
 const FLOOR = "no further decrease: the differences of the loss are lost in rounding, the floor of float64";
 const GAVE_UP = "the search gave up where the loss still falls, as its gradient foretells: it may have no minimum; or allow more trials, or another first step";
+const BEYOND = "the search gave up where the loss has a gradient whose square is 0 or infinite in float64; scale the loss";
 
 /** How finely values of the loss can be told at x: u(|f| + Σ|xᵢgᵢ|). */
 export const rounding = (x, f, g) => EPS * (Math.abs(f) + x.reduce((sum, v, i) => sum + Math.abs(v * g[i]), 0));
@@ -13,6 +14,7 @@ export const rounding = (x, f, g) => EPS * (Math.abs(f) + x.reduce((sum, v, i) =
 /** Why a search from x along p found no decrease where gᵀp < 0. The slopes at both ends of a step
  * foretell what it does to the loss; a right gradient does so twice in a row, beyond rounding. */
 export function why_no_decrease(loss, x, f, g, p) {
+  if (!(largest(g) > 1e-154 && largest(g) < 1e154)) return BEYOND; // all that follows is of squares
   const noise = rounding(x, f, g), [again, g_again] = loss.fun_and_jac(x); // a second look: is the loss the same?
   const same = EPS ** (1 / 3); // sums in another order are less
   if (!(Math.abs(again - f) <= 100 * noise && largest(plus(g_again, -1, g)) <= same * largest(g))) return RESAMPLED;
