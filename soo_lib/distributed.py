@@ -8,7 +8,7 @@ import copy
 import threading
 import time
 from contextlib import suppress
-from functools import partial
+from functools import partial, reduce
 from uuid import uuid4
 
 import numpy as np
@@ -23,6 +23,7 @@ with from_extra("cluster"):
     from distributed import CancelledError, Client, KilledWorker, wait
 
 PATIENCE = 5.0  # seconds that a cluster may be without any worker before we give up
+ROUND_TRIP = 1e7  # bytes that a scheduler can send while it would wait for one more task
 
 
 class Part:
@@ -59,6 +60,16 @@ class Part:
         part = Part(build, spec, rows if before is None else before[rows])
         part.made = self.loss.subset(rows)
         return part
+
+
+class _Sent:
+    """Vectors on their way to the parts; Dask would hash them for a name, were it not given one."""
+
+    def __init__(self, *vectors):
+        self.vectors, self.nbytes = vectors, sum(v.nbytes for v in vectors)
+
+    def __dask_tokenize__(self):
+        return uuid4().hex
 
 
 class Distributed(Mean):
@@ -102,11 +113,11 @@ class Distributed(Mean):
         if not isinstance(client, Client):
             raise ValueError(f"client must be a distributed.Client; got {client!r}")
         workers = _preflight(client, build)
-        self.client, self.last = client, None
+        self.client, self.last = client, ()
         self.homes = [workers[i * len(workers) // len(specs)] for i in range(len(specs))]
         self.parts = [self._at(home, _make, build, spec) for home, spec in zip(self.homes, specs)]
         facts = [self._at(home, _facts, part) for home, part in zip(self.homes, self.parts)]
-        facts = self._result(client.submit(list, facts, pure=False))
+        (facts,) = self._results([client.submit(list, facts, pure=False)])
         sizes, counts, dtypes = map(list, zip(*facts))
         if len(set(sizes)) > 1 or len(set(dtypes)) > 1:
             raise ValueError(
@@ -114,7 +125,7 @@ class Distributed(Mean):
             )
         self.n_params, self.dtype = sizes[0], np.dtype(dtypes[0])
         self.counts, self.n_samples = counts, sum(counts)
-        self.penalty = self._result(client.submit(_penalty, self.parts[0], pure=False))
+        (self.penalty,) = self._results([client.submit(_penalty, self.parts[0], pure=False)])
 
     def subset(self, rows):
         """The same loss on some ``rows``, integers, counted through the parts in their order."""
@@ -136,54 +147,58 @@ class Distributed(Mean):
         See :mod:`soo_lib.means`; one graph of tasks, of which the cluster keeps nothing.
         """
         name, level = uuid4().hex, 0
-        # A vector is a task, and goes once to each worker: its recipe survives a worker's death.
-        sent = {(name, letter, 0): (np.asarray, as_vector(v, self.n_params, letter))
-                for letter, v in zip("xp", vectors)}  # fmt: skip
-        graph = {(name, 0, i): (_weigh, what, part, *sent) for i, part in enumerate(self.parts)}
-        sums = list(graph)
-        while len(sums) > 1:
+        sent = _Sent(*(as_vector(v, self.n_params, letter) for letter, v in zip("xp", vectors)))
+        # Vectors go with each task, or, where that is too much, as one whose recipe survives a
+        # worker's death: the workers fetch it from each other, a round trip later.
+        few = len(self.parts) * sent.nbytes <= ROUND_TRIP
+        graph, sent = ({}, sent) if few else ({(name, "sent", 0): sent}, (name, "sent", 0))
+        sums = [(name, 0, i) for i in range(len(self.parts))]
+        graph |= {key: (_weigh, what, part, sent) for key, part in zip(sums, self.parts)}
+        while len(sums) > 2:  # the last two are added here: that spares a round trip too
             level, odd = level + 1, sums[-1:] if len(sums) % 2 else []
             pairs = zip(sums[::2], sums[1::2])
             pairs = {(name, level, a[-1]): (plus, a, b) for a, b in pairs}
             graph, sums = graph | pairs, [*pairs, *odd]
         any_size = config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"})
         with any_size, annotate(workers=partial(_home, self.homes), allow_other_workers=True):
-            total = self.client.get(graph | sent, sums[0], sync=False)
+            sums = self.client.get(graph, sums, sync=False)
         # Let go by name: left to the garbage collector, it is computed anew if its worker dies. And
         # behind the next graph, or a moment later: just before, the message would hold that up.
-        if self.last:
-            self.last.release()
-        self.last, loop = total, self.client.loop
+        for before in self.last:
+            before.release()
+        self.last, loop = sums, self.client.loop
         try:
-            return times(1 / self.n_samples, self._result(total))
+            return times(1 / self.n_samples, reduce(plus, self._results(sums)))
         finally:
-            loop.add_callback(loop.call_later, 0.1, total.release)
+            for future in sums:
+                loop.add_callback(loop.call_later, 0.1, future.release)
 
     def _at(self, home, task, *args):
         """The future of ``task(*args)``, at home if that can be: parts would wander."""
         kept = {"workers": [home], "allow_other_workers": True}
         return self.client.submit(task, *args, pure=False, **kept)
 
-    def _result(self, future):
-        """What the future brings; an error in words where it never will."""
+    def _results(self, futures):
+        """What the futures bring; an error in words where one never will."""
         alone = None  # since when there has been no worker
         try:
-            while not future.done():
+            while not all(future.done() for future in futures):
                 with suppress(TimeoutError):
-                    wait(future, timeout=1)
+                    wait(futures, timeout=1)
                     continue
                 alone = None if self.client.nthreads() else alone or time.monotonic()
                 if alone and time.monotonic() - alone > PATIENCE:
                     raise RuntimeError(f"the cluster has had no worker for {PATIENCE:g} s")
-            if future.status != "error":
-                return future.result()
+            failed = [future for future in futures if future.status == "error"]
+            if not failed:
+                return self.client.gather(futures)
         except CancelledError as error:
             raise RuntimeError(f"the cluster's scheduler let go of the task: {error}") from error
         except KeyboardInterrupt:
-            future.cancel()
+            self.client.cancel(futures)
             raise
         # Not Dask's own: it keeps that, and so would keep every future of the frames it went by.
-        error = copy.copy(future.exception())
+        error = copy.copy(failed[0].exception())
         if isinstance(error, KilledWorker):
             error = RuntimeError(f"workers died over one part, again and again: {error}")
         raise error
@@ -207,9 +222,9 @@ def _penalty(part):
     return getattr(part.loss, "penalty", None)
 
 
-def _weigh(what, part, *vectors):
+def _weigh(what, part, sent):
     with calm():
-        return times(part.loss.n_samples, value(part.loss, what, *vectors))
+        return times(part.loss.n_samples, value(part.loss, what, *sent.vectors))
 
 
 def _preflight(client, build):
