@@ -120,13 +120,13 @@ def model(overhead, a_row):
     """T(W) = rows·t/W + a + b·tasks + hops·(h + bytes/bandwidth), from the least of the above."""
     b = (overhead[1000, 32] - overhead[1000, 2]) / 60  # a part brings a task and a sum
     a = overhead[1000, 2] - 4 * b
-    h = max(overhead[NET.n_params, 2] - overhead[1000, 2], 0) / 4
+    h = max(overhead[NET.n_params, 2] - overhead[1000, 2], 0) / 4  # two there, two back
     hop = h + 8 * NET.n_params / BANDWIDTH
     print(f"\nmodel: {1e6 * a_row:.1f} us a row, {1e3 * a:.1f} ms and {1e3 * b:.2f} ms a task, "
           f"{1e3 * hop:.1f} ms a hop of the vector at 10 Gbit/s")  # fmt: skip
     for m in (60_000, 6_000_000):
         for workers in (4, 16, 64, 256):
-            for kind, hops in (("tree", 2 * math.log2(workers) + 2), ("flat", 2 * workers + 2)):
+            for kind, hops in (("tree", 2 * math.log2(workers) + 2), ("flat", 2 * workers)):
                 seconds = m * a_row / workers + a + 2 * workers * b + hops * hop
                 print(f"{m:9,} rows, {workers:3} workers, {kind}: {seconds:8.3f} s, "
                       f"efficiency {m * a_row / workers / seconds:.0%}")  # fmt: skip
