@@ -13,7 +13,7 @@ class Activation(NamedTuple):
 
     value: object  #: overwrites Z with σ(Z)
     first: object  #: σ'(z) as a function of a = σ(z)
-    second: object  #: σ''(z) as a function of a = σ(z)
+    second: object  #: σ''(z) as a function of a = σ(z) and σ'(z)
 
 
 def flush(Z):
@@ -37,13 +37,17 @@ def _sigmoid(Z):
     flush(np.reciprocal(Z, out=Z))
 
 
+def _zero(a, slope):
+    return np.zeros_like(a)
+
+
 ACTIVATIONS = {
-    "sigmoid": Activation(_sigmoid, lambda a: a * (1 - a), lambda a: a * (1 - a) * (1 - 2 * a)),
+    "sigmoid": Activation(_sigmoid, lambda a: a * (1 - a), lambda a, slope: (1 - 2 * a) * slope),
     "tanh": Activation(
-        lambda Z: np.tanh(Z, out=Z), lambda a: 1 - a * a, lambda a: -2 * a * (1 - a * a)
+        lambda Z: np.tanh(Z, out=Z), lambda a: 1 - a * a, lambda a, slope: -2 * a * slope
     ),
-    "relu": Activation(lambda Z: np.maximum(Z, 0, out=Z), lambda a: a > 0, np.zeros_like),
-    "linear": Activation(lambda Z: Z, np.ones_like, np.zeros_like),
+    "relu": Activation(lambda Z: np.maximum(Z, 0, out=Z), lambda a: a > 0, _zero),
+    "linear": Activation(lambda Z: Z, np.ones_like, _zero),
 }
 
 
@@ -54,7 +58,7 @@ def cross_entropy(Z, y):
     nats. Shifting each row by its maximum keeps both exact for logits of any size.
     """
     rows = np.arange(len(Z))
-    Z -= Z.max(axis=1, keepdims=True)
+    Z -= np.ascontiguousarray(Z.T).max(axis=0)[:, None]  # row by row it takes four times as long
     chosen = Z[rows, y]
     np.exp(Z, out=Z)
     total = Z.sum(axis=1, keepdims=True)

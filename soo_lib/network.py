@@ -118,21 +118,21 @@ class Network:
                 flush(D)
 
     def forward_tangent(self, layers, tangents, A):
-        """R{Z} and R{inputs} of each layer; Pearlmutter's R{·} is d/dε at W + εV, b + εc."""
-        first, RZ, RA = ACTIVATIONS[self.activation].first, [], [None]  # the data do not move
+        """R{Z}, R{A}, σ' of each layer's inputs A; Pearlmutter's R is d/dε at W + εV, b + εc."""
+        RZ, RA, slopes = [], [None], [None]  # the data do not move
         for layer, ((W, _), (V, c)) in enumerate(zip(layers, tangents, strict=True)):
             R = A[layer] @ V
             R += c
             if layer:
-                RA.append(first(A[layer]) * RZ[-1])
+                slopes.append(ACTIVATIONS[self.activation].first(A[layer]))
+                RA.append(slopes[-1] * RZ[-1])
                 R += RA[-1] @ W
             RZ.append(R)
-        return RZ, RA
+        return RZ, RA, slopes
 
     def backward_tangent(self, layers, tangents, A, y, product):
         """R of :meth:`backward`, line by line: adds the exact Hessian's product to ``product``."""
-        _, first, second = ACTIVATIONS[self.activation]
-        RZ, RA = self.forward_tangent(layers, tangents, A)
+        RZ, RA, slopes = self.forward_tangent(layers, tangents, A)
         D, P = output(A[-1], y)
         RD = softmax_product(P, RZ[-1])
         for layer in reversed(range(len(layers))):
@@ -141,15 +141,15 @@ class Network:
             db += RD.sum(axis=0)
             if layer:
                 dW += RA[layer].T @ D
-                slope, G, RG = first(A[layer]), D @ W.T, RD @ W.T
+                slope, G, RG = slopes[layer], D @ W.T, RD @ W.T
                 RG += D @ V.T
                 RG *= slope
-                RG += second(A[layer]) * RZ[layer - 1] * G
+                RG += ACTIVATIONS[self.activation].second(A[layer], slope) * RZ[layer - 1] * G
                 RD, D = flush(RG), flush(slope * G)
 
     def backward_tangent_of_linear(self, layers, tangents, A, y, product):
         """The same where Z is linear in the parameters: the Gauss-Newton matrix's product."""
-        RZ, _ = self.forward_tangent(layers, tangents, A)
+        RZ, *_ = self.forward_tangent(layers, tangents, A)
         self.backward(layers, A, softmax_product(output(A[-1], y)[1], RZ[-1]), product)
 
     def predict(self, x, X):

@@ -252,7 +252,8 @@ CALLS = {
     "Network.unpack": lambda d: NET.unpack(d.draw(vectors(14))),
     "Network.pack": lambda d: NET.pack(d.draw(mostly(st.just(NET.unpack(np.ones(14)))))),
     "Network.predict": lambda d: NET.predict(d.draw(vectors(14)), d.draw(tables(5, 3))),
-    "Activation": lambda d: activations.ACTIVATIONS["tanh"].second(np.array(d.draw(mild))),
+    "Activation": lambda d: activations.ACTIVATIONS["tanh"].second(
+        np.array(d.draw(mild)), np.array(d.draw(mild))),
     "cross_entropy": lambda d: activations.cross_entropy(np.full((5, 2), d.draw(mild)), Y),
     "softmax_product": lambda d: activations.softmax_product(
         np.full((5, 2), d.draw(mild)), X[:, :2]),
