@@ -50,7 +50,7 @@ def as_rows(X, n, dtype, scale=1.0, shift=0.0):
     scale, shift = as_number(scale, "scale"), as_number(shift, "shift")
     if getattr(X, "dtype", None) == np.uint8:
         values = as_table([np.arange(256) * scale + shift], dtype=dtype)  # finite, or refused
-        return Bytes(as_table(X, n, np.uint8), values[0])
+        return Bytes(as_table(X, n, np.uint8), values[0], None if shift else scale)
     if (scale, shift) != (1, 0):
         kind = getattr(X, "dtype", type(X).__name__)
         raise ValueError(f"X must be of uint8 where there is a scale or a shift; got {kind}")
@@ -61,13 +61,13 @@ class Bytes:
     """``rows`` of uint8, (m, n), each byte standing for its entry in ``values``, (256,).
 
     They stay as they are, in memory or mapped from a file: whoever reads them converts a block at
-    a time. ``numpy.asarray`` converts them all.
+    a time. ``numpy.asarray`` converts them all. ``scale``: where all values are multiples of it.
     """
 
     ndim = 2
 
-    def __init__(self, rows, values):
-        self.rows, self.values, self.file = rows, values, None
+    def __init__(self, rows, values, scale=None):
+        self.rows, self.values, self.scale, self.file = rows, values, scale, None
         self.shape, self.nbytes, self.dtype = rows.shape, rows.nbytes, values.dtype
         while isinstance(rows, np.ndarray):  # down to the file behind them, if only read from
             readable = not isinstance(rows, np.memmap) or rows.mode == "r"
@@ -79,7 +79,7 @@ class Bytes:
         return len(self.rows)
 
     def __getitem__(self, some):
-        return Bytes(self.rows[some], self.values)
+        return Bytes(self.rows[some], self.values, self.scale)
 
     def __array__(self, dtype=None, copy=None):
         return self.values[self.rows].astype(dtype or self.dtype, copy=False)
@@ -87,7 +87,10 @@ class Bytes:
     def read(self, room):
         """The rows, converted into the first of ``room``, a contiguous array of their width."""
         found = room[: len(self)]
-        np.take(self.values, self.rows, out=found, mode="clip")  # "raise" would need a copy
+        if self.scale is None:
+            np.take(self.values, self.rows, out=found, mode="clip")  # "raise" would need a copy
+        else:  # the same digits in half the time
+            np.multiply(self.rows, self.scale, out=found, dtype=float, casting="same_kind")
         if self.file:  # pages that were read count as memory of ours until we let go of them
             self.file.madvise(mmap.MADV_DONTNEED)
         return found

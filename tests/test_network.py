@@ -14,7 +14,7 @@ from soo_lib import activations, curvature, network, strips
 from soo_lib.curvature import kronecker_factors, layer_hessians
 from soo_lib.gradient_test import gradient_test
 from soo_lib.network import Network
-from soo_lib.strips import BLOCK, STRIPS
+from soo_lib.strips import BLOCK, STRIPS, as_rows
 
 ACTIVATIONS = ["sigmoid", "tanh", "relu", "linear"]
 DEPTHS = {1: [4, 3], 2: [4, 6, 3], 3: [4, 6, 5, 3], 4: [4, 6, 5, 4, 3]}
@@ -588,3 +588,12 @@ def test_predict_names_a_wrong_shape(bad):
 
 def test_a_subset_without_rows():
     complains(lambda: Network([4, 3]).loss(X, Y).subset(np.array([], int)), "rows")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shift", [0.0, -0.5])
+@pytest.mark.parametrize("scale", [1 / 255, 1.0, 0.3, -7.7])
+def test_a_block_of_bytes_has_the_digits_of_the_converted_array(scale, shift, dtype):
+    rows = np.arange(256, dtype=np.uint8).reshape(64, 4)
+    block = as_rows(rows, 4, dtype, scale, shift).read(np.empty((64, 4), dtype))
+    np.testing.assert_array_equal(block, (rows * scale + shift).astype(dtype))
