@@ -42,6 +42,14 @@ def side_by_side(run, strips, work):
             yield from pool.map(run, strips)
 
 
+def product(A, B, C):
+    """A B C of (n, k), (k, l) and (l, m): by halves of A's rows, a thread each, where that pays."""
+    work = A.size * B.shape[1] + len(A) * C.size
+    if work < ENOUGH:
+        return A @ B @ C
+    return np.concatenate([*side_by_side(lambda half: half @ B @ C, np.array_split(A, 2), work)])
+
+
 def as_rows(X, n, dtype, scale=1.0, shift=0.0):
     """``X``, (m, ``n``), as a finite array of ``dtype``, or as :class:`Bytes` where it is uint8.
 
