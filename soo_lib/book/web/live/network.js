@@ -54,9 +54,9 @@ function affine(A, x, { n_in, n_out, start }, Z = zeros((A.length / n_in) * n_ou
   return Z;
 }
 
-/** Adds AᵀD to g's weights, and the columns' sums of D to its biases. */
-function outer(A, D, { n_in, n_out, start }, g, bias = true) {
-  for (let i = 0, o = 0; i < A.length; i += n_in, o += n_out) {
+/** Adds AᵀD to g's weights, and the columns' sums of D to its biases; with a `stride` each row has a g of its own. */
+function outer(A, D, { n_in, n_out, start }, g, bias = true, stride = 0) {
+  for (let i = 0, o = 0; i < A.length; i += n_in, o += n_out, start += stride) {
     let w = start;
     for (let k = 0; k < n_in; k++) for (let j = 0, a = A[i + k]; j < n_out; j++) g[w++] += a * D[o + j];
     if (bias) for (let j = 0; j < n_out; j++) g[w++] += D[o + j];
@@ -115,53 +115,51 @@ export class NetworkLoss extends DataLoss {
     const { A, f, D } = this.see(x);
     return [f / this.n_samples + this.half(x), this.mean(this.net.backward(x, A, D), x)];
   }
+  /** What both kinds of second derivatives need: σ' of each layer, D = ∂L/∂Z, and ∂L/∂A·σ''. */
+  bends(x) {
+    const { layers, first, second } = this.net, { A, D: top, P } = this.see(x), slopes = A.map((a) => a.map(first)), D = [], bends = [];
+    D[layers.length - 1] = top;
+    for (let l = layers.length - 1; l; l--) {
+      const G = pull(D[l], x, layers[l]);
+      D[l - 1] = by(G, slopes[l]);
+      bends[l] = by(G, A[l].map(second));
+    }
+    return { A, D, P, slopes, bends };
+  }
   /** The exact Hessian times p: every line of algorithms 1 and 2 differentiated (Pearlmutter's R). */
   hessp(x, p) {
-    const { layers, sizes, first, second } = this.net, RA = [], RZ = [], Hp = zeros(this.n_params);
-    let { A, D, P } = this.see(x);
+    const { layers, sizes } = this.net, { A, D, P, slopes, bends } = this.bends(x), RA = [], RZ = [], Hp = zeros(this.n_params);
     layers.forEach((layer, l) => {
       RZ[l] = affine(A[l], p, layer);
       if (l) affine(RA[l], x, layer, RZ[l], false); // the input does not move
-      RA[l + 1] = by(RZ[l], A[l + 1].map(first));
+      RA[l + 1] = by(RZ[l], slopes[l + 1]);
     });
     for (let l = layers.length - 1, RD = curve(P, RZ[l], sizes.at(-1)); ; l--) {
       outer(A[l], RD, layers[l], Hp);
       if (!l) return this.mean(Hp, p);
-      outer(RA[l], D, layers[l], Hp, false);
-      const G = pull(D, x, layers[l]), slope = A[l].map(first), bend = by(by(A[l].map(second), RZ[l - 1]), G);
-      RD = plus(by(slope, plus(pull(RD, x, layers[l]), 1, pull(D, p, layers[l]))), 1, bend);
-      D = by(slope, G);
+      outer(RA[l], D[l], layers[l], Hp, false);
+      const RG = plus(pull(RD, x, layers[l]), 1, pull(D[l], p, layers[l]));
+      RD = plus(by(slopes[l], RG), 1, by(bends[l], RZ[l - 1]));
     }
   }
   /** All second derivatives, their columns together: for one sample a weight moves its unit's z by
    * its input, so R(·) goes once through the net a unit, not once a weight. */
   hess(x) {
-    const { n_params: n, n_samples: m } = this, { layers, sizes, first, second } = this.net, last = layers.length - 1;
-    const H = zeros(n * n), T = zeros(n), D = [], bends = [], { A, D: top, P } = this.see(x), slopes = A.map((a) => a.map(first));
-    D[last] = top;
-    for (let l = last; l; l--) {
-      const G = pull(D[l], x, layers[l]);
-      D[l - 1] = by(G, slopes[l]);
-      bends[l] = by(G, A[l].map(second));
-    }
+    const { n_params: n, n_samples: m } = this, { layers, sizes } = this.net, last = layers.length - 1;
+    const { A, D, P, slopes, bends } = this.bends(x), H = zeros(n * n);
     layers.forEach(({ n_in, n_out, start }, l) => {
       for (let j = 0; j < n_out; j++) {
-        const RZ = [], RA = [], RD = [];
+        const RZ = [], RA = [], T = zeros(m * n), rows = zeros((n_in + 1) * n); // T: how each sample's gradient moves with z
         RZ[l] = zeros(m * n_out).map((_, i) => (i % n_out === j ? 1 : 0));
         for (let q = l + 1; q <= last; q++) RZ[q] = affine((RA[q] = by(slopes[q], RZ[q - 1])), x, layers[q], undefined, false);
-        RD[last] = curve(P, RZ[last], sizes[last + 1]);
-        for (let q = last; q > l; q--) RD[q - 1] = plus(by(slopes[q], pull(RD[q], x, layers[q])), 1, by(bends[q], RZ[q - 1]));
-        for (let i = 0; i < m; i++) {
-          for (let q = l, t = start; q <= last; q++) // T: the gradient's change as this unit's z moves
-            for (let k = 0, wide = sizes[q], out = sizes[q + 1], a = A[q], d = D[q], r = RD[q], moves = RA[q]; k <= wide; k++) {
-              const input = k < wide ? a[i * wide + k] : 1, moved = moves && k < wide ? moves[i * wide + k] : 0;
-              for (let o = i * out; o < (i + 1) * out; o++) T[t++] = moved * d[o] + input * r[o];
-            }
-          for (let k = 0; k <= n_in; k++) {
-            const input = k < n_in ? A[l][i * n_in + k] : 1, row = start + k * n_out + j;
-            for (let t = row; t < n; t++) H[row * n + t] += input * T[t];
-          }
+        for (let q = last, RD = curve(P, RZ[last], sizes[last + 1]); ; q--) {
+          outer(A[q], RD, layers[q], T, true, n);
+          if (q === l) break;
+          outer(RA[q], D[q], layers[q], T, false, n);
+          RD = plus(by(slopes[q], pull(RD, x, layers[q])), 1, by(bends[q], RZ[q - 1]));
         }
+        outer(A[l], T, { n_in, n_out: n, start: 0 }, rows);
+        for (let k = 0; k <= n_in; k++) H.set(rows.subarray(k * n, (k + 1) * n), (start + k * n_out + j) * n);
       }
     });
     for (let r = 0; r < n; r++) for (let c = r; c < n; c++) H[r * n + c] = H[c * n + r] = H[r * n + c] / m + (r === c ? this.weights[r] : 0);
