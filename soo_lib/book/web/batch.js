@@ -1,7 +1,7 @@
 // The batch: what a solver makes of a sample of the rows, and what becomes of the boundary.
 
 import { clamp, h, s, show } from "./live/elements.js";
-import { COLORS, INKS, axes, chart, paint, scale, trail } from "./live/draw.js";
+import { COLORS, INKS, MARKS, axes, chart, paint, scale, trail } from "./live/draw.js";
 import { draggable, live } from "./live/controls.js";
 import { Logistic } from "./live/losses.js";
 import { DIRECTIONS } from "./live/directions.js";
@@ -10,7 +10,6 @@ import { Batched, Reshuffled, draw, partition, uniform } from "./live/sampling.j
 import { iterate, minimize } from "./live/solvers.js";
 
 const MOST = 50, DRAWS = 6, GRID = 72; // iterations, runs, pixels
-const MARKS = ["m-2 0a2 2 0 1 0 4 0a2 2 0 1 0 -4 0", "m0 -2.7l2.5 4.4h-5z"];
 
 const INITIAL = { method: "lbfgs", line_search: "wolfe", step: 1, rows: "reshuffled", weights: "alike", batch_size: 10, n_batches: 50, seed: 1, at: MOST, axis: "iterations", height: "loss" };
 const STORIES = [
@@ -113,12 +112,11 @@ function render({ model, el }) {
 
   /** What the model says of every place, the rows, those that it was shown at this iteration, and boundaries. */
   function draw_plane({ x, seen }) {
-    const chance = (u, v) => 1 / (1 + Math.exp(-guess(x, u, v))), { X, Y, inside, left, right, top, base, place: on } = axes(plane, U, V, { xlabel: "x₁", ylabel: "x₂, on a logarithmic scale", height: 330 });
+    const chance = (u, v) => 1 / (1 + Math.exp(-guess(x, u, v))), { X, Y, inside, place: on } = axes(plane, U, V, { xlabel: "x₁", ylabel: "x₂, on a logarithmic scale", height: 330, canvas });
     paint(canvas, GRID, GRID, (i, j) => {
       const p = chance(U.at((i + 0.5) / GRID), V.at(1 - (j + 0.5) / GRID));
       return [...INKS[Number(p > 0.5)], 25 + 190 * Math.abs(p - 0.5)];
     });
-    Object.assign(canvas.style, { left: `${left / 3.6}%`, width: `${(right - left) / 3.6}%`, top: `${top / 3.3}%`, height: `${(base - top) / 3.3}%` });
     const marks = ["", "", "", ""], line = ([b, w1, w2], kind) => s("path", { class: `boundary ${kind}`, d: trail(levels.map((v) => [-(b + w2 * v) / w1, v]), X, Y) });
     y.forEach((kind, i) => (marks[2 * kind + seen.has(i)] += `M${X(x1[i]).toFixed(1)} ${Y(x2[i]).toFixed(1)}${MARKS[kind]}`));
     inside.append(...marks.map((d, i) => s("path", { class: `point kind${i >> 1}${i % 2 ? "" : " unseen"}`, d })), ...lanes.slice(1).filter(({ over }) => over).map(({ history }) => line(history.at(-1).x, "other")),

@@ -2,7 +2,7 @@
 // shows was computed by Python: looked up in the page, or asked of a kernel where there is one.
 
 import { button, clamp, copier, h, s, table } from "./live/elements.js";
-import { DRAW, dot, drawPictures, ink, tabled, unpack, words } from "./panels.js";
+import { DRAW, disc, drawPictures, ink, tabled, unpack, words } from "./panels.js";
 
 function render({ model, el }) {
   const { name, order, columns, controls, panels, initial, at } = model.get("spec"), names = order; // a stored page sorts its keys
@@ -20,7 +20,7 @@ function render({ model, el }) {
   const ordered = (all) => all.length > 2 && all.slice(0, -1).every(numeric)
     && all.every((v, i) => !i || !numeric(v) || v > all[i - 1]);
   // Panels one below the other are low, so that a phone shows them and the steps at once.
-  const sizeOf = (W) => ({ W, H: Math.round(clamp((panels.length > 1 && root.clientWidth > 570 ? 0.78 : 0.56) * W, 200, 340)) });
+  const sizeOf = (width) => ({ width, height: Math.round(clamp((panels.length > 1 && root.clientWidth > 570 ? 0.78 : 0.56) * width, 200, 340)) });
 
   function choose(changed, value) {
     choice = { ...choice, [changed]: value };
@@ -124,9 +124,7 @@ function render({ model, el }) {
     for (const view of views) {
       if (view.list) { drawPictures(view.list, view.panel, now, i); continue; }
       const size = view.size = sizeOf(view.plot.clientWidth || 340);
-      view.svg.setAttribute("viewBox", `0 0 ${size.W} ${size.H}`);
-      view.svg.replaceChildren();
-      const { places, beyond } = DRAW[view.panel.kind](view.svg, size, view.panel, now, kept, i, axis);
+            const { places, beyond } = DRAW[view.panel.kind](view.svg, size, view.panel, now, kept, i, axis);
       view.places = places;
       view.beyond.textContent = beyond;
       mark(view);
@@ -158,7 +156,7 @@ function render({ model, el }) {
     view.plot.setAttribute("aria-valuetext", place?.text ?? "no value read yet");
     if (place) view.svg.append(side
       ? s("rect", { class: "cursor", x: place.x - side / 2, y: place.y - side / 2, width: side, height: side })
-      : dot(place.x, place.y, 6, { class: "cursor" }));
+      : disc(place.x, place.y, 6, { class: "cursor" }));
   }
   function read(view, event) {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], Home: [-1e9, 0], End: [1e9, 0] }[event.key];
@@ -169,7 +167,7 @@ function render({ model, el }) {
     settle(view, { j, i: clamp(from.i + move[0], 0, view.places[j].length - 1) });
   }
   function point(view, event) {
-    const box = view.svg.getBoundingClientRect(), unit = view.size.W / box.width;
+    const box = view.svg.getBoundingClientRect(), unit = view.size.width / box.width;
     const far = (p) => (p.x - (event.clientX - box.left) * unit) ** 2 + (p.y - (event.clientY - box.top) * unit) ** 2;
     const at = view.places.flat().reduce((best, p) => (best && far(best) <= far(p) ? best : p), null);
     if (event.type === "pointerdown") return settle(view, at);
@@ -236,7 +234,7 @@ function render({ model, el }) {
   const linked = restore();
   el.append(root); // first: a picture is as wide as the place it has
   update();
-  const resized = new ResizeObserver(() => now && views.some((v) => v.svg && v.size?.W !== v.plot.clientWidth) && update());
+  const resized = new ResizeObserver(() => now && views.some((v) => v.svg && v.size?.width !== v.plot.clientWidth) && update());
   resized.observe(root);
   if (linked) root.scrollIntoView();
   model.send({ ask: "hello" });

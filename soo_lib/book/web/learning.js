@@ -3,20 +3,20 @@
 import { button, clamp, h, s, show } from "./live/elements.js";
 import { COLORS, axes, ellipse, level_curves, run, scale, shares, trail } from "./live/draw.js";
 import { draggable, live } from "./live/controls.js";
-import { DIRECTIONS } from "./live/directions.js";
-import { dot, eigh, plus, product, times } from "./live/linalg.js";
+import { DIRECTIONS, believed } from "./live/directions.js";
+import { dot, eigh, inverse, plus, product } from "./live/linalg.js";
 import { LINE_SEARCHES, Ray } from "./live/line_search.js";
 import { Quadratic, Rosenbrock, Saddle } from "./live/losses.js";
 
 const LOSSES = { quadratic: ({ kappa, angle }) => new Quadratic(kappa, (angle * Math.PI) / 180), valley: () => new Rosenbrock(1, 5), saddle: () => new Saddle() };
 const START = "-1.3,0.4", ALL = "all", SIDE = 360, SPAN = [-2, 2], MOST = 24, RADIUS = 0.65;
-const NUMBER = "-?\\d*\\.?\\d+", POINT = `${NUMBER},${NUMBER}`;
+const NUMBER = "-?(?:[01]?\\.\\d+|[012])", POINT = `${NUMBER},${NUMBER}`;
 const FIELDS = [
   { name: "loss", label: "loss", options: Object.keys(LOSSES) },
   { name: "memory", label: "pairs kept", options: [ALL, "1", "2", "5"], words: { [ALL]: "all: BFGS" } },
   { name: "kappa", label: "condition κ", min: 1, max: 100, log: true, when: ({ loss }) => loss === "quadratic" },
   { name: "angle", label: "turned by, degrees", min: 0, max: 90, when: ({ loss }) => loss === "quadratic" },
-  { name: "path", pattern: new RegExp(`^${POINT}(;${POINT}){0,${MOST - 1}}$`), words: `1 to ${MOST} points "x,y" with semicolons between` },
+  { name: "path", pattern: new RegExp(`^${POINT}(;${POINT}){0,${MOST - 1}}$`), words: `1 to ${MOST} points "x,y", numbers from −2 to 2, with semicolons between` },
 ];
 const INITIAL = { loss: "quadratic", memory: ALL, kappa: 12, angle: 30, path: START };
 const STORIES = [
@@ -37,17 +37,10 @@ export function learn(loss, visits, memory) {
     rule.update(step, g[i], g[i + 1]);
     return { product: dot(step, plus(g[i + 1], -1, g[i])), note: rule.note };
   });
-  return { rule, pairs, H: Float64Array.from([[1, 0], [0, 1]].flatMap((e) => [...rule.direction(loss, null, Float64Array.from(e)).map((v) => -v)])) };
+  return { rule, pairs, H: believed(rule) };
 }
 
-/** The places around z where a quadratic with this inverse rises by RADIUS²/2: the ellipse vᵀBv = RADIUS². */
-function level(z, inverse) {
-  const { values, vectors } = eigh(inverse, 2);
-  return Math.min(...values) > 0 ? ellipse(z, ...[0, 1].map((i) => times(RADIUS * Math.sqrt(values[i]), vectors.subarray(2 * i, 2 * i + 2)))) : null;
-}
-const inverse = ([a, b, , d]) => Float64Array.of(d, -b, -b, a).map((v) => v / (a * d - b * b));
-
-function render({ model: traits, el }) {
+function render({ el }) {
   let painted = "";
   const canvas = h("canvas", { "aria-hidden": "true" }), map = s("svg", { role: "img", "aria-label": "level curves, the points visited, and two ellipses of curvature" });
   const plane = h("div", { class: "regions learning", tabindex: 0, role: "application", "aria-label": "The plane: a click steps there; the arrow keys move the last point" }, canvas, map);
@@ -75,9 +68,8 @@ function render({ model: traits, el }) {
     painted = key;
     list.slice(1).forEach((x, i) => inside.append(s("path", { class: `step${pairs[i].note ? " refused" : ""}`, d: trail([list[i], x], X, Y) })));
     list.forEach((x) => inside.append(s("circle", { class: "visit", cx: X(x[0]), cy: Y(x[1]), r: 3 })));
-    const real = level(z, inverse(truth)), believed = level(z, H);
-    if (real) inside.append(s("path", { class: "model", d: trail(real, X, Y) }));
-    if (believed) inside.append(s("path", { class: "model believed", style: `--c: ${color}`, d: trail(believed, X, Y) }));
+    for (const [kind, B] of [["", inverse(truth)], ["believed", H]])
+      inside.append(s("path", { class: `model ${kind}`, style: `--c: ${color}`, d: trail(ellipse(z, B, RADIUS), X, Y) }));
 
     // what it believes over what is true, in the two directions where they differ most and least
     const ratios = list.map((_, k) => {

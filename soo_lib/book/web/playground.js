@@ -1,7 +1,7 @@
 // The playground: two solvers, side by side from one start, teach a network points in the plane.
 
 import { button, clamp, h, s, show } from "./live/elements.js";
-import { COLORS, INKS, chart, paint, shares } from "./live/draw.js";
+import { COLORS, INKS, MARKS, chart, paint, shares } from "./live/draw.js";
 import { calm, draggable, live } from "./live/controls.js";
 import { SETS, make_points } from "./live/datasets.js";
 import { ACTIVATIONS, Network, cross_entropy } from "./live/network.js";
@@ -14,7 +14,6 @@ import { lanczos } from "./live/spectrum.js";
 import { draw_units } from "./live/units.js";
 
 const BOX = 3.2, GRID = 48, ROWS = 150, NEWTON_MOST = 200, SIDES = ["a", "b"];
-const MARKS = ["m-2.2 0a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0", "m0 -3l2.8 4.9h-5.6z", "m-2 -2h4v4h-4z"];
 const EDGE = { gradient: 2, sgd: 2, momentum: 3.8 }; // of α·λ_max, where the direction is -g; 2(1 + μ) with momentum
 
 const own = (state, side) => (name) => state[`${side}_${name}`];

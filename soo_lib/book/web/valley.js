@@ -3,14 +3,14 @@
 import { clamp, h, s, show } from "./live/elements.js";
 import { COLORS, axes, chart, ellipse, level_curves, run, scale, trail } from "./live/draw.js";
 import { calm, draggable, live } from "./live/controls.js";
-import { DIRECTIONS } from "./live/directions.js";
-import { dot, eigh, plus, times } from "./live/linalg.js";
+import { DIRECTIONS, believed } from "./live/directions.js";
+import { dot, eigh, inverse, plus, product, times } from "./live/linalg.js";
 import { LINE_SEARCHES } from "./live/line_search.js";
 import { Quadratic, Rosenbrock, Saddle } from "./live/losses.js";
 import { iterate } from "./live/solvers.js";
 
 const METHODS = Object.keys(DIRECTIONS), DASH = { gradient: 0, newton: 0, nlcg: 1, bfgs: 2, lbfgs: 3 };
-const ALONE = "this one alone", MAXITER = 3000, WIDTH = 390, HEIGHT = 310, LEFT = 30, BOTTOM = 22, SPAN = [-2, 2], C1 = 1e-4;
+const ALONE = "this one alone", MAXITER = 3000, WIDTH = 390, HEIGHT = 310, SPAN = [-2, 2], C1 = 1e-4;
 const LOSSES = {
   rosenbrock: { make: ({ a, b }) => new Rosenbrock(a, b), y: [-1.1, 2.1], lowest: 0, minima: ({ a }) => [[a, a * a]] },
   quadratic: { make: ({ kappa, angle }) => new Quadratic(kappa, (angle * Math.PI) / 180), y: [-1.6, 1.6], lowest: 0, minima: () => [[0, 0]] },
@@ -47,13 +47,6 @@ const STORIES = [
     say: "Started exactly on the ridge, every solver comes to rest at the saddle and calls it converged: the gradient there is 0. Now press the arrow key up, once." },
 ];
 
-/** A level curve through z of the model f + gᵀp + ½pᵀHp, and its centre; `inverse`: the eigenvalues of H⁻¹. */
-function model(z, g, inverse, vectors) {
-  const rows = [vectors.subarray(0, 2), vectors.subarray(2, 4)], p = rows.reduce((sum, v, i) => plus(sum, -dot(v, g) * inverse[i], v), new Float64Array(2));
-  const [u, v] = rows.map((row, i) => times(Math.sqrt(-dot(g, p) * inverse[i]), row)), centre = plus(z, 1, p);
-  return { centre, points: ellipse(centre, u, v) };
-}
-
 /** H⁻¹ as BFGS or L-BFGS has learnt it by iteration k: the rule is shown the run once more. */
 function learnt(method, loss, { x, rows }, k) {
   const rule = new DIRECTIONS[method](), g = x.slice(0, k + 1).map((z) => loss.jac(z));
@@ -61,7 +54,7 @@ function learnt(method, loss, { x, rows }, k) {
     if (rows[i + 1].note.includes(rule.restarted)) rule.restart();
     rule.update(plus(x[i + 1], -1, x[i]), g[i], g[i + 1]);
   }
-  return Float64Array.from([[1, 0], [0, 1]].flatMap((e) => [...times(-1, rule.direction(loss, null, Float64Array.from(e)))]));
+  return believed(rule);
 }
 
 /** The search that led from iterate k to the next: φ and its slope, and the lengths tried, the one taken last. */
@@ -106,7 +99,6 @@ function render({ model: traits, el }) {
   const canvas = h("canvas", { "aria-hidden": "true" }), [map, descent, ray] = ["level curves, and the solvers’ paths", "loss above the minimum", "the loss along the search direction"].map((label) => s("svg", { role: "img", "aria-label": label }));
   const [readout, beyond, outcome, told] = ["readout", "beyond", "outcome", "quiet"].map((name) => h("p", { class: name }));
   const grip = h("span", { class: "grip" }), plane = h("div", { class: "valley-plane", tabindex: 0, role: "application", "aria-label": "The start of the runs: drag it, or move it with the arrow keys" }, canvas, map, grip);
-  Object.assign(canvas.style, { left: share(LEFT, WIDTH), top: share(8, HEIGHT), width: share(WIDTH - LEFT - 10, WIDTH), height: share(HEIGHT - BOTTOM - 8, HEIGHT) });
   const keys = METHODS.map((method) => h("button", { type: "button", class: `key dash${DASH[method]}`, style: `--c: ${COLORS[method]}`, onclick: () => view.set({ method }) }));
 
   const move = ([x, y]) => { view.play(false); view.set({ x: clamp(x, ...SPAN), y: clamp(y, ...LOSSES[view.state.loss].y), at: 0 }); };
@@ -156,18 +148,19 @@ function render({ model: traits, el }) {
   /** Level curves, models, paths, what the search tries, the start. */
   function draw_plane(state, k, watched, tried) {
     const { y: span, minima, lowest } = LOSSES[state.loss], [x, y] = [scale(...SPAN), scale(...span)];
-    const frame = (frames.plane = axes(map, x, y, { width: WIDTH, height: HEIGHT, left: LEFT, bottom: BOTTOM })), { X, Y, inside } = frame;
+    const frame = (frames.plane = axes(map, x, y, { width: WIDTH, height: HEIGHT, left: 30, bottom: 22, canvas })), { X, Y, inside } = frame;
     const key = [state.loss, state.a, state.b, state.kappa, state.angle, canvas.clientWidth, canvas.clientHeight].join();
     if (key !== painted) level_curves(canvas, (u, v) => loss.fun([u, v]) - lowest, x, y);
     painted = key;
     const { nit, x: path } = watched.trace, from = clamp(k, 0, Math.max(0, nit - 1)), z = path[from];
-    const believed = (inverse, vectors, kind) => {
-      const { centre, points } = model(z, loss.jac(z), inverse, vectors), look = { class: `model ${kind}`, style: `--c: ${COLORS[state.method]}` };
-      inside.append(s("path", { ...look, d: trail(points, X, Y) }), s("path", { ...look, d: `M${X(centre[0]) - 4} ${Y(centre[1])}h8m-4 -4v8` }));
+    const g = loss.jac(z), newton = state.method === "newton";
+    const model = (B, kind) => { // the quadratic's level curve through z, and its lowest point
+      const p = times(-1, product(B, g)), curve = ellipse(plus(z, 1, p), B, Math.sqrt(-dot(g, p)));
+      const look = { class: `model ${kind}`, style: `--c: ${COLORS[state.method]}` }, [u, v] = plus(z, 1, p);
+      if (curve.length) inside.append(s("path", { ...look, d: trail(curve, X, Y) }), s("path", { ...look, d: `M${X(u) - 4} ${Y(v)}h8m-4 -4v8` }));
     };
-    const { values, vectors } = curvatures(loss, z), { values: inverse, vectors: turned } = state.method.endsWith("bfgs") ? eigh(learnt(state.method, loss, watched.trace, from), 2) : {};
-    if (values.every((v) => v > 0)) believed(values.map((v) => 1 / v), vectors, state.method === "newton" ? "" : "thin");
-    if (inverse) believed(inverse, turned, "own");
+    model(inverse(loss.hess(z)), newton ? "" : "thin");
+    if (state.method.endsWith("bfgs")) model(learnt(state.method, loss, watched.trace, from), "own");
     inside.append(...minima(state).map(([u, v]) => s("text", { class: "star", x: X(u), y: Y(v) + 6, "text-anchor": "middle" }, "★")));
     for (const { method, trace } of [...lanes].sort((a, b) => (a === watched) - (b === watched))) { // the watched one on top
       const { x: points, nit } = trace, look = { color: COLORS[method], kind: `dash${DASH[method]}` }, own = trace === watched.trace, gone = points.slice(0, k + 1);

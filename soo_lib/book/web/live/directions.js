@@ -88,6 +88,9 @@ export class BFGS extends Gradient {
   restart() { this.pairs = 0; }
 }
 
+/** H⁻¹ of two rows, as a rule without state of the place believes it. */
+export const believed = (rule) => Float64Array.from([[1, 0], [0, 1]].flatMap((e) => [...times(-1, rule.direction(null, null, Float64Array.from(e)))]));
+
 /** Why a pair must be left out, if it must: H would not stay positive definite. */
 function curvature_note(s, g_old, g) {
   const noise = EPS * s.reduce((sum, v, i) => sum + Math.abs(v) * (Math.abs(g_old[i]) + Math.abs(g[i])), 0); // of both gradients, in s·y

@@ -1,10 +1,12 @@
 // Drawing that the live pictures share: axes and paths in SVG, fields and level curves on canvas.
 
 import { clamp, h, s, show } from "./elements.js";
+import { eigh, plus, times } from "./linalg.js";
 
 export const COLORS = { gradient: "#6e6e6e", newton: "#0072b2", nlcg: "#d55e00", bfgs: "#cc79a7", lbfgs: "#009e73",
   sgd: "#56b4e9", momentum: "#6e6e6e", adam: "#d55e00", kronecker: "#0072b2" }; // as in plots.py
 export const INKS = [[0, 114, 178], [213, 94, 0], [0, 158, 115]]; // of classes: blue, orange, green
+export const MARKS = ["m-2.2 0a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0", "m0 -3l2.8 4.9h-5.6z", "m-2 -2h4v4h-4z"]; // of classes too
 
 /** A scale: of(v) is a share of [low, high], at(share) a value, ticks the values to write. */
 export function scale(low, high, log = false) {
@@ -17,21 +19,30 @@ export function scale(low, high, log = false) {
   return { of: (v) => (bend(v) - a) / (b - a), at: (share) => back(a + share * (b - a)), ticks, low, high };
 }
 
-/** Axes in `svg`, emptied first; X and Y place a value, `inside` takes what is drawn, clipped. */
-export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height = 260, left = 60, bottom = 38 } = {}) {
-  const [right, top, base] = [width - 10, 8, height - bottom], inside = s("svg", { x: left, y: top, width: right - left, height: base - top, viewBox: `${left} ${top} ${right - left} ${base - top}` });
-  const X = (v) => left + clamp(x.of(v), -9, 9) * (right - left), Y = (v) => base - clamp(y.of(v), -9, 9) * (base - top);
+/** Axes in `svg`, emptied first, and `canvas` below them; X and Y place a value, `inside` takes what is
+ * drawn, clipped so much outside the axes; `left` makes room for the longest number where it is not given. */
+export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height = 260, left, bottom = 38, outside = 0, canvas = null } = {}) {
+  const [down, across] = [y, x].map(({ ticks, words = show }) => ticks.map((v) => [v, words(v)]));
+  left ??= Math.max(60, ...down.map(([, text]) => 24 + 6.2 * text.length));
+  const right = width - 10, top = 8, base = height - bottom, [wide, high] = [right - left, base - top];
+  const X = (v) => clamp(left + x.of(v) * wide, -1e5, 1e5), Y = (v) => clamp(base - y.of(v) * high, -1e5, 1e5);
+  const clip = { x: left - outside, y: top - outside, width: wide + 2 * outside, height: high + 2 * outside };
+  const inside = s("svg", { ...clip, viewBox: Object.values(clip).join(" ") });
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren(
-    ...y.ticks.flatMap((v) => [s("line", { class: "grid", x1: left, x2: right, y1: Y(v), y2: Y(v) }), s("text", { x: left - 6, y: Y(v) + 4, "text-anchor": "end" }, show(v))]),
-    ...x.ticks.map((v) => s("text", { x: X(v), y: base + 16, "text-anchor": "middle" }, show(v))),
+    ...down.flatMap(([v, text]) => [s("line", { class: "grid", x1: left, x2: right, y1: Y(v), y2: Y(v) }),
+      s("text", { class: "tick up", x: left - 6, y: Y(v) + 4, "text-anchor": "end" }, text)]),
+    ...across.flatMap(([v, text]) => [s("line", { class: "grid along", x1: X(v), x2: X(v), y1: top, y2: base }),
+      s("text", { class: "tick along", x: X(v), y: base + 16, "text-anchor": "middle" }, text)]),
     s("path", { class: "axis", d: `M${left} ${top}V${base}H${right}` }), inside,
     s("text", { x: (left + right) / 2, y: height - 4, "text-anchor": "middle" }, xlabel),
     s("text", { x: -(top + base) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, ylabel));
+  const share = (part, whole) => `${(100 * part) / whole}%`;
+  if (canvas) Object.assign(canvas.style, { left: share(left, width), top: share(top, height), width: share(wide, width), height: share(high, height) });
   // from a pointer's place on the screen to values
   const place = (event) => {
     const [u, v] = shares(event, svg);
-    return [x.at((u * width - left) / (right - left)), y.at((v * height - bottom) / (base - top))];
+    return [x.at((u * width - left) / wide), y.at((v * height - bottom) / high)];
   };
   return { X, Y, inside, place, left, right, top, base };
 }
@@ -42,21 +53,25 @@ export function shares({ clientX, clientY }, node) {
   return [(clientX - left) / width, 1 - (clientY - top) / height].map((share) => clamp(share, 0, 1));
 }
 
-/** A run in axes: the line through its points, and circles of radius r at those of `dots`. */
+/** A run in axes: the line through its points, and circles of radius r at those of `dots`, each with its kind. */
 export const run = ({ X, Y }, points, { color, kind = "", dots = [], r = 4 }) => s("g", { class: `run ${kind}`, style: `--c: ${color}` },
-  s("path", { d: trail(points, X, Y) }), ...dots.filter(([u, v]) => Number.isFinite(X(u) + Y(v))).map(([u, v]) => s("circle", { r, cx: X(u), cy: Y(v) })));
+  s("path", { d: trail(points, X, Y) }),
+  ...dots.map(([u, v, own = ""]) => ({ class: own, r, cx: X(u), cy: Y(v) })).filter(({ cx, cy }) => Number.isFinite(cx + cy)).map((place) => s("circle", place)));
 
-/** The ellipse around a centre whose half axes are u and v, as points. */
-export const ellipse = ([x, y], u, v) => Array.from({ length: 73 }, (_, t) => {
-  const [c, d] = [Math.cos((t * Math.PI) / 36), Math.sin((t * Math.PI) / 36)];
-  return [x + c * u[0] + d * v[0], y + c * u[1] + d * v[1]];
-});
+/** The ellipse vᵀBv = r² around a centre, as points, for B's inverse; none where that has an eigenvalue below 0. */
+export function ellipse(centre, inverse, r) {
+  const { values, vectors } = eigh(inverse, 2), turns = Array.from({ length: 73 }, (_, t) => (t * Math.PI) / 36);
+  const [u, v] = [0, 1].map((i) => times(r * Math.sqrt(values[i]), vectors.subarray(2 * i, 2 * i + 2)));
+  return Math.min(...values) > 0 ? turns.map((t) => plus(plus(centre, Math.cos(t), u), Math.sin(t), v)) : [];
+}
+
+const FAR = 4e3; // pixels out of the picture, where a run that diverges ends: a longer line's dashes take time
 
 /** Path data through the points, without those that no eye tells apart; a gap where one is not finite. */
 export function trail(points, X, Y) {
   let pen = "M", last = [NaN, NaN];
   return points.map(([u, v], i) => {
-    const [px, py] = [X(u), Y(v)], finite = Number.isFinite(px + py);
+    const [px, py] = [X(u), Y(v)].map((at) => clamp(at, -FAR, FAR)), finite = Number.isFinite(px + py);
     if (finite && pen === "L" && i < points.length - 1 && Math.abs(px - last[0]) < 0.5 && Math.abs(py - last[1]) < 0.5) return "";
     const text = finite ? `${pen}${px.toFixed(1)} ${py.toFixed(1)}` : "";
     pen = finite ? "L" : "M";
@@ -70,7 +85,7 @@ export function trail(points, X, Y) {
 export function chart(svg, curves, { xlabel, ylabel, xmax, log = true, seen = [], most = 1e4, depth = 1e-7, height = 230 }) {
   const values = [...seen, ...curves.flatMap(({ points }) => points.filter(([u]) => u <= xmax).map(([, v]) => v))].filter((v) => Number.isFinite(v) && (!log || v > 0));
   const high = values.reduce((a, b) => Math.max(a, b), -Infinity), top = Math.min(most, high), base = Math.max(log ? top * depth : -most, values.reduce((a, b) => Math.min(a, b), top));
-  const frame = axes(svg, scale(0, xmax), scale(log ? base / 1.1 : base, log ? top * 1.1 : top, log), { xlabel, ylabel, height });
+  const frame = axes(svg, scale(0, xmax), scale(log ? base / 1.1 : base, log ? top * 1.1 : top, log), { xlabel, ylabel, height, outside: 5 });
   frame.inside.append(...curves.map((curve) => run(frame, curve.points, curve)));
   return frame;
 }

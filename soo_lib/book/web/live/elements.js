@@ -13,7 +13,7 @@ export const h = (tag, props = {}, ...children) => made(document.createElement(t
 export const s = (tag, props = {}, ...children) => made(document.createElementNS(SVG, tag), props, children);
 
 export const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
-export const raised = (k) => String(k).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
+const raised = (k) => String(k).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
 
 /** A number for a reader: three digits, powers of ten raised. */
 export function show(v, digits = 3) {

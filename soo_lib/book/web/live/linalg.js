@@ -22,6 +22,9 @@ export const times = (t, a) => a.map((v) => t * v);
 export const largest = (a) => a.reduce((most, v) => (Math.abs(v) > most || v !== v ? Math.abs(v) : most), 0);
 export const product = (H, p) => p.map((_, i) => dot(H.subarray(i * p.length, (i + 1) * p.length), p));
 
+/** H⁻¹ of two rows */
+export const inverse = ([a, b, , d]) => Float64Array.of(d, -b, -b, a).map((v) => v / (a * d - b * b));
+
 /** The lower factor of H = L Lᵀ, or null where H is not positive definite. */
 export function cholesky(H, n) {
   const L = zeros(n * n);
