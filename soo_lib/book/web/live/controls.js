@@ -13,9 +13,11 @@ const bent = (k) => Math.log1p(k / TEMPO), straight = (share) => TEMPO * Math.ex
 /** Does the reader want things to stand still? */
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+const clipped = (text) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
+
 /** The value that a field takes from a text, or a complaint in words. */
 function parse(field, text) {
-  const wanted = (words) => ({ complaint: `${field.label || field.name} must be ${words}; got “${text}”` });
+  const wanted = (words) => ({ complaint: `${field.label || field.name} must be ${words}; got “${clipped(text)}”` });
   if (field.options) return field.options.includes(text) ? { value: text } : wanted(`one of ${field.options.join(", ")}`);
   if (field.pattern) return field.pattern.test(text) ? { value: text } : wanted(field.words);
   const value = Number(text.trim().replace("−", "-") || NaN);
@@ -37,7 +39,7 @@ const codec = (name, fields, usual, stories) => ({
   read(search) {
     const query = new URLSearchParams(search), asked = query.get(`${name}.story`), complaints = [];
     const story = stories.find((one) => one.name === asked), state = { ...usual, ...story?.set };
-    if (asked !== null && !story) complaints.push(`The link's story must be one of ${stories.map((one) => one.name).join(", ")}; got “${asked}”.`);
+    if (asked !== null && !story) complaints.push(`The link's story must be one of ${stories.map((one) => one.name).join(", ")}; got “${clipped(asked)}”.`);
     for (const field of fields) {
       const text = query.get(`${name}.${field.name}`), { value = state[field.name], complaint } = text === null ? {} : parse(field, text);
       state[field.name] = value;
@@ -206,9 +208,10 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
     tell(there.story, there.state, there.complaints.join(" "));
   };
   document.addEventListener("click", follow, true);
+  const resized = new ResizeObserver(redraw); // a canvas has as many pixels as its place
 
   const view = { set, say, redraw, root: null, get state() { return state; },
-    stop() { cancelAnimationFrame(asked); document.removeEventListener("click", follow, true); } };
+    stop() { resized.disconnect(); cancelAnimationFrame(asked); document.removeEventListener("click", follow, true); } };
   const controls = fields.filter((field) => field.label).map((field) => ({ field, ...control(field, (value) => set({ [field.name]: value }), say) }));
   const steps = last && stepper(view, last, fields.find((field) => field.name === "at").max);
   const status = h("p", { class: "status", role: "status" }), about = h("p", { class: "said", "aria-live": "polite" });
@@ -222,6 +225,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
     ...(tales.length ? [told, about] : []), body(Object.fromEntries(controls.map(({ field, node }) => [field.name, node])), steps),
     h("div", { class: "actions" }, reset, ...copier(link, say)), ...(details ? [details] : []), status);
   el.append(root);
+  resized.observe(root);
   tell(story, state, found.complaints.join(" "));
   return Object.assign(view, steps && { now: steps.now, play: steps.play });
 }
