@@ -1,6 +1,6 @@
 // The batch: what a solver makes of a sample of the rows, and what becomes of the boundary.
 
-import { clamp, h, s, show } from "./live/elements.js";
+import { area, clamp, h, image, key, pixels, s, show } from "./live/elements.js";
 import { COLORS, INKS, MARKS, axes, chart, paint, scale, trail } from "./live/draw.js";
 import { draggable, live } from "./live/controls.js";
 import { Logistic } from "./live/losses.js";
@@ -43,13 +43,17 @@ function render({ model, el }) {
   const best = minimize(full, [0, 0, 0]), U = Object.assign(scale(-3.4, 5.4), { ticks: [-2, 0, 2, 4] }), V = scale(0.1, 160, true);
   const levels = Array.from({ length: 121 }, (_, i) => V.at(i / 120)), free = true; // free: no run starts again
   const fields = [
-    { name: "method", label: "solver", options: Object.keys(DIRECTIONS) }, { name: "line_search", label: "step rule", options: Object.keys(LINE_SEARCHES) },
+    { name: "method", label: "solver", options: Object.keys(DIRECTIONS) },
+    { name: "line_search", label: "step rule", options: Object.keys(LINE_SEARCHES) },
     { name: "rows", label: "sampling", options: ["fixed", "reshuffled"] }, { name: "seed", label: "draw", min: 0, max: 99, whole: true },
-    { name: "weights", label: "each counts", options: ["alike", "rows"], words: { rows: "by its rows" }, when: ({ rows, n_batches }) => rows === "fixed" && n_batches > 1 },
+    { name: "weights", label: "each counts", options: ["alike", "rows"], words: { rows: "by its rows" },
+      when: ({ rows, n_batches }) => rows === "fixed" && n_batches > 1 },
     { name: "step", label: "step", min: 1e-3, max: 10, log: true, when: ({ line_search }) => line_search === "fixed" },
-    { name: "batch_size", label: "rows in a batch", min: 1, max: m, log: true, whole: true, mark: ({ rows, n_batches }) => rows === "fixed" && { at: Math.ceil(m / n_batches), text: "all rows" } },
+    { name: "batch_size", label: "rows in a batch", min: 1, max: m, log: true, whole: true,
+      mark: ({ rows, n_batches }) => rows === "fixed" && { at: Math.ceil(m / n_batches), text: "all rows" } },
     { name: "n_batches", label: "batches", min: 1, max: 80, log: true, whole: true }, { name: "at", min: 0, max: MOST, whole: true, free },
-    { name: "height", label: "height", options: ["loss", "gap"], words: { gap: "full loss − minimum" }, free }, { name: "axis", label: "axis", options: ["iterations", "rows"], words: { rows: "rows visited" }, free },
+    { name: "height", label: "height", options: ["loss", "gap"], words: { gap: "full loss − minimum" }, free },
+    { name: "axis", label: "axis", options: ["iterations", "rows"], words: { rows: "rows visited" }, free },
   ];
   const guess = ([b, w1, w2], u, v) => b + w1 * u + w2 * v; // z: class 1 where it is above 0
   let place, lanes = [], at = [1, 5];
@@ -68,22 +72,25 @@ function render({ model, el }) {
     if (!lane) return false;
     const { done, value } = lane.run.next();
     if (done) return Boolean((lane.over = value.message));
-    const [x, told] = value.last, row = value.rows.at(-1), loss = full.fun(x), right = y.filter((kind, i) => kind === Number(guess(x, x1[i], x2[i]) > 0)).length;
-    lane.history.push({ ...row, x, told, loss, gap: Math.max(0, loss - best.fun), right: right / m, iterations: value.nit, rows: row.evaluations * lane.look.size, seen: new Set(lane.look.rows) });
+    const [x, told] = value.last, row = value.rows.at(-1), loss = full.fun(x), { size, rows } = lane.look;
+    const right = y.filter((kind, i) => kind === Number(guess(x, x1[i], x2[i]) > 0)).length;
+    lane.history.push({ ...row, x, told, loss, gap: Math.max(0, loss - best.fun), right: right / m,
+      iterations: value.nit, rows: row.evaluations * size, seen: new Set(rows) });
     return true;
   }
 
   // ---- the page's elements
 
-  const region = (label) => ({ tabindex: 0, role: "region", "aria-label": label }), text = (kind) => h("p", { class: kind });
-  const key = (words, kind, color = "currentColor") => h("span", { class: `key ${kind}`, style: `--c: ${color}` }, words);
-  const canvas = h("canvas", { "aria-hidden": "true" }), plane = s("svg", { "aria-hidden": "true" }), curves = s("svg", { class: "chart", role: "img", "aria-label": "the loss, iteration by iteration" });
-  const probe = text("readout"), outcome = text("outcome"), legend = text("legend");
-  const field = h("div", { class: "sampled", ...region("The rows in the plane and what the model says there; read it with the arrow keys"), role: "application" }, canvas, plane);
+  const [probe, outcome, legend] = ["readout", "outcome", "legend"].map((kind) => h("p", { class: kind }));
+  const canvas = pixels(), plane = s("svg", { "aria-hidden": "true" }), curves = image("the loss, iteration by iteration");
+  const field = area("sampled", "The rows in the plane and what the model says there; read it with the arrow keys", canvas, plane);
   const read = ([u, v]) => { at = [clamp(u, U.low, U.high), clamp(v, V.low, V.high)]; view.redraw(); };
   draggable(field, (event) => read(place.plane(event)), (du, dv) => read([at[0] + du / 5, at[1] * 1.2 ** dv]));
   field.addEventListener("pointermove", (event) => read(place.plane(event)));
-  const nearest = ([u]) => lanes[0].history.reduce((best, row, k, all) => (Math.abs(row[view.state.axis] - u) < Math.abs(all[best][view.state.axis] - u) ? k : best), 0);
+  const nearest = ([u]) => {
+    const far = lanes[0].history.map((row) => Math.abs(row[view.state.axis] - u));
+    return far.indexOf(Math.min(...far));
+  };
   draggable(curves, (event) => { view.play(false); view.set({ at: nearest(place.curves(event)) }); }, () => {});
 
   function body({ height, axis, batch_size, n_batches, seed, ...others }, steps) {
@@ -98,13 +105,14 @@ function render({ model, el }) {
   // ---- drawing
 
   function picture({ axis, height, method, rows }) {
-    const [lane] = lanes, k = view.now(), now = lane.history[k], highest = Math.max(...lane.history.map(({ loss }) => loss)), most = height === "gap" ? 100 : 1.5;
+    const [lane] = lanes, k = view.now(), now = lane.history[k], most = height === "gap" ? 100 : 1.5;
+    const highest = Math.max(...lane.history.map(({ loss }) => loss)), end = lane.over && now === lane.history.at(-1);
     place = { plane: draw_plane(now), curves: draw_curves(now, axis, height, COLORS[method], most) };
     const said = [`Full loss ${show(now.loss, 4)}, where ${show(best.fun, 4)} is the lowest; ${Math.round(100 * now.right)} % of the rows recognised.`];
     if (!(highest < most)) said.push(`On its way the loss rose to ${show(highest)}, out of the picture.`);
     if (rows === "fixed" && now.told < Math.LN2 / lane.look.size) said.push("A line separates these few rows: their loss has no minimum, and the solver learns them by heart.");
     else if (now.told < best.fun - 1e-9) said.push(`The solver was told ${show(now.told, 4)}: less than any line does on all the rows.`);
-    outcome.textContent = [...said, lane.over && now === lane.history.at(-1) ? `The run's last word: ${lane.over}${/\W$/.test(lane.over) ? "" : "."}` : now.note].join(" ");
+    outcome.textContent = [...said, end ? `The run's last word: ${lane.over}${/\W$/.test(lane.over) ? "" : "."}` : now.note].join(" ");
   }
 
   const tables = () => [[["iteration", "loss told", "full loss", "full loss − minimum", "gradient told", "step", "evaluations", "rows visited", "note"],
@@ -112,14 +120,18 @@ function render({ model, el }) {
 
   /** What the model says of every place, the rows, those that it was shown at this iteration, and boundaries. */
   function draw_plane({ x, seen }) {
-    const chance = (u, v) => 1 / (1 + Math.exp(-guess(x, u, v))), { X, Y, inside, place: on } = axes(plane, U, V, { xlabel: "x₁", ylabel: "x₂, on a logarithmic scale", height: 330, canvas });
+    const chance = (u, v) => 1 / (1 + Math.exp(-guess(x, u, v))), look = { xlabel: "x₁", ylabel: "x₂, on a logarithmic scale", height: 330 };
+    const { X, Y, inside, place: on } = axes(plane, U, V, { ...look, canvas });
     paint(canvas, GRID, GRID, (i, j) => {
       const p = chance(U.at((i + 0.5) / GRID), V.at(1 - (j + 0.5) / GRID));
       return [...INKS[Number(p > 0.5)], 25 + 190 * Math.abs(p - 0.5)];
     });
-    const marks = ["", "", "", ""], line = ([b, w1, w2], kind) => s("path", { class: `boundary ${kind}`, d: trail(levels.map((v) => [-(b + w2 * v) / w1, v]), X, Y) });
+    const line = ([b, w1, w2], kind) =>
+      s("path", { class: `boundary ${kind}`, d: trail(levels.map((v) => [-(b + w2 * v) / w1, v]), X, Y) });
+    const marks = ["", "", "", ""], others = lanes.slice(1).filter(({ over }) => over);
     y.forEach((kind, i) => (marks[2 * kind + seen.has(i)] += `M${X(x1[i]).toFixed(1)} ${Y(x2[i]).toFixed(1)}${MARKS[kind]}`));
-    inside.append(...marks.map((d, i) => s("path", { class: `point kind${i >> 1}${i % 2 ? "" : " unseen"}`, d })), ...lanes.slice(1).filter(({ over }) => over).map(({ history }) => line(history.at(-1).x, "other")),
+    inside.append(...marks.map((d, i) => s("path", { class: `point kind${i >> 1}${i % 2 ? "" : " unseen"}`, d })),
+      ...others.map(({ history }) => line(history.at(-1).x, "other")),
       line(best.x, "best"), line(x, ""), s("circle", { class: "cursor", cx: X(at[0]), cy: Y(at[1]), r: 4 }));
     probe.textContent = `at (${show(at[0], 2)}, ${show(at[1], 2)}): class 1 with ${Math.round(100 * chance(...at))} %`;
     return on;
@@ -127,12 +139,16 @@ function render({ model, el }) {
 
   /** The full loss of every draw, and of the first what its solver was told. */
   function draw_curves(now, axis, height, color, most) {
-    const gap = height === "gap", [lane, ...others] = lanes, curve = ({ history }, name, kind) => ({ kind, color, points: history.map((row) => [row[axis], row[name]]) });
-    const xmax = Math.max(axis === "rows" ? m : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0)), list = [...others.map((other) => curve(other, height, "other")), { ...curve(lane, height, "own"), dots: [[now[axis], now[height]]], r: 4.5 }];
-    if (!gap) list.splice(-1, 0, curve(lane, "told", "dash2"));
-    const { Y, inside, left, right, place: on } = chart(curves, list, { xlabel: axis === "rows" ? "rows visited" : axis, ylabel: gap ? "full loss − minimum" : "loss", log: gap, xmax, most, depth: 1e-13, height: 285, seen: gap ? [1] : [best.fun - 0.02, 0.7] });
+    const gap = height === "gap", [lane, ...others] = lanes, rows = axis === "rows", words = rows ? "rows visited" : axis;
+    const curve = ({ history }, name, kind) => ({ kind, color, points: history.map((row) => [row[axis], row[name]]) });
+    const list = [...others.map((other) => curve(other, height, "other")), ...(gap ? [] : [curve(lane, "told", "dash2")]),
+      { ...curve(lane, height, "own"), dots: [[now[axis], now[height]]], r: 4.5 }];
+    const xmax = Math.max(rows ? m : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0));
+    const { Y, inside, left, right, place: on } = chart(curves, list, { xlabel: words, ylabel: gap ? "full loss − minimum" : "loss",
+      log: gap, xmax, most, depth: 1e-13, height: 285, seen: gap ? [1] : [best.fun - 0.02, 0.7] });
     if (!gap) inside.prepend(s("line", { class: "level", x1: left, x2: right, y1: Y(best.fun), y2: Y(best.fun) }));
-    legend.replaceChildren(key("full loss", "", color), ...(gap ? [] : [key("as the solver was told", "dash2", color), key("minimum", "dash1")]), key(`${DRAWS - 1} other draws`, "other"));
+    const told = gap ? [] : [key("as the solver was told", "dash2", color), key("minimum", "dash1")];
+    legend.replaceChildren(key("full loss", "", color), ...told, key(`${DRAWS - 1} other draws`, "other"));
     return on;
   }
 

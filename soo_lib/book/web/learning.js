@@ -1,6 +1,6 @@
 // What BFGS learns of the curvature, from steps that the reader chooses: a click makes a pair.
 
-import { button, clamp, h, s, show } from "./live/elements.js";
+import { area, button, clamp, h, image, pixels, s, show } from "./live/elements.js";
 import { COLORS, axes, ellipse, level_curves, run, scale, shares, trail } from "./live/draw.js";
 import { draggable, live } from "./live/controls.js";
 import { DIRECTIONS, believed } from "./live/directions.js";
@@ -42,8 +42,8 @@ export function learn(loss, visits, memory) {
 
 function render({ el }) {
   let painted = "";
-  const canvas = h("canvas", { "aria-hidden": "true" }), map = s("svg", { role: "img", "aria-label": "level curves, the points visited, and two ellipses of curvature" });
-  const plane = h("div", { class: "regions learning", tabindex: 0, role: "application", "aria-label": "The plane: a click steps there; the arrow keys move the last point" }, canvas, map);
+  const canvas = pixels(), map = image("level curves, the points visited, and two ellipses of curvature");
+  const plane = area("regions learning", "The plane: a click steps there; the arrow keys move the last point", canvas, map);
   const chart = s("svg", { role: "img", "aria-label": "learnt curvature over true curvature, pair by pair" }), told = h("div", { class: "told" });
   const visits = () => points(view.state.path), put = (list) => view.set({ path: written(list.slice(0, MOST)) });
   const kept = (event) => shares(event, map).map((share) => scale(...SPAN).at(share)); // the picture fills its square: no margin for axes

@@ -1,6 +1,6 @@
 // The playground: two solvers, side by side from one start, teach a network points in the plane.
 
-import { button, clamp, h, s, show } from "./live/elements.js";
+import { area, button, clamp, h, image, key, pixels, s, show } from "./live/elements.js";
 import { COLORS, INKS, MARKS, chart, paint, shares } from "./live/draw.js";
 import { calm, draggable, live } from "./live/controls.js";
 import { SETS, make_points } from "./live/datasets.js";
@@ -15,6 +15,12 @@ import { draw_units } from "./live/units.js";
 
 const BOX = 3.2, GRID = 48, ROWS = 150, NEWTON_MOST = 200, SIDES = ["a", "b"];
 const EDGE = { gradient: 2, sgd: 2, momentum: 3.8 }; // of α·λ_max, where the direction is -g; 2(1 + μ) with momentum
+
+const CURVES = { // of the curvature: of a row; the values that the axis must hold; a level
+  "α·λ_max": { of: (row) => row.product, seen: [0.5, 4], level: 2 },
+  λ_max: { of: ({ ends }) => ends?.[1], seen: [1, 2] },
+  λ_min: { of: ({ ends }) => ends?.[0], seen: [-0.1, 0.01], level: 0, log: false },
+};
 
 const own = (state, side) => (name) => state[`${side}_${name}`];
 const solver = (side, get = (state) => own(state, side), runs = (state) => get(state)("method") !== "none") => [
@@ -33,12 +39,14 @@ const FIELDS = [
   ...solver("a"), ...solver("b"),
   { name: "pace", label: "iterations a second", min: 1, max: 240, log: true, whole: true, free: true },
   { name: "axis", label: "axis", options: ["iterations", "evaluations", "seconds"], free: true },
-  { name: "curve", label: "curvature", options: ["α·λ_max", "λ_max", "λ_min"], free: true },
+  { name: "curve", label: "curvature", options: Object.keys(CURVES), free: true },
   { name: "shown", label: "units of", options: SIDES, words: { a: "the first solver", b: "the second" }, free: true },
 ];
-const side = (name, values) => Object.fromEntries(Object.entries({ search: "wolfe", step: 1, batch: ROWS, rows: "fixed", ...values }).map(([key, v]) => [`${name}_${key}`, v]));
+const USUAL = { search: "wolfe", step: 1, batch: ROWS, rows: "fixed" };
+const side = (name, values) => Object.fromEntries(Object.entries({ ...USUAL, ...values }).map(([part, v]) => [`${name}_${part}`, v]));
 const INITIAL = { data: "moons", noise: 0.25, seed: 1, hidden: "8 8", activation: "tanh", l2: 1e-4, scale: 1, start: 1, pace: 12, axis: "iterations", curve: "α·λ_max", shown: "a",
   ...side("a", { method: "lbfgs" }), ...side("b", { method: "gradient" }) };
+const SMALL = { search: "fixed", batch: 15, rows: "reshuffled" };
 const STORIES = [
   { name: "A saddle at zero", set: { hidden: "6", scale: 0.01, pace: 4, curve: "λ_min", ...side("a", { method: "newton" }) },
     say: "Weights near zero: the gradient all but vanishes, and the smallest eigenvalue is as negative as the largest is positive, so this is a saddle. Which solver sees that, and which is at the lower loss after forty iterations?" },
@@ -46,9 +54,10 @@ const STORIES = [
     say: "On its way back through four sigmoid layers the gradient shrinks some four hundred times: see the norms at iteration 0. Gradient descent stays on its plateau for hundreds of iterations. L-BFGS?" },
   { name: "The edge of stability", set: { hidden: "8", pace: 6, ...side("a", { method: "gradient" }), ...side("b", { method: "gradient", search: "fixed", step: 4 }) },
     say: "A step longer than 2/λ_max climbs along the steepest eigenvector. Watch α·λ_max on the right: a nearly exact search lives at 2, now a little above, now below. And the fixed step of 4?" },
-  { name: "A batch too small for curvature", set: { ...side("a", { search: "fixed", method: "lbfgs", batch: 15, rows: "reshuffled" }), ...side("b", { search: "fixed", method: "gradient", batch: 15, rows: "reshuffled" }) },
+  { name: "A batch too small for curvature", set: { ...side("a", { ...SMALL, method: "lbfgs" }), ...side("b", { ...SMALL, method: "gradient" }) },
     say: "Other 15 rows at every look. The gradient's errors average out. L-BFGS takes the difference of two batches for curvature, and its loss jumps. Draw both batches larger: at 100 rows, who is ahead?" },
-  { name: "A spiral in twelve iterations", set: { data: "spirals", noise: 0.1, hidden: "10 8", pace: 4, ...side("a", { method: "newton" }), ...side("b", { method: "adam", step: 0.03, batch: 15, rows: "reshuffled" }) },
+  { name: "A spiral in twelve iterations", set: { data: "spirals", noise: 0.1, hidden: "10 8", pace: 4, ...side("a", { method: "newton" }),
+    ...side("b", { method: "adam", step: 0.03, batch: 15, rows: "reshuffled" }) },
     say: "Newton's method, with all 136² second derivatives at each step, against Adam, whose iteration here is a pass over all rows. Stop at iteration 12 and compare; then give Adam two hundred, and switch the axis to seconds." },
 ];
 
@@ -57,7 +66,8 @@ function start_run(state, which, loss, x0) {
   const get = own(state, which), { n_samples: m } = loss, batch_size = get("batch"), fixed = get("rows") === "fixed", random = uniform(state.start);
   if (get("method") in RULES) {
     const dealt = partition(m, batch_size, random);
-    return iterate_epochs(loss, x0, { rule: get("method"), batch_size, step: get("step"), seed: state.start, epochs: Infinity, deal: fixed ? () => dealt : null });
+    return iterate_epochs(loss, x0, { rule: get("method"), batch_size, step: get("step"), seed: state.start, epochs: Infinity,
+      deal: fixed ? () => dealt : null });
   }
   const seen = batch_size === m ? loss : fixed ? loss.subset(draw(m, batch_size, 1, random)[0]) : new Reshuffled(loss, batch_size, 1, state.start);
   return iterate(seen, x0, { method: get("method"), line_search: get("search"), step: get("step"), maxiter: Infinity });
@@ -84,7 +94,8 @@ function render({ el }) {
     net = new Network([2, ...state.hidden.split(/[ ,]+/).map(Number), points.classes], state.activation);
     loss = net.loss(points.train.X, points.train.y, state.l2);
     const x0 = net.init(state.start, state.scale);
-    lanes = SIDES.map((which) => ({ which, method: own(state, which)("method"), history: [], x: x0, over: "", looked: 0 })).filter(({ method }) => method !== "none");
+    lanes = SIDES.map((which) => ({ which, method: own(state, which)("method"), history: [], x: x0, over: "", looked: 0 }));
+    lanes = lanes.filter(({ method }) => method !== "none");
     for (const lane of lanes) {
       lane.passes = lane.method in RULES ? 1 / ROWS : own(state, lane.which)("batch") / ROWS;
       if (lane.method === "newton" && net.n_params > NEWTON_MOST)
@@ -95,8 +106,9 @@ function render({ el }) {
     pace();
     adders(state);
     if (old === points.train.X.join()) return;
+    const { X, y } = points.train, at = (i) => `M${100 + (100 * X[2 * i]) / BOX} ${100 - (100 * X[2 * i + 1]) / BOX}`;
     for (const { dots } of cards)
-      dots.replaceChildren(...points.train.y.map((k, i) => s("path", { class: `point kind${k}`, d: `M${100 + (100 * points.train.X[2 * i]) / BOX} ${100 - (100 * points.train.X[2 * i + 1]) / BOX}${MARKS[k]}` })));
+      dots.replaceChildren(...y.map((k, i) => s("path", { class: `point kind${k}`, d: at(i) + MARKS[k] })));
   }
 
   /** One iteration of a lane; false once it is over. */
@@ -107,7 +119,8 @@ function render({ el }) {
     const [x] = value.last, row = value.rows.at(-1), g = loss.jac(x);
     const [train, held] = [points.train, points.held_out].map((rows) => measure(net, x, rows, points.classes));
     lane.x = x;
-    lane.history.push({ iterations: value.nit, evaluations: row.evaluations * lane.passes, seconds: row.seconds, train: train[0], held: held[0], right: held[1], step: row.step, note: row.note,
+    lane.history.push({ iterations: value.nit, evaluations: row.evaluations * lane.passes, seconds: row.seconds,
+      train: train[0], held: held[0], right: held[1], step: row.step, note: row.note,
       layers: net.layers.map(({ start, stop }) => Math.sqrt(g.subarray(start, stop).reduce((sum, v) => sum + v * v, 0))) });
     return true;
   }
@@ -130,7 +143,8 @@ function render({ el }) {
 
   /** The next product of a Lanczos run at the latest iterate; false where there is nothing to do. */
   function look() {
-    const lane = lanes.find((l) => l.spectrum) ?? lanes.find((l) => l.history.length && !l.history.at(-1).ends && (!going || performance.now() - l.looked > 150));
+    const due = ({ history, looked }) => history.length && !history.at(-1).ends && (!going || performance.now() - looked > 150);
+    const lane = lanes.find(({ spectrum }) => spectrum) ?? lanes.find(due);
     if (!lane) return false;
     if (!lane.spectrum) {
       const { x } = lane;
@@ -152,22 +166,25 @@ function render({ el }) {
   const again = button("↺", () => { build(view.state); go(false); }, "Start again");
   const clock = h("span", { class: "clock" });
   const cards = SIDES.map((which, i) => {
-    const canvas = h("canvas", { "aria-hidden": "true" }), dots = s("svg", { viewBox: `0 0 200 200`, "aria-hidden": "true" }), probe = h("p", { class: "readout" });
-    const plane = h("div", { class: "regions", tabindex: 0, role: "application", "aria-label": `What the ${i ? "second" : "first"} solver's net says of the plane; read it with the arrow keys` }, canvas, dots);
+    const canvas = pixels(), dots = s("svg", { viewBox: "0 0 200 200", "aria-hidden": "true" }), probe = h("p", { class: "readout" });
+    const label = `What the ${i ? "second" : "first"} solver's net says of the plane; read it with the arrow keys`;
+    const plane = area("regions", label, canvas, dots);
     const at = [0, 0], read = () => {
       const lane = lanes.find((l) => l.which === which);
       if (!lane) return;
       const { P } = cross_entropy(net.forward(lane.x, Float64Array.from(at)).at(-1), [0]);
-      probe.textContent = `at (${show(at[0], 2)}, ${show(at[1], 2)}): ${[...P].map((p, k) => `${["blue", "orange", "green"][k]} ${Math.round(100 * p)} %`).join(", ")}`;
+      const shares = [...P].map((p, k) => `${["blue", "orange", "green"][k]} ${Math.round(100 * p)} %`);
+      probe.textContent = `at (${show(at[0], 2)}, ${show(at[1], 2)}): ${shares.join(", ")}`;
     };
     const move_to = (x, y) => { [at[0], at[1]] = [x, y].map((v) => clamp(Math.round(100 * v) / 100, -BOX, BOX)); read(); };
     const move = (event) => move_to(...shares(event, plane).map((share) => BOX * (2 * share - 1)));
     draggable(plane, move, (dx, dy) => move_to(at[0] + dx / 5, at[1] + dy / 5));
     plane.addEventListener("pointermove", move);
-    return { which, canvas, dots, probe, gauges: h("div", { class: "gauges" }), outcome: h("p", { class: "outcome" }), controls: h("div", { class: "controls" }), plane };
+    return { which, canvas, dots, probe, plane, gauges: h("div", { class: "gauges" }),
+      outcome: h("p", { class: "outcome" }), controls: h("div", { class: "controls" }) };
   });
-  const netcanvas = h("canvas", { class: "net", "aria-hidden": "true" }), columns = h("div", { class: "columns" }), layers = h("span", { class: "layers" });
-  const charts = ["loss of train (drawn through) and held-out rows (dashed)", "curvature of the loss"].map((label) => s("svg", { class: "chart", role: "img", "aria-label": label }));
+  const netcanvas = pixels("net"), columns = h("div", { class: "columns" }), layers = h("span", { class: "layers" });
+  const charts = ["loss of train (drawn through) and held-out rows (dashed)", "curvature of the loss"].map(image);
   const legend = h("p", { class: "legend" });
 
   function body({ pace: speed, axis, curve, shown, ...controls }) {
@@ -176,7 +193,7 @@ function render({ el }) {
     for (const card of cards) card.controls.append(...of(card.which));
     return h("div", { class: "playground" },
       h("div", { class: "actions" }, run, once, again, clock, speed),
-      h("div", { class: "stage" }, ...cards.map((card) => h("section", { class: "card", "aria-label": card.which === "a" ? "first solver" : "second solver" },
+      h("div", { class: "stage" }, ...cards.map((card, i) => h("section", { class: "card", "aria-label": i ? "second solver" : "first solver" },
         card.controls, card.plane, card.probe, card.outcome, card.gauges)), h("div", { class: "controls setup" }, ...setup)),
       h("div", { class: "charts" }, h("div", {}, axis, charts[0]), h("div", {}, curve, charts[1])), legend,
       h("div", { class: "units" }, h("div", { class: "actions" }, shown, layers), columns, netcanvas));
@@ -198,17 +215,22 @@ function render({ el }) {
         return [...(INKS[most] ?? INKS[0]), Number.isFinite(p[most]) ? 40 + 150 * ((p[most] - 1 / k) / (1 - 1 / k)) : 0];
       });
       const row = lane.history.at(-1), known = lane.history.findLast?.((r) => r.ends) ?? {}, edge = EDGE[lane.method];
-      card.outcome.textContent = row ? `train ${show(row.train)}, held out ${show(row.held)}, ${Math.round(100 * row.right)} % recognised. ${lane.over || row.note}` : lane.over;
+      const says = row && `train ${show(row.train)}, held out ${show(row.held)}, ${Math.round(100 * row.right)} % recognised.`;
+      card.outcome.textContent = row ? `${says} ${lane.over || row.note}` : lane.over;
+      const [low, high] = known.ends ?? [], range = known.ends && { from: bent(low), at: bent(high), text: `${show(low, 2)} to ${show(high, 2)}`,
+        mark: bent(0), markText: "0", hot: low < 0 };
+      const limit = { at: clamp(0.5 + Math.log10(known.product / edge) / 4, 0, 1) || 0, text: show(known.product),
+        mark: 0.5, markText: String(edge), hot: known.product > edge };
       card.gauges.replaceChildren(
         gauge("gradient, layer by layer", (row?.layers ?? []).map((v) => ({ at: (Math.log10(Math.max(v, 1e-8)) + 8) / 9, text: show(v, 2) }))),
-        gauge("eigenvalues of the Hessian, smallest to largest", known.ends ? [{ from: bent(known.ends[0]), at: bent(known.ends[1]), text: known.ends.map((v) => show(v, 2)).join(" to "), mark: bent(0), markText: "0", hot: known.ends[0] < 0 }] : []),
-        edge ? gauge("α·λ_max against its limit", [{ at: clamp(0.5 + Math.log10(known.product / edge) / 4, 0, 1) || 0, text: show(known.product), mark: 0.5, markText: String(edge), hot: known.product > edge }])
+        gauge("eigenvalues of the Hessian, smallest to largest", range ? [range] : []),
+        edge ? gauge("α·λ_max against its limit", [limit])
           : h("p", { class: "quiet" }, "α·λ_max has no limit of 2 here: the direction is not −g"));
     }
     curves(charts[0], "loss, no penalty", [(row) => row.train, (row) => row.held], state, { seen: [0.3, 0.7] });
-    if (state.curve === "α·λ_max") curves(charts[1], state.curve, [(row) => row.product], state, { seen: [0.5, 4], level: 2 });
-    else curves(charts[1], state.curve, [(row) => row.ends?.[state.curve === "λ_max" ? 1 : 0]], state, state.curve === "λ_max" ? { seen: [1, 2] } : { seen: [-0.1, 0.01], level: 0, log: false });
-    legend.replaceChildren(...lanes.map((lane) => h("span", { class: "key", style: `--c: ${ink(lane)}` }, name(lane))), h("span", { class: "key ghost" }, "held out"));
+    const { of, ...bounds } = CURVES[state.curve];
+    curves(charts[1], state.curve, [of], state, bounds);
+    legend.replaceChildren(...lanes.map((lane) => key(name(lane), "", ink(lane))), h("span", { class: "key ghost" }, "held out"));
     const { x, maps } = lanes.find(({ which }) => which === state.shown) ?? lanes[0];
     draw_units(netcanvas, net, x, maps, GRID);
   }
@@ -223,29 +245,36 @@ function render({ el }) {
   const name = (lane) => `${lane.method}${same() ? (lane.which === "a" ? ", first" : ", second") : ""}`;
 
   function gauge(label, bars) {
-    return h("div", { class: "gauge" }, h("span", { class: "quiet" }, label), h("span", { class: "bars" }, ...bars.map(({ at, from = 0, text, mark, markText, hot }) =>
-      h("span", { class: `bar${hot ? " hot" : ""}`, style: `--from: ${100 * Math.min(at, from)}%; --size: ${100 * Math.abs(clamp(at, 0, 1) - from)}%` },
-        h("i"), ...(mark === undefined ? [] : [h("b", { style: `--mark: ${100 * mark}%` }, markText)]), h("em", {}, text)))));
+    const bar = ({ at, from = 0, text, mark, markText, hot }) => h("span", { class: `bar${hot ? " hot" : ""}`,
+      style: `--from: ${100 * Math.min(at, from)}%; --size: ${100 * Math.abs(clamp(at, 0, 1) - from)}%` },
+      h("i"), ...(mark === undefined ? [] : [h("b", { style: `--mark: ${100 * mark}%` }, markText)]), h("em", {}, text));
+    return h("div", { class: "gauge" }, h("span", { class: "quiet" }, label), h("span", { class: "bars" }, ...bars.map(bar)));
   }
 
   /** Lines, functions of a row, against the axis chosen; `level`: a line across. */
   function curves(svg, ylabel, lines, { axis }, { level = null, ...bounds } = {}) {
     const runs = lanes.flatMap((lane) => {
       const rows = lane.history.filter((_, i) => i % Math.ceil(lane.history.length / 400) === 0 || i === lane.history.length - 1);
-      return lines.map((line, j) => ({ kind: j ? "held" : "", color: ink(lane), points: rows.map((row) => [row[axis], line(row)]).filter(([, v]) => Number.isFinite(v)) }));
+      return lines.map((line, j) => {
+        const points = rows.map((row) => [row[axis], line(row)]).filter(([, v]) => Number.isFinite(v));
+        return { kind: j ? "held" : "", color: ink(lane), points, dots: points.slice(-1), r: 2.5 };
+      });
     });
     const xmax = Math.max(axis === "seconds" ? 1e-3 : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0));
-    const { Y, inside, left, right } = chart(svg, runs, { xlabel: axis === "evaluations" ? "evaluations of all rows" : axis, ylabel, xmax, ...bounds });
+    const xlabel = axis === "evaluations" ? "evaluations of all rows" : axis;
+    const { Y, inside, left, right } = chart(svg, runs, { xlabel, ylabel, xmax, ...bounds });
     if (level !== null) inside.prepend(s("line", { class: "level", x1: left, x2: right, y1: Y(level), y2: Y(level) }));
   }
 
   /** Buttons over the columns: a unit more or less, a layer more or less. */
   function adders(state) {
     const widths = state.hidden.split(/[ ,]+/).map(Number), set = (list) => view.set({ hidden: list.join(" ") });
+    const change = (text, list, label, disabled) => button(text, () => set(list), label, { disabled });
     columns.replaceChildren(h("span", { class: "quiet" }, "x and y"), ...widths.map((n, l) => h("span", { class: "column" },
-      button("−", () => set(widths.with(l, n - 1)), `a unit less in layer ${l + 1}`, { disabled: n < 2 }), h("span", {}, String(n)),
-      button("+", () => set(widths.with(l, n + 1)), `a unit more in layer ${l + 1}`, { disabled: n > 15 }))), h("span", { class: "quiet" }, "classes"));
-    layers.replaceChildren(button("− layer", () => set(widths.slice(0, -1)), "a layer less", { disabled: widths.length < 2 }), button("+ layer", () => set([...widths, widths.at(-1)]), "a layer more", { disabled: widths.length > 5 }));
+      change("−", widths.with(l, n - 1), `a unit less in layer ${l + 1}`, n < 2), h("span", {}, String(n)),
+      change("+", widths.with(l, n + 1), `a unit more in layer ${l + 1}`, n > 15))), h("span", { class: "quiet" }, "classes"));
+    layers.replaceChildren(change("− layer", widths.slice(0, -1), "a layer less", widths.length < 2),
+      change("+ layer", [...widths, widths.at(-1)], "a layer more", widths.length > 5));
   }
 
   const view = live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, stories: STORIES,

@@ -1,6 +1,6 @@
 // The valley: solvers on a loss of two variables, run to the end at every move of the reader's hand.
 
-import { clamp, h, s, show } from "./live/elements.js";
+import { area, clamp, h, image, pixels, s, show } from "./live/elements.js";
 import { COLORS, axes, chart, ellipse, level_curves, run, scale, trail } from "./live/draw.js";
 import { calm, draggable, live } from "./live/controls.js";
 import { DIRECTIONS, believed } from "./live/directions.js";
@@ -18,7 +18,10 @@ const LOSSES = {
 };
 const curvatures = (loss, z) => eigh(loss.hess(z), 2);
 /** The longest step that a quadratic with the minimum's curvatures bears along -g. */
-const critical = (state) => ({ at: 2 / Math.max(...curvatures(LOSSES[state.loss].make(state), LOSSES[state.loss].minima(state)[0]).values), text: "2/λ_max" });
+function critical(state) {
+  const { make, minima } = LOSSES[state.loss];
+  return { at: 2 / Math.max(...curvatures(make(state), minima(state)[0]).values), text: "2/λ_max" };
+}
 const FIELDS = [
   { name: "loss", label: "loss", options: Object.keys(LOSSES), words: { rosenbrock: "Rosenbrock’s" } },
   { name: "method", label: "solver", options: METHODS },
@@ -33,7 +36,8 @@ const FIELDS = [
   { name: "x", min: -2, max: 2 }, { name: "y", min: -1.6, max: 2.1 },
   { name: "at", min: 0, max: MAXITER, whole: true, free: true }, // the iteration shown; free: the runs stay as they are
 ];
-const INITIAL = { loss: "rosenbrock", method: "newton", race: "all five", line_search: "wolfe", step: 1, b: 50, a: 1, kappa: 20, angle: 30, axis: "iterations", x: -1.4, y: 1.8, at: MAXITER };
+const INITIAL = { loss: "rosenbrock", method: "newton", race: "all five", line_search: "wolfe", step: 1, b: 50,
+  a: 1, kappa: 20, angle: 30, axis: "iterations", x: -1.4, y: 1.8, at: MAXITER };
 const STORIES = [
   { name: "A step of 2/λ_max", set: { loss: "quadratic", method: "gradient", race: ALONE, line_search: "fixed", step: 0.1, x: -1.6, y: 0.2 },
     say: "λ_max = 20, and the step is 2/20: across the valley every step lands as high on the other wall, for ever. Draw the step a little below its mark, then a little above. Where is it quickest?" },
@@ -60,9 +64,10 @@ function learnt(method, loss, { x, rows }, k) {
 /** The search that led from iterate k to the next: φ and its slope, and the lengths tried, the one taken last. */
 function search(loss, { x, rows, trials }, k) {
   if (k < 0) return null;
-  const z = x[k], { step, note } = rows[k + 1], p = times(1 / step, plus(x[k + 1], -1, z)), size = dot(p, p), along = (u) => dot(plus(u, -1, z), p) / size;
+  const z = x[k], { step, note } = rows[k + 1], p = times(1 / step, plus(x[k + 1], -1, z)), size = dot(p, p);
   if (!(size > 0 && size < Infinity)) return null;
-  const on = trials[k + 1].filter((u) => Math.abs((u[0] - z[0]) * p[1] - (u[1] - z[1]) * p[0]) <= 1e-6 * size * Math.abs(along(u))); // not of a search that failed
+  const along = (u) => dot(plus(u, -1, z), p) / size, aside = ([u, v]) => ((u - z[0]) * p[1] - (v - z[1]) * p[0]) / size;
+  const on = trials[k + 1].filter((u) => Math.abs(aside(u)) <= 1e-6 * Math.abs(along(u))); // not of a search that failed
   const tried = on.map(along).filter((alpha) => Math.abs(alpha - step) > 1e-9 * step);
   return { z, p, note, phi: (alpha) => loss.fun(plus(z, alpha, p)), slope: dot(loss.jac(z), p), alphas: [...new Set([...tried, step])] };
 }
@@ -74,7 +79,8 @@ function render({ model: traits, el }) {
   function build(state) {
     const { make, y } = LOSSES[state.loss], x0 = [state.x, clamp(state.y, ...y)], { line_search, step } = state;
     loss = make(state);
-    lanes = (state.race === ALONE ? [state.method] : METHODS).map((method) => ({ method, run: iterate(loss, x0, { method, line_search, step, maxiter: MAXITER, gtol: 1e-6 }) }));
+    const racing = state.race === ALONE ? [state.method] : METHODS, options = { line_search, step, maxiter: MAXITER, gtol: 1e-6 };
+    lanes = racing.map((method) => ({ method, run: iterate(loss, x0, { method, ...options }) }));
     lanes.forEach(advance);
   }
 
@@ -96,10 +102,13 @@ function render({ model: traits, el }) {
   // ---- the page's elements
 
   const share = (part, whole) => `${(100 * part) / whole}%`;
-  const canvas = h("canvas", { "aria-hidden": "true" }), [map, descent, ray] = ["level curves, and the solvers’ paths", "loss above the minimum", "the loss along the search direction"].map((label) => s("svg", { role: "img", "aria-label": label }));
+  const canvas = pixels(), map = image("level curves, and the solvers’ paths");
+  const descent = image("loss above the minimum"), ray = image("the loss along the search direction");
   const [readout, beyond, outcome, told] = ["readout", "beyond", "outcome", "quiet"].map((name) => h("p", { class: name }));
-  const grip = h("span", { class: "grip" }), plane = h("div", { class: "valley-plane", tabindex: 0, role: "application", "aria-label": "The start of the runs: drag it, or move it with the arrow keys" }, canvas, map, grip);
-  const keys = METHODS.map((method) => h("button", { type: "button", class: `key dash${DASH[method]}`, style: `--c: ${COLORS[method]}`, onclick: () => view.set({ method }) }));
+  const grip = h("span", { class: "grip" });
+  const plane = area("valley-plane", "The start of the runs: drag it, or move it with the arrow keys", canvas, map, grip);
+  const keys = METHODS.map((method) => h("button", { type: "button", class: `key dash${DASH[method]}`,
+    style: `--c: ${COLORS[method]}`, onclick: () => view.set({ method }) }));
 
   const move = ([x, y]) => { view.play(false); view.set({ x: clamp(x, ...SPAN), y: clamp(y, ...LOSSES[view.state.loss].y), at: 0 }); };
   draggable(plane, (event) => move(frames.plane.place(event)), (dx, dy) => move([view.state.x + dx / 50, view.state.y + dy / 50]), grip);
@@ -108,8 +117,9 @@ function render({ model: traits, el }) {
     return `at (${list(z, ", ")}): loss ${show(f)}, gradient (${list(g, ", ")}), curvatures ${list(curvatures(loss, z).values.sort(), " and ")}`;
   };
   const count = (row, k) => (view.state.axis === "iterations" ? k : row.evaluations);
+  const loss_after = ({ method, trace }, n) => `${method} ${show(trace.rows.findLast((row, k) => !k || count(row, k) <= n).fun)}`;
   const words = { plane: (x, y) => at_point(Float64Array.of(x, y)), ray: (alpha) => `φ(${show(alpha)}) = ${show(frames.ray.phi(alpha))}`,
-    descent: (n) => `after ${Math.max(0, Math.floor(n))} ${view.state.axis}: ${lanes.map(({ method, trace }) => `${method} ${show(trace.rows.findLast((row, k) => !k || count(row, k) <= n).fun)}`).join(", ")}` };
+    descent: (n) => `after ${Math.max(0, Math.floor(n))} ${view.state.axis}: ${lanes.map((lane) => loss_after(lane, n)).join(", ")}` };
   for (const [name, node] of Object.entries({ plane, descent, ray })) { // what a picture says where the pointer is
     const point = (at) => { pointed = at; view.redraw(); };
     node.addEventListener("pointermove", (event) => point(() => (frames[name] ? words[name](...frames[name].place(event)) : "")));
@@ -117,9 +127,12 @@ function render({ model: traits, el }) {
   }
 
   function body({ axis, ...others }, { node: steps }) {
-    const marks = h("p", { class: "quiet" }, "Orange rings: what the search tries from here. Ellipse: the level curve of Newton’s model through this point, and a cross at its minimum; in pink or green, of the model that BFGS or L-BFGS has learnt.");
-    return h("div", { class: "valley" }, h("div", {}, plane, steps, readout, beyond, h("div", { class: "controls" }, ...Object.values(others)), marks, outcome),
-      h("div", { class: "side" }, axis, h("div", { class: "legend", role: "group", "aria-label": "the solver to watch" }, ...keys), descent, ray, told));
+    const marks = h("p", { class: "quiet" }, "Orange rings: what the search tries from here. Ellipse: the level curve of Newton’s model "
+      + "through this point, and a cross at its minimum; in pink or green, of the model that BFGS or L-BFGS has learnt.");
+    const controls = h("div", { class: "controls" }, ...Object.values(others));
+    const legend = h("div", { class: "legend", role: "group", "aria-label": "the solver to watch" }, ...keys);
+    return h("div", { class: "valley" }, h("div", {}, plane, steps, readout, beyond, controls, marks, outcome),
+      h("div", { class: "side" }, axis, legend, descent, ray, told));
   }
 
   // ---- drawing
@@ -127,21 +140,27 @@ function render({ model: traits, el }) {
   const tried_from = (trace, k) => search(loss, trace, Math.min(k, trace.nit - 1));
 
   function draw(state) {
-    const k = view.now(), watched = lanes.find(({ method }) => method === state.method), { rows, x: path, nit } = watched.trace, at = Math.min(k, nit), tried = tried_from(watched.trace, k);
+    const k = view.now(), watched = lanes.find(({ method }) => method === state.method);
+    const { rows, x: path, nit } = watched.trace, at = Math.min(k, nit), tried = tried_from(watched.trace, k);
     draw_plane(state, k, watched, tried);
     draw_descent(state, k);
     frames.ray = tried && draw_ray(tried);
     if (!tried) ray.replaceChildren();
-    told.textContent = !tried ? "There is no step to show." : `The search of iteration ${Math.min(at + 1, nit)}, along ${state.method}’s direction: φ, its tangent (dashed), Armijo’s line (dotted). ${
-      tried.alphas.length > 1 ? `Tried ${tried.alphas.map((v) => show(v)).join(", ")}; took the last.` : `Took ${show(tried.alphas[0])}.`} ${tried.note}`;
+    const alphas = tried?.alphas.map((v) => show(v)).join(", ");
+    told.textContent = !tried ? "There is no step to show."
+      : `The search of iteration ${Math.min(at + 1, nit)}, along ${state.method}’s direction: φ, its tangent (dashed), Armijo’s line (dotted). ${
+        tried.alphas.length > 1 ? `Tried ${alphas}; took the last.` : `Took ${alphas}.`} ${tried.note}`;
     readout.textContent = pointed() || `${state.method}, ${at_point(path[at])}`;
     outcome.textContent = `${state.method}: ${watched.result?.message ?? "still running"} (${nit} iterations, ${rows.at(-1).evaluations} evaluations).`;
   }
 
   function tables({ method: watched }) {
     const { trace } = lanes.find(({ method }) => method === watched), tried = tried_from(trace, view.now());
-    return [[["iteration", "x", "y", "loss", "gradient norm", "step", "evaluations"], trace.rows.slice(0, 200).map((row, i) => [i, ...trace.x[i], row.fun, row.gnorm, row.step, row.evaluations])],
-      [["solver", "iterations", "evaluations", "loss", "outcome"], lanes.map(({ method, trace: { nit, rows }, result }) => [method, nit, rows.at(-1).evaluations, rows.at(-1).fun, result?.message ?? "…"])],
+    const now = trace.rows.slice(0, 200).map(({ fun, gnorm, step, evaluations }, i) => [i, ...trace.x[i], fun, gnorm, step, evaluations]);
+    const race = lanes.map(({ method, trace: { nit, rows }, result }) =>
+      [method, nit, rows.at(-1).evaluations, rows.at(-1).fun, result?.message ?? "…"]);
+    return [[["iteration", "x", "y", "loss", "gradient norm", "step", "evaluations"], now],
+      [["solver", "iterations", "evaluations", "loss", "outcome"], race],
       [["α tried", "φ(α)"], tried ? [0, ...tried.alphas].map((alpha) => [alpha, tried.phi(alpha)]) : []]];
   }
 
@@ -163,8 +182,9 @@ function render({ model: traits, el }) {
     if (state.method.endsWith("bfgs")) model(learnt(state.method, loss, watched.trace, from), "own");
     inside.append(...minima(state).map(([u, v]) => s("text", { class: "star", x: X(u), y: Y(v) + 6, "text-anchor": "middle" }, "★")));
     for (const { method, trace } of [...lanes].sort((a, b) => (a === watched) - (b === watched))) { // the watched one on top
-      const { x: points, nit } = trace, look = { color: COLORS[method], kind: `dash${DASH[method]}` }, own = trace === watched.trace, gone = points.slice(0, k + 1);
-      inside.append(run(frame, points.slice(k), { ...look, kind: `${look.kind} ahead` }), run(frame, gone, { ...look, dots: [points[Math.min(k, nit)]], r: own ? 5 : 4 }));
+      const { x: points, nit } = trace, own = trace === watched.trace, gone = points.slice(0, k + 1);
+      const look = { color: COLORS[method], kind: `dash${DASH[method]}` }, here = { dots: [points[Math.min(k, nit)]], r: own ? 5 : 4 };
+      inside.append(run(frame, points.slice(k), { ...look, kind: `${look.kind} ahead` }), run(frame, gone, { ...look, ...here }));
       if (own) inside.append(run(frame, [], { ...look, dots: gone.slice(0, 60), r: 2.2 }));
     }
     const tries = tried?.alphas.map((alpha) => plus(tried.z, alpha, tried.p)) ?? [];
@@ -172,33 +192,43 @@ function render({ model: traits, el }) {
     Object.assign(grip.style, { left: share(X(state.x), WIDTH), top: share(Y(clamp(state.y, ...span)), HEIGHT) });
     const away = lanes.filter(({ trace }) => !trace.x.every(([u, v]) => Math.abs(u) <= SPAN[1] && v >= span[0] && v <= span[1]));
     const highest = ({ rows }) => show(rows.reduce((most, { fun }) => (fun > most ? fun : most), 0));
-    beyond.textContent = away.length ? `Out of the picture: ${away.map(({ method, trace, result }) => `${method}${result?.message.startsWith("diverged") ? " (it diverged)" : ""}, up to a loss of ${highest(trace)}`).join("; ")}.` : "";
+    const gone = ({ method, trace, result }) =>
+      `${method}${result?.message.startsWith("diverged") ? " (it diverged)" : ""}, up to a loss of ${highest(trace)}`;
+    beyond.textContent = away.length ? `Out of the picture: ${away.map(gone).join("; ")}.` : "";
   }
 
   /** Who has come how far. */
   function draw_descent({ axis, method: watched, loss: name }, k) {
-    const height = ({ fun }) => Math.max(fun - LOSSES[name].lowest, 1e-16), ends = lanes.map(({ trace }) => count(trace.rows.at(-1), trace.nit)).sort((a, b) => b - a);
+    const height = ({ fun }) => Math.max(fun - LOSSES[name].lowest, 1e-16);
+    const [last, second = last] = lanes.map(({ trace }) => count(trace.rows.at(-1), trace.nit)).sort((a, b) => b - a);
     const curves = lanes.flatMap(({ method, trace: { rows } }) => {
-      const points = rows.map((row, i) => [count(row, i), height(row)]), look = { color: COLORS[method], kind: `dash${DASH[method]}` };
-      return [{ ...look, points, kind: `${look.kind} ahead` }, { ...look, points: points.slice(0, k + 1), dots: [points[Math.min(k, points.length - 1)]] }];
+      const points = rows.map((row, i) => [count(row, i), height(row)]), gone = points.slice(0, k + 1);
+      const look = { color: COLORS[method], kind: `dash${DASH[method]}` };
+      return [{ ...look, points, kind: `${look.kind} ahead` }, { ...look, points: gone, dots: gone.slice(-1) }];
     });
-    frames.descent = chart(descent, curves, { xlabel: axis, ylabel: "loss above the minimum", xmax: Math.max(4, Math.min(ends[0], 3 * (ends[1] ?? ends[0]))),
+    frames.descent = chart(descent, curves, { xlabel: axis, ylabel: "loss above the minimum", xmax: Math.max(4, Math.min(last, 3 * second)),
       seen: [curves[0].points[0][1] / 30], depth: 1e-18, height: 215 });
     METHODS.forEach((method, i) => {
       const { trace, result } = lanes.find((lane) => lane.method === method) ?? {};
       keys[i].hidden = !trace;
-      keys[i].textContent = trace ? `${method} ${count(trace.rows.at(-1), trace.nit)}${!result ? "…" : result.success ? "" : result.nit === MAXITER ? "+" : " ✗"}` : method;
+      const end = !result ? "…" : result.success ? "" : result.nit === MAXITER ? "+" : " ✗";
+      keys[i].textContent = trace ? `${method} ${count(trace.rows.at(-1), trace.nit)}${end}` : method;
       keys[i].setAttribute("aria-pressed", String(method === watched));
     });
   }
 
   /** φ along the direction, its tangent, Armijo's line, the lengths tried. */
   function draw_ray({ phi, slope, alphas }) {
-    const taken = alphas.at(-1), far = clamp(1.15 * Math.max(...alphas), 1.3 * taken, 9 * taken), curve = Array.from({ length: 81 }, (_, i) => [(far * i) / 80, phi((far * i) / 80)]);
-    const f = phi(0), values = curve.map(([, v]) => v).filter(Number.isFinite), low = Math.min(...values), drop = f - low, high = clamp(Math.max(...values), f + 0.15 * drop, f + 6 * drop);
-    const frame = axes(ray, scale(0, far), scale(low - 0.08 * (high - low), high), { xlabel: "α", ylabel: "φ(α)", height: 190 }), { X, Y, inside, top } = frame;
-    for (const [kind, points] of Object.entries({ slope: [[0, f], [far, f + far * slope]], armijo: [[0, f], [far, f + far * C1 * slope]], phi: curve })) inside.append(s("path", { class: kind, d: trail(points, X, Y) }));
-    inside.append(...alphas.map((alpha) => s("circle", { class: alpha === taken ? "here" : "trial", r: 4, cx: X(alpha), cy: Math.max(top + 5, Y(phi(alpha)) || 0) })));
+    const taken = alphas.at(-1), far = clamp(1.15 * Math.max(...alphas), 1.3 * taken, 9 * taken);
+    const curve = Array.from({ length: 81 }, (_, i) => [(far * i) / 80, phi((far * i) / 80)]);
+    const f = phi(0), values = curve.map(([, v]) => v).filter(Number.isFinite);
+    const low = Math.min(...values), drop = f - low, high = clamp(Math.max(...values), f + 0.15 * drop, f + 6 * drop);
+    const upward = scale(low - 0.08 * (high - low), high), frame = axes(ray, scale(0, far), upward, { xlabel: "α", ylabel: "φ(α)", height: 190 });
+    const { X, Y, inside, top } = frame, straight = (slope) => [[0, f], [far, f + far * slope]];
+    for (const [kind, points] of Object.entries({ slope: straight(slope), armijo: straight(C1 * slope), phi: curve }))
+      inside.append(s("path", { class: kind, d: trail(points, X, Y) }));
+    inside.append(...alphas.map((alpha) => s("circle",
+      { class: alpha === taken ? "here" : "trial", r: 4, cx: X(alpha), cy: Math.max(top + 5, Y(phi(alpha)) || 0) })));
     return { ...frame, phi };
   }
 

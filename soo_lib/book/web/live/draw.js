@@ -12,7 +12,8 @@ export const MARKS = ["m-2.2 0a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0", "m0 -3
 export function scale(low, high, log = false) {
   if (!(high > low)) [low, high] = log ? [low / 2, low * 2] : [low - 1, low + 1];
   const bend = log ? Math.log10 : (v) => v, back = log ? (v) => 10 ** v : (v) => v, [a, b] = [bend(low), bend(high)];
-  const rough = (b - a) / 4, unit = 10 ** Math.floor(Math.log10(rough)), step = log ? Math.max(1, Math.round(rough)) : [1, 2, 5, 10].map((k) => k * unit).find((k) => k >= rough * 0.999);
+  const rough = (b - a) / 4, unit = 10 ** Math.floor(Math.log10(rough));
+  const step = log ? Math.max(1, Math.round(rough)) : [1, 2, 5, 10].map((k) => k * unit).find((k) => k >= rough * 0.999);
   const ticks = [], parts = log && b - a < 2 ? (b - a < 1 ? [1, 2, 3, 5, 7] : [1, 2, 5]) : [1]; // of a decade
   for (let k = (log ? Math.floor : Math.ceil)(a / step - 1e-9); k * step <= b + 1e-9 * step; k++)
     ticks.push(...parts.map((part) => part * back(Number((k * step).toPrecision(12)))).filter((v) => v >= low * 0.999 && v <= high * 1.001));
@@ -23,7 +24,7 @@ export function scale(low, high, log = false) {
  * drawn, clipped so much outside the axes; `left` makes room for the longest number where it is not given. */
 export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height = 260, left, bottom = 38, outside = 0, canvas = null } = {}) {
   const [down, across] = [y, x].map(({ ticks, words = show }) => ticks.map((v) => [v, words(v)]));
-  left ??= Math.max(60, ...down.map(([, text]) => 24 + 6.2 * text.length));
+  left ??= Math.max(60, ...down.map(([, text]) => 24 + 7.2 * text.length));
   const right = width - 10, top = 8, base = height - bottom, [wide, high] = [right - left, base - top];
   const X = (v) => clamp(left + x.of(v) * wide, -1e5, 1e5), Y = (v) => clamp(base - y.of(v) * high, -1e5, 1e5);
   const clip = { x: left - outside, y: top - outside, width: wide + 2 * outside, height: high + 2 * outside };
@@ -38,7 +39,8 @@ export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height 
     s("text", { x: (left + right) / 2, y: height - 4, "text-anchor": "middle" }, xlabel),
     s("text", { x: -(top + base) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, ylabel));
   const share = (part, whole) => `${(100 * part) / whole}%`;
-  if (canvas) Object.assign(canvas.style, { left: share(left, width), top: share(top, height), width: share(wide, width), height: share(high, height) });
+  if (canvas) Object.assign(canvas.style,
+    { left: share(left, width), top: share(top, height), width: share(wide, width), height: share(high, height) });
   // from a pointer's place on the screen to values
   const place = (event) => {
     const [u, v] = shares(event, svg);
@@ -56,7 +58,7 @@ export function shares({ clientX, clientY }, node) {
 /** A run in axes: the line through its points, and circles of radius r at those of `dots`, each with its kind. */
 export const run = ({ X, Y }, points, { color, kind = "", dots = [], r = 4 }) => s("g", { class: `run ${kind}`, style: `--c: ${color}` },
   s("path", { d: trail(points, X, Y) }),
-  ...dots.map(([u, v, own = ""]) => ({ class: own, r, cx: X(u), cy: Y(v) })).filter(({ cx, cy }) => Number.isFinite(cx + cy)).map((place) => s("circle", place)));
+  ...dots.filter(([u, v]) => Number.isFinite(X(u) + Y(v))).map(([u, v, own = ""]) => s("circle", { class: own, r, cx: X(u), cy: Y(v) })));
 
 /** The ellipse vᵀBv = r² around a centre, as points, for B's inverse; none where that has an eigenvalue below 0. */
 export function ellipse(centre, inverse, r) {
@@ -83,10 +85,12 @@ export function trail(points, X, Y) {
 /** Runs in axes of their own, in bounds whatever diverges: curves of { points, color, kind, dots }; no value
  * above `most` nor, on a log scale, below `depth` of the highest; `seen`: values that the axis must hold. */
 export function chart(svg, curves, { xlabel, ylabel, xmax, log = true, seen = [], most = 1e4, depth = 1e-7, height = 230 }) {
-  const values = [...seen, ...curves.flatMap(({ points }) => points.filter(([u]) => u <= xmax).map(([, v]) => v))].filter((v) => Number.isFinite(v) && (!log || v > 0));
-  const high = values.reduce((a, b) => Math.max(a, b), -Infinity), top = Math.min(most, high), base = Math.max(log ? top * depth : -most, values.reduce((a, b) => Math.min(a, b), top));
+  const shown = curves.map((curve) => ({ ...curve, points: curve.points.filter(([u]) => u <= xmax) }));
+  const values = [...seen, ...shown.flatMap(({ points }) => points.map(([, v]) => v))].filter((v) => Number.isFinite(v) && (!log || v > 0));
+  const top = Math.min(most, values.reduce((a, b) => Math.max(a, b), -Infinity));
+  const base = Math.max(log ? top * depth : -most, values.reduce((a, b) => Math.min(a, b), top));
   const frame = axes(svg, scale(0, xmax), scale(log ? base / 1.1 : base, log ? top * 1.1 : top, log), { xlabel, ylabel, height, outside: 5 });
-  frame.inside.append(...curves.map((curve) => run(frame, curve.points, curve)));
+  frame.inside.append(...shown.map((curve) => run(frame, curve.points, curve)));
   return frame;
 }
 
@@ -101,11 +105,13 @@ export function paint(canvas, n, m, colour) {
 /** Filled level curves of f(u, v) >= 0 over x and y (scales): `levels` in equal ratios over four decades. */
 export function level_curves(canvas, f, x, y, levels = 14, n = 150) {
   const m = n + 1, F = new Float64Array(m * m).map((_, t) => f(x.at((t % m) / n), y.at(1 - Math.floor(t / m) / n)));
-  const high = F.reduce((a, b) => Math.max(a, b)), T = F.map((v) => levels * clamp(1 + Math.log10(v / high) / 4, 0.01, 1)), shade = h("canvas"), lines = new Path2D();
+  const high = F.reduce((a, b) => Math.max(a, b)), T = F.map((v) => levels * clamp(1 + Math.log10(v / high) / 4, 0.01, 1));
+  const shade = h("canvas"), lines = new Path2D();
   const dense = Math.min(2, window.devicePixelRatio || 1), width = (canvas.clientWidth || 360) * dense, height = (canvas.clientHeight || 260) * dense;
   paint(shade, m, m, (i, j) => [16, 62, 99, 6.5 * T[j * m + i]]); // the style sheet turns it round where the page is dark
   for (let j = 0; j < n; j++) for (let i = 0; i < n; i++) {
-    const t = j * m + i, corners = [t, t + 1, t + m + 1, t + m], low = Math.min(T[t], T[t + 1], T[t + m], T[t + m + 1]), most = Math.max(T[t], T[t + 1], T[t + m], T[t + m + 1]);
+    const t = j * m + i, corners = [t, t + 1, t + m + 1, t + m];
+    const low = Math.min(T[t], T[t + 1], T[t + m], T[t + m + 1]), most = Math.max(T[t], T[t + 1], T[t + m], T[t + m + 1]);
     for (let k = Math.ceil(low); k <= most && k < levels; k++) { // where this level crosses the cell's sides: marching squares
       const level = high * 10 ** (4 * (k / levels - 1));
       let pen = "moveTo";

@@ -12,6 +12,12 @@ function made(node, props, children) {
 export const h = (tag, props = {}, ...children) => made(document.createElement(tag), props, children);
 export const s = (tag, props = {}, ...children) => made(document.createElementNS(SVG, tag), props, children);
 
+/** A picture in lines, with its name; one in pixels, below such; and both as a place that a reader moves in. */
+export const image = (label) => s("svg", { class: "chart", role: "img", "aria-label": label });
+export const pixels = (kind = "") => h("canvas", { class: kind, "aria-hidden": "true" });
+export const area = (kind, label, ...layers) => h("div", { class: `area ${kind}`, tabindex: 0, role: "application", "aria-label": label }, ...layers);
+export const key = (words, kind, color = "currentColor") => h("span", { class: `key ${kind}`, style: `--c: ${color}` }, words);
+
 export const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 const raised = (k) => String(k).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
 
