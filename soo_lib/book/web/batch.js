@@ -52,7 +52,7 @@ function render({ model, el }) {
     { name: "batch_size", label: "rows in a batch", min: 1, max: m, log: true, whole: true,
       mark: ({ rows, n_batches }) => rows === "fixed" && { at: Math.ceil(m / n_batches), text: "all rows" } },
     { name: "n_batches", label: "batches", min: 1, max: 80, log: true, whole: true }, { name: "at", min: 0, max: MOST, whole: true, free },
-    { name: "height", label: "height", options: ["loss", "gap"], words: { gap: "full loss − minimum" }, free },
+    { name: "height", label: "height", options: ["loss", "gap"], words: { gap: "loss − minimum" }, free },
     { name: "axis", label: "axis", options: ["iterations", "rows"], words: { rows: "rows visited" }, free },
   ];
   const guess = ([b, w1, w2], u, v) => b + w1 * u + w2 * v; // z: class 1 where it is above 0
@@ -120,8 +120,9 @@ function render({ model, el }) {
 
   /** What the model says of every place, the rows, those that it was shown at this iteration, and boundaries. */
   function draw_plane({ x, seen }) {
-    const chance = (u, v) => 1 / (1 + Math.exp(-guess(x, u, v))), look = { xlabel: "x₁", ylabel: "x₂, on a logarithmic scale", height: 330 };
-    const { X, Y, inside, place: on } = axes(plane, U, V, { ...look, canvas });
+    const { X, Y, inside, place: on } = axes(plane, U, V,
+      { xlabel: "x₁", ylabel: "x₂, on a logarithmic scale", height: 330, canvas });
+    const chance = (u, v) => 1 / (1 + Math.exp(-guess(x, u, v)));
     paint(canvas, GRID, GRID, (i, j) => {
       const p = chance(U.at((i + 0.5) / GRID), V.at(1 - (j + 0.5) / GRID));
       return [...INKS[Number(p > 0.5)], 25 + 190 * Math.abs(p - 0.5)];

@@ -207,7 +207,7 @@ function render({ model: traits, el }) {
       return [{ ...look, points, kind: `${look.kind} ahead` }, { ...look, points: gone, dots: gone.slice(-1) }];
     });
     frames.descent = chart(descent, curves, { xlabel: axis, ylabel: "loss above the minimum", xmax: Math.max(4, Math.min(last, 3 * second)),
-      seen: [curves[0].points[0][1] / 30], depth: 1e-18, height: 215 });
+      seen: [curves[0].points[0][1] / 30], depth: 1e-20, height: 215 });
     METHODS.forEach((method, i) => {
       const { trace, result } = lanes.find((lane) => lane.method === method) ?? {};
       keys[i].hidden = !trace;
@@ -217,18 +217,18 @@ function render({ model: traits, el }) {
     });
   }
 
-  /** φ along the direction, its tangent, Armijo's line, the lengths tried. */
+  /** φ along the direction, from φ(0) on, its tangent, Armijo's line, the lengths tried. */
   function draw_ray({ phi, slope, alphas }) {
     const taken = alphas.at(-1), far = clamp(1.15 * Math.max(...alphas), 1.3 * taken, 9 * taken);
-    const curve = Array.from({ length: 81 }, (_, i) => [(far * i) / 80, phi((far * i) / 80)]);
-    const f = phi(0), values = curve.map(([, v]) => v).filter(Number.isFinite);
-    const low = Math.min(...values), drop = f - low, high = clamp(Math.max(...values), f + 0.15 * drop, f + 6 * drop);
-    const upward = scale(low - 0.08 * (high - low), high), frame = axes(ray, scale(0, far), upward, { xlabel: "α", ylabel: "φ(α)", height: 190 });
-    const { X, Y, inside, top } = frame, straight = (slope) => [[0, f], [far, f + far * slope]];
+    const f = phi(0), gain = (alpha) => phi(alpha) - f;
+    const curve = Array.from({ length: 81 }, (_, i) => [(far * i) / 80, gain((far * i) / 80)]), values = curve.map(([, v]) => v).filter(Number.isFinite);
+    const low = Math.min(...values), high = clamp(Math.max(...values), -0.15 * low, -6 * low), upward = scale(low - 0.08 * (high - low), high);
+    const frame = axes(ray, scale(0, far), upward, { xlabel: "α", ylabel: "φ(α) − φ(0)", height: 190 });
+    const { X, Y, inside, top } = frame, straight = (slope) => [[0, 0], [far, far * slope]];
     for (const [kind, points] of Object.entries({ slope: straight(slope), armijo: straight(C1 * slope), phi: curve }))
       inside.append(s("path", { class: kind, d: trail(points, X, Y) }));
     inside.append(...alphas.map((alpha) => s("circle",
-      { class: alpha === taken ? "here" : "trial", r: 4, cx: X(alpha), cy: Math.max(top + 5, Y(phi(alpha)) || 0) })));
+      { class: alpha === taken ? "here" : "trial", r: 4, cx: X(alpha), cy: Math.max(top + 5, Y(gain(alpha)) || 0) })));
     return { ...frame, phi };
   }
 
