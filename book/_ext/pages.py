@@ -5,7 +5,8 @@ scripts, most of which hold up the first paint; myst-nb repeats a widget's whole
 page. Here the style sheets become one, without the rules that no page uses; no script runs before
 the page is read; and a widget's ``_esm`` and ``_css`` become files of the site, named by their
 content, without spaces and comments, so that a browser fetches them once. ``_static/mount.js``
-starts the widgets. And what a cell says to our tools alone, its page does not show.
+starts the widgets. What a cell says to our tools alone, its page does not show; and numbers that
+Python writes as 2e-08 are set with a power of ten, outside code.
 """
 
 import hashlib
@@ -34,6 +35,8 @@ ADD = (
     'document.head.append(Object.assign(document.createElement("script"), {{src: {}}}))));'
 )
 MARKS = re.compile(r"^# NBVAL_CHECK_OUTPUT\n|  # fmt: skip$", re.MULTILINE)
+POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?!\w)")
+CODE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 UNUSED = ("scripts/fontawesome*", "vendor/fontawesome/**/*", "sphinx-thebe.*", "*/*.map")
 IMAGE = re.compile(r'<img loading="lazy"(?![^>]* width=)[^>]* src="([^":]+)"')
 DRAWN = re.compile(r'(?<= d="|.x="|.y=")[^"]*')
@@ -44,6 +47,7 @@ def setup(app):
     app.connect("config-inited", lambda _, config: config.templates_path.insert(0, templates))
     app.connect("doctree-read", unmark, priority=100)  # codeautolink must see the lines that stay
     app.connect("doctree-resolved", figure_first)
+    app.connect("doctree-resolved", powers)
     app.connect("html-page-context", lighten, priority=900)
     app.connect("build-finished", finish, priority=900)  # the theme still writes its pygments.css
     return {"parallel_read_safe": True}
@@ -65,6 +69,25 @@ def figure_first(app, doctree, docname):
     for cell in doctree.findall(nodes.container):
         if cell.get("hide_mode") == "input" and next(cell[-1].findall(nodes.image), None):
             cell[:] = [*cell[1:], cell[0]]
+
+
+def powers(app, doctree, docname):
+    """2e-08 as 2·10⁻⁸; but not where it is code, or what predict.js reads a number from."""
+    if docname.startswith("book/reference/"):
+        return
+    for text in [text for text in doctree.findall(nodes.Text) if POWER.search(text)]:
+        above = text.parent
+        while above and not isinstance(above, CODE) and "predict-answer" not in above["classes"]:
+            above = above.parent
+        if above is None:
+            pieces, end = [], 0
+            for number in POWER.finditer(text):
+                digits, power = number[1], str(int(number[2])).replace("-", "−")
+                ten = "10" if digits == "1" else f"{digits}·10"
+                pieces += [nodes.Text(text[end : number.start()] + ten),
+                           nodes.superscript("", power)]  # fmt: skip
+                end = number.end()
+            text.parent.replace(text, [*pieces, nodes.Text(text[end:])])
 
 
 def lighten(app, pagename, templatename, context, doctree):
