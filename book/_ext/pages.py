@@ -5,8 +5,9 @@ scripts, most of which hold up the first paint; myst-nb repeats a widget's whole
 page. Here the style sheets become one, without the rules that no page uses; no script runs before
 the page is read; and a widget's ``_esm`` and ``_css`` become files of the site, named by their
 content, without spaces and comments, so that a browser fetches them once. ``_static/mount.js``
-starts the widgets. What a cell says to our tools alone, its page does not show; and numbers that
-Python writes as 2e-08 are set with a power of ten, outside code.
+starts the widgets. What a cell says to our tools alone, its page does not show; numbers that
+Python writes as 2e-08 are set with a power of ten, outside code; and no line begins with the full
+stop that ends a formula.
 """
 
 import hashlib
@@ -48,6 +49,7 @@ def setup(app):
     app.connect("doctree-read", unmark, priority=100)  # codeautolink must see the lines that stay
     app.connect("doctree-resolved", figure_first)
     app.connect("doctree-resolved", powers)
+    app.connect("doctree-resolved", held)
     app.connect("html-page-context", lighten, priority=900)
     app.connect("build-finished", finish, priority=900)  # the theme still writes its pygments.css
     return {"parallel_read_safe": True}
@@ -88,6 +90,16 @@ def powers(app, doctree, docname):
                            nodes.superscript("", power)]  # fmt: skip
                 end = number.end()
             text.parent.replace(text, [*pieces, nodes.Text(text[end:])])
+
+
+def held(app, doctree, docname):
+    """A formula and the punctuation behind it, which a browser would let begin a line."""
+    for math in list(doctree.findall(nodes.math)):
+        at, line = math.parent.index(math), math.parent
+        after = line[at + 1] if at + 1 < len(line) else None
+        if isinstance(after, nodes.Text) and (mark := re.match(r"[.,;:?!)”]+", after)):
+            both = nodes.inline("", "", math, nodes.Text(mark[0]), classes=["held"])
+            line[at : at + 2] = [both, nodes.Text(after[mark.end() :])]
 
 
 def lighten(app, pagename, templatename, context, doctree):
