@@ -85,9 +85,9 @@ def powers(app, doctree, docname):
             pieces, end = [], 0
             for number in POWER.finditer(text):
                 digits, power = number[1], str(int(number[2])).replace("-", "−")
-                ten = "10" if digits == "1" else f"{digits}·10"
-                pieces += [nodes.Text(text[end : number.start()] + ten),
-                           nodes.superscript("", power)]  # fmt: skip
+                ten = {"0": "0", "1": "10"}.get(digits, f"{digits}·10")
+                pieces.append(nodes.Text(text[end : number.start()] + ten))
+                pieces += [nodes.superscript("", power)] * (ten != "0")
                 end = number.end()
             text.parent.replace(text, [*pieces, nodes.Text(text[end:])])
 
