@@ -30,6 +30,7 @@ from soo_lib.distributed import Distributed, Part  # noqa: E402
 HERE = Path(__file__).parent
 X0 = NET.init(0)
 WHOLE = NET.loss(*parts.data(), l2=1e-2)
+WIDE = [(0, 40), (40, 80), (80, ROWS)]
 CLOSE = {"rtol": 1e-12, "atol": 1e-14}
 
 
@@ -110,10 +111,10 @@ def mortal(tmp_path_factory):
         yield found
 
 
-@pytest.fixture(params=[1e7, 0], ids=["with each task", "as a task"])
-def sent(request, monkeypatch):
-    """Both ways that vectors go."""
-    monkeypatch.setattr("soo_lib.distributed.ROUND_TRIP", request.param)
+@pytest.fixture(params=[WIDE, SPECS], ids=["vectors with the parts", "vectors as tasks"])
+def specs(request):
+    """Both ways that vectors go: a part for each of three workers, and more."""
+    return request.param
 
 
 def settles(client, most):
@@ -206,7 +207,7 @@ def test_the_digits_depend_on_nobody(three):
 
 
 def test_the_digits_depend_on_no_way_of_sending(three, monkeypatch):
-    loss, p, found = Distributed(parts.rows, SPECS, three), np.linspace(-1, 1, len(X0)), []
+    loss, p, found = Distributed(parts.rows, WIDE, three), np.linspace(-1, 1, len(X0)), []
     for few in (0, 1e7):
         monkeypatch.setattr("soo_lib.distributed.ROUND_TRIP", few)
         found.append([loss.jac(X0).tobytes(), loss.hessp(X0, p).tobytes()])
@@ -224,15 +225,15 @@ def test_a_part_travels_as_its_recipe():
     assert pickle.loads(packed).loss.fun(X0) == part.loss.fun(X0)
 
 
-def test_nothing_is_left(three, sent):
+def test_nothing_is_left(three, specs):
     gc.collect()  # of other tests
     assert settles(three, 0)
-    loss = Distributed(parts.rows, SPECS, three)
+    loss = Distributed(parts.rows, specs, three)
     loss.fun_and_jac(X0)
-    assert settles(three, len(SPECS))  # the parts, and nothing of an evaluation
+    assert settles(three, len(specs))  # the parts, and nothing of an evaluation
     for _ in range(20):
         loss.fun_and_jac(X0)
-    assert settles(three, len(SPECS))
+    assert settles(three, len(specs))
     some = loss.subset([1, 2, 50])
     some.fun(X0)
     del loss, some
@@ -303,11 +304,11 @@ def test_no_part_is_built_twice(mortal, tmp_path):
     assert set(builders) == {str(worker.pid) for worker in workers}
 
 
-def test_a_worker_killed_in_an_evaluation(mortal, sent, tmp_path):
+def test_a_worker_killed_in_an_evaluation(mortal, specs, tmp_path):
     """The one that had the first sums. Others compute what is lacking, and nothing of that."""
     client, _ = mortal
     workers = len(client.nthreads())
-    loss = Distributed(parts.slow, [(*spec, str(tmp_path)) for spec in SPECS], client)
+    loss = Distributed(parts.slow, [(*spec, str(tmp_path)) for spec in specs], client)
     loss.fun_and_jac(X0)
     victim = tmp_path / str(client.run(os.getpid)[loss.homes[0]])
     done = {file: file.stat().st_size for file in tmp_path.iterdir()}
@@ -320,7 +321,7 @@ def test_a_worker_killed_in_an_evaluation(mortal, sent, tmp_path):
     thread.join(50)
     ((f, g),) = answer
     more = [file.stat().st_size - done[file] for file in done if file != victim]
-    assert sum(more) <= len(SPECS)
+    assert sum(more) <= len(specs)
     assert len(client.nthreads()) == workers - 1
     again = loss.fun_and_jac(X0)  # by fewer workers from the start
     assert again[0] == f == pytest.approx(before, rel=1e-12) and again[1].tobytes() == g.tobytes()
