@@ -1,4 +1,5 @@
-"""The form of the built pages: figures, equations, folds, summaries, and terms in reading order.
+"""The form of the built pages: figures, equations, folds, summaries, terms in reading order, and
+the scripts, sheets and icons that they ask for.
 
 Like test_book.py it looks at the built book, so it runs after `make book`.
 """
@@ -7,7 +8,17 @@ import re
 import sys
 
 import pytest
-from test_book import CHAPTERS, HTML, NOTEBOOKS, PAGES, ROOT, pytestmark, soup  # noqa: F401
+from fontTools.ttLib import TTFont
+from test_book import (  # noqa: F401
+    CHAPTERS,
+    HTML,
+    NOTEBOOKS,
+    PAGES,
+    ROOT,
+    built_pages,
+    pytestmark,
+    soup,
+)  # fmt: skip
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import terms  # noqa: E402
@@ -137,3 +148,54 @@ def test_a_link_to_a_term_leads_to_the_glossary(page):
 @pytest.mark.parametrize("page", READ)
 def test_no_link_stands_within_a_link(page):
     assert not article(page).select("a a"), page
+
+
+# ---- What a page asks for
+
+BUILT = [path.relative_to(HTML).as_posix() for path in built_pages()]
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_nothing_holds_up_the_first_paint(name):
+    """No script is waited for, and of style sheets one, with a widget's own beside it."""
+    page = soup(HTML / name)
+    if page.select("meta[http-equiv=refresh]"):
+        return  # it shows nothing
+    waited = [tag["src"] for tag in page.select("script[src]")
+              if not (tag.has_attr("defer") or tag.has_attr("async"))]  # fmt: skip
+    assert not waited
+    sheets = [link["href"] for link in page.select("link[rel=stylesheet]")]
+    assert re.match(r"(\.\./)*_static/page\.css\?v=", sheets[0])
+    assert all("_static/widgets/" in sheet for sheet in sheets[1:])
+    scripts = " ".join(tag.get("src", "") for tag in page.select("script"))
+    assert not re.search("require|embed-amd|thebe|fontawesome|searchindex", scripts) or (
+        name == "search.html"
+    )
+    assert bool(page.select("script[src*=mount]")) == bool(page.select("script[type*=widget-view]"))
+    assert ("mathjax" in str(page.head)) <= bool(page.select(".math"))
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_no_widget_repeats_its_program_in_the_page(name):
+    text = (HTML / name).read_text("utf-8")
+    assert "_esm" not in text and "_css" not in text
+    assert len(re.findall(r"widget-view\+json", text)) == text.count('"widget":"')
+
+
+def test_every_icon_of_the_theme_is_in_its_small_font():
+    """Else a reader sees an empty box: the style sheet knows two thousand, the fonts thirty."""
+    vendor = ROOT / "book" / "_static" / "vendor"
+    have = {code for name in ("icons.woff", "icons-brands.woff")
+            for code in TTFont(vendor / name).getBestCmap()}  # fmt: skip
+    sheet = (HTML / "_static" / "page.css").read_text("utf-8")
+    pages = {icon for path in built_pages() for tag in soup(path).select("i[class*=fa-]")
+             for icon in tag["class"]}  # fmt: skip
+    sizes = {"fa-solid", "fa-brands", "fa-lg", "fas", "fab", "theme-switch"}
+    for icon in pages - sizes:
+        rule = re.search(rf"\.{icon}:before[^{{]*\{{content:\"(\\?[^\"]+)\"", sheet)
+        assert rule, f"no rule of the style sheet says what {icon} looks like"
+        code = int(rule[1][1:], 16) if rule[1][0] == "\\" else ord(rule[1])
+        assert code in have, f"{icon} is not among ICONS of tools/fetch_vendor.py"
+    shown = {ord(c) for c in re.findall(r"--pst-icon-[\w-]+:\s*\"(.)\"", sheet)}
+    unused = {0xF296, 0xF010}  # gitlab, search-minus: defined, and asked for by no rule
+    assert shown - have <= unused

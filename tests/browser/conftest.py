@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import json
 import shutil
 import threading
 
@@ -41,33 +42,71 @@ def chromium():
         browser.close()
 
 
+class Pages:
+    """Windows that tests use one after another: half of a visit's cost is to open another.
+
+    A window is found as a new one would be, but for the cache: blank, its store empty, the mouse
+    off it.
+    """
+
+    def __init__(self, chromium):
+        self.chromium, self.idle, self.lent, self.asked, self.complaints = chromium, {}, [], [], []
+
+    def lend(self, width, **settings):
+        """A page of a context with these settings, which nobody else has until all come back."""
+        kind = json.dumps([width, settings])
+        page = self.idle[kind].pop() if self.idle.get(kind) else self._open(width, settings)
+        self.lent.append((kind, page))
+        return page
+
+    def _open(self, width, settings):
+        context = self.chromium.new_context(viewport={"width": width, "height": 900}, **settings)
+        if theme := settings.get("color_scheme"):
+            context.add_init_script(
+                "if (location.protocol !== 'about:') for (const name of ['mode', 'theme'])"
+                f" localStorage.setItem(name, '{theme}')"
+            )
+        page = context.new_page()
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda message: message.type in ("error", "warning")
+                and self.complaints.append(f"{message.text} {message.location}"))  # fmt: skip
+        return page
+
+    def take_back(self):
+        """What was asked for and complained of since they were lent."""
+        for kind, page in self.lent:
+            page.evaluate("localStorage.clear(), sessionStorage.clear()")
+            page.unroute_all()
+            page.emulate_media(media="null")
+            page.mouse.move(-1, -1)
+            page.goto("about:blank")
+            self.idle.setdefault(kind, []).append(page)
+        asked, complaints = self.asked, self.complaints
+        self.lent, self.asked, self.complaints = [], [], []
+        return asked, complaints
+
+
+@pytest.fixture(scope="session")
+def pages(chromium):
+    return Pages(chromium)
+
+
 @pytest.fixture
-def visit(chromium, site):
+def visit(pages, site):
     """Opens a page; at the end, nothing may have been asked elsewhere or complained of."""
-    contexts, asked, complaints = [], [], []
 
     def opened(path, theme="light", width=1280, ready=".soo-explorer svg text", **settings):
-        context = chromium.new_context(viewport={"width": width, "height": 900},
-                                       color_scheme=theme, **settings)  # fmt: skip
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        context.add_init_script(
-            f"for (const name of ['mode', 'theme']) localStorage.setItem(name, '{theme}')"
-        )
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: message.type in ("error", "warning")
-                and complaints.append(f"{message.text} {message.location}"))  # fmt: skip
+        page = pages.lend(width, color_scheme=theme, **settings)
+        page.set_default_timeout(20_000)
         page.goto(path if ":" in path else f"{site}/{path}")
         if ready:
             page.wait_for_selector(ready)
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
-    local = ("http://localhost:", "ws://localhost:", "data:", "blob:", "file:")
+    asked, complaints = pages.take_back()
+    local = ("http://localhost:", "ws://localhost:", "data:", "blob:", "file:", "about:")
     assert not [url for url in asked if not url.startswith(local)]
     assert not complaints
 
@@ -82,21 +121,16 @@ LOOK = {"light": ("#fff", "#222"), "dark": ("#14181e", "#ced6dd")}
 
 
 @pytest.fixture
-def bare(chromium):
+def bare(pages):
     """Opens a live widget's text in a page of its own, so that no book need be built.
 
     Nothing may have been complained of by the end.
     """
-    contexts, complaints = [], []
 
     def opened(widget, search="", theme="light", width=1280, below="", first="{}", more="{}",
                **settings):  # fmt: skip
-        context = chromium.new_context(viewport={"width": width, "height": 900}, **settings)
-        contexts.append(context)
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page = pages.lend(width, **settings)
+        page.set_default_timeout(60_000)
         paper, ink = LOOK[theme]
         start = f"""render({{ el: document.getElementById("here"),
             model: {{ get: (name) => ({{ first: {first}, ...{more} }})[name] }} }});"""
@@ -108,6 +142,4 @@ def bare(chromium):
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
-    assert not complaints
+    assert not pages.take_back()[1]
