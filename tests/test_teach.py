@@ -1,6 +1,7 @@
 """The students' folder, and the grading of what a class may hand in."""
 
 import csv
+import hashlib
 import importlib
 import json
 import os
@@ -17,6 +18,7 @@ from types import SimpleNamespace
 from unittest.mock import Mock
 
 import nbformat
+import numpy as np
 import psutil
 import pytest
 
@@ -233,14 +235,11 @@ def test_what_never_ends_costs_five_times_what_one_exercise_may(tmp_path, monkey
 
     def box(*_):
         clock.now += 0.5
-        return Mock()
+        return Mock(patience=1)
 
     monkeypatch.setattr(grade, "mark", mark)
     monkeypatch.setattr(grade, "Box", box)
     monkeypatch.setattr(teach_, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    monkeypatch.setattr(
-        teach_, "os", SimpleNamespace(getloadavg=lambda: [0.5], cpu_count=lambda: 2)
-    )
     exercises = [e for source in SOURCES for e in teach_.read_exercises(source)]
     student = handed_in.Student("Endless", files={source.stem: source for source in SOURCES})
     run, slots = SimpleNamespace(has=lambda *_: False), queue.SimpleQueue()
@@ -298,6 +297,7 @@ def table(path, key=("student", "exercise")):
 
 RIGHT = {source.name: solution(source) for source in SOURCES}
 SECRET = "the-quick-brown-secret"
+NAMESAKE = "namesake_s-" + hashlib.sha256(b"namesake's").hexdigest()[:8]  # the other one's page
 
 
 @pytest.fixture(scope="module")
@@ -396,6 +396,21 @@ def files(students, folder, mate):
             if "nbgrader" in cell.metadata:
                 cell.metadata.nbgrader.update(points=100, locked=False)
 
+    alike = ["Anna", "anna", "Anna ", "Zo\u00e9", "Zoe\u0301", "\u200b"]
+    for name in (*alike, "𝐀" * 62, "a;=1", "＝1"):
+        put(name, CONTROL, mate.read_bytes())
+    put("namesake's", CONTROL, mate.read_bytes())
+    put(NAMESAKE, CONTROL, mate.read_bytes())
+    put("", "smith_5_6_work.zip", b"")
+    put("", "smith_5_7_armijo.py", b"")
+    put("renamed", f"{CONTROL}.txt", mate.read_bytes())
+    put("bytes", CONTROL, mate.read_bytes().decode().encode("utf-16"))
+    put("bytes", "sign-rule.ipynb", b"\xef\xbb\xbf" + right_file(students, "sign-rule.ipynb"))
+    changes = (RIGHT["summed-gradient.ipynb"] + "\n\n\ndef summed_gradient(parts, x):\n"
+               "    g = solution(parts, x)\n    parts[0][1][:] += 1\n    return g")  # fmt: skip
+    complex_ = RIGHT["leave-saddle.ipynb"] + "\nleave_saddle = lambda *given: solution(*given) + 0j"
+    hand_in(students, folder / "as at home",
+            {"summed-gradient.ipynb": changes, "leave-saddle.ipynb": complex_})  # fmt: skip
     wrong = "def newton_step(x, g, H):\n    return x"
     hand_in(students, folder / "edited", {CONTROL: wrong}, tamper)
     friendly = {name: FRIENDLY + answer for name, answer in RIGHT.items()}
@@ -514,7 +529,9 @@ def test_no_cell_is_a_formula(graded):
     for folder in graded["results"].values():
         for path in folder.glob("*.csv"):
             for row in csv.reader(path.read_bytes().decode("utf-8-sig").splitlines()):
-                assert not any(cell.lstrip()[:1] in tuple("=+-@") for cell in row if cell), row
+                parts = [part.lstrip(' "')[:1] for cell in row for part in cell.split(";")[1:]]
+                parts += [cell.lstrip()[:1] for cell in row]
+                assert not set(parts) & set("=+-@＝＋－＠"), row
     who = {student for student, _ in graded["rows"]["quick"]}
     assert {"'=cmd|' C'!A0", "'@sum", "Müller"} <= who
 
@@ -555,6 +572,125 @@ def test_what_was_handed_in_is_found(graded):
     assert "is a link" in said
     whole = table(graded["results"]["quick"] / "students.csv", ["student"])
     assert whole["bellanna",]["note"].startswith("Late.")
+
+
+@boxed
+def test_names_that_look_alike_stay_apart(graded):
+    """In the tables, and as pages of feedback, though a name be that of another's page."""
+    rows = graded["rows"]["quick"]
+    alike = {
+        "𝐀" * 62, "Anna", "Anna (2)", "anna (3)", "Zoé", "Zoé (2)", "no name", "a;'=1", "'＝1",
+        "namesake's", NAMESAKE,
+    }  # fmt: skip
+    assert all(rows[name, "newton_step"]["status"] == "right" for name in alike)
+    pages = list((graded["results"]["quick"] / "feedback").iterdir())
+    assert len(pages) == len({student for student, _ in rows})
+
+
+@boxed
+def test_a_zip_and_a_changed_ending_are_noticed(graded):
+    rows, notes = graded["rows"]["quick"], table(
+        graded["results"]["quick"] / "students.csv", ["student"])  # fmt: skip
+    assert "armijo.py is no notebook. work.zip was not unpacked." == notes["smith",]["note"]
+    assert rows["renamed", "newton_step"]["status"] == "right"
+    assert rows["bytes", "newton_step"]["status"] == rows["bytes", "sign_rule"]["status"] == "right"
+
+
+@boxed
+def test_the_grader_says_what_the_check_says_at_home(graded):
+    rows = graded["rows"]["quick"]
+    assert "changes its argument 1" in rows["as at home", "summed_gradient"]["hint"]
+    assert rows["as at home", "leave_saddle"]["status"] == "right"
+
+
+def test_folders_within_folders_without_end_are_walked(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    handed_in = importlib.import_module("handed_in")
+    (tmp_path / "class" / "deep").mkdir(parents=True)
+    (tmp_path / "class" / "deep" / "armijo.ipynb").touch()
+    script = "import os\nfor _ in range(2500):\n    os.mkdir('d')\n    os.chdir('d')"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "class" / "deep", check=True)
+    try:
+        (student,), strays = handed_in.find(tmp_path / "class", {"armijo"})
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "class"], check=True)
+    assert student.files["armijo"].name == "armijo.ipynb" and not strays
+    assert student.notes == ["A folder could not be read: File name too long."]
+
+
+def test_what_took_which_file_is_said_however_much_else_there_is(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    handed_in = importlib.import_module("handed_in")
+    (tmp_path / "class" / "many").mkdir(parents=True)
+    for name in ["armijo", "armijo (1)", *(f"other {i}" for i in range(50))]:
+        (tmp_path / "class" / "many" / f"{name}.ipynb").touch()
+    (student,), _ = handed_in.find(tmp_path / "class", {"armijo"})
+    assert student.notes[0] == "armijo: took armijo (1).ipynb, not armijo.ipynb."
+    assert student.notes[-1] == "And 42 more." and len(student.notes) == 10
+
+
+def test_an_answer_asks_for_few_numbers_at_a_time(monkeypatch):
+    """The check keeps what it was asked for: much of that would fill the grader's memory."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    evaluate = importlib.import_module("grade").Remote.evaluate
+    assert evaluate(np.sum, [np.ones(100)]) == {"value": 100}
+    assert "at once" in evaluate(np.sum, [np.ones(20_000)])["raised"]
+
+
+@boxed
+def test_a_busy_processor_is_given_time(monkeypatch):
+    """And a quiet one is not: no load that has passed counts, nor that of other processors."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    grade = importlib.import_module("grade")
+    first = min(os.sched_getaffinity(0))
+    spin = f"import os\nos.sched_setaffinity(0, [{first}])\nwhile True: pass"
+    busy = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(4)]
+    try:
+        time.sleep(0.5)
+        box = grade.Box(0)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    box.close()
+    assert 2 < box.patience <= 10
+
+
+@boxed
+def test_results_among_the_submissions_are_refused(students, tmp_path):
+    hand_in(students, tmp_path / "s", {CONTROL: RIGHT[CONTROL]})
+    assert "lies within" in teach("grade", tmp_path, tmp_path / "marks").stderr
+    assert os.listdir(tmp_path) == ["s"]
+
+
+@boxed
+def test_a_student_without_a_box_costs_nobody_else_a_mark(students, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    grade, teach_ = (importlib.import_module(name) for name in ("grade", "teach"))
+    for name in ("a", "b", "c"):
+        hand_in(students, tmp_path / "class" / name, {CONTROL: RIGHT[CONTROL]})
+    chosen = SimpleNamespace(
+        submissions=tmp_path / "class", results=tmp_path / "marks", again=False, changes=None,
+        trusted=False, jobs=1, format="plain", seed=1, seconds=30,
+    )  # fmt: skip
+    box, made = grade.Box, []
+
+    def sometimes(*args, **more):
+        made.append(args)
+        if len(made) == 3:  # the first looks whether there is any
+            raise grade.NoBox("no memory")
+        return box(*args, **more)
+
+    monkeypatch.setattr(grade, "Box", sometimes)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit, match="1 of 3 are not marked"):
+        teach_.grade_class(chosen)
+    assert "b: not marked, for want of a box. no memory" in capsys.readouterr().out
+    monkeypatch.setattr(grade, "Box", box)
+    teach_.grade_class(chosen)
+    rows = table(tmp_path / "marks" / "exercises.csv")
+    assert {rows[name, "newton_step"]["status"] for name in ("a", "b", "c")} == {"right"}
+    assert capsys.readouterr().out.count("as before") == 2
 
 
 @boxed

@@ -6,6 +6,7 @@ what runs in there.
 """
 
 import os
+import random
 import shutil
 import socket
 import stat
@@ -26,6 +27,7 @@ from soo_lib.book import exercises, hints
 TOOLS = Path(__file__).resolve().parent
 MAX_BYTES = 20_000_000  # of a notebook
 MAX_MEMORY = 4 * 2**30  # of a box, all its processes together
+MAX_ARGUMENTS = 10_000  # numbers that an answer may give to a function that stayed outside
 ROOM = str(2**28)  # bytes of each of the box's /tmp, /home and /dev/shm
 START = 60  # seconds that a box may take to start: not the student's
 LIBRARIES = {  # slow to load: a box that will need them loads them once
@@ -55,7 +57,8 @@ def command(slot, trusted, libraries):
     """The command that starts a box, on its job's own processor, for root as a user of its own."""
     processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     root = hasattr(os, "geteuid") and os.geteuid() == 0
-    user = 1_000_000_000 + 100 * os.getpid() + slot if root and not trusted else 0
+    # A new one each: what still ends in the box before counts as that user's processes.
+    user = random.randrange(10**9, 2**32 - 1) if root and not trusted else 0
     inner = [str(user), str(processors[slot % len(processors)]), *libraries]
     if trusted:
         return [sys.executable, str(TOOLS / "box.py"), *inner]
@@ -72,6 +75,7 @@ def command(slot, trusted, libraries):
     for path in SYSTEM:
         parts += ["--ro-bind-try", path, path]
     parts += [*room("/tmp"), *room("/home"), "--proc", "/proc", "--dev", "/dev"]
+    parts += ["--ro-bind", os.devnull, "/dev/zero"]  # shared, it is memory that nobody counts
     parts += [*room("/dev/shm"), "--remount-ro", "/dev"]
     for path in sorted(map(str, python)):
         if not path.startswith("/usr"):
@@ -99,6 +103,7 @@ class Box:
             "MPLBACKEND": "agg", "MPL_IGNORE_SYSTEM_FONTS": "1", "LOKY_MAX_CPU_COUNT": "2",
             "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PIP_RETRIES": "0",
         }  # fmt: skip
+        begun = time.monotonic()
         self.control, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -106,8 +111,17 @@ class Box:
                 stderr=subprocess.PIPE, env=environment, cwd=self.home, start_new_session=True,
             )  # fmt: skip
         if not self.ready(START):
+            self.process.kill()
+            said = self.process.stderr.read().decode(errors="replace")
             self.close()
-            raise NoBox(self.process.stderr.read().decode(errors="replace").strip()[-500:])
+            raise NoBox(said.strip()[-500:])
+        self.patience = min(10, max(1, (time.monotonic() - begun) / (1.5 * self.work())))
+
+    def work(self):
+        """Seconds that its processes have computed. What the start took beyond that, it waited."""
+        first = psutil.Process(self.process.pid)
+        every = [first, *first.children(recursive=True)]
+        return sum(sum(process.cpu_times()[:2]) for process in every)
 
     def ready(self, seconds):
         self.control.settimeout(seconds)
@@ -149,6 +163,7 @@ class Box:
     def close(self):
         self.process.kill()  # and with it, whatever runs in the box
         self.process.wait()
+        self.process.stderr.close()
         self.control.close()
         if self.home:
             shutil.rmtree(self.home, ignore_errors=True)
@@ -174,7 +189,10 @@ class Remote:
             while "evaluate" in (reply := self.wire.receive()):
                 self.wire.send(self.evaluate(args[reply["evaluate"]], reply["args"]))
             for i in reply["changed"]:
-                args[i][...] = ~args[i] if args[i].dtype == bool else args[i] + 1
+                if isinstance(args[i], list):
+                    args[i].clear()
+                else:
+                    args[i][...] = ~args[i] if args[i].dtype == bool else args[i] + 1
             value = None if "raised" in reply else reply["value"]
         except hints.Hint:  # from a function of the check, which had been called too often
             raise
@@ -196,6 +214,8 @@ class Remote:
     @staticmethod
     def evaluate(function, args):
         try:
+            if sum(map(np.size, args)) > MAX_ARGUMENTS:
+                raise ValueError(f"over {MAX_ARGUMENTS:,} numbers at once")
             return {"value": function(*args)}
         except hints.Hint:
             raise

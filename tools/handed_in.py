@@ -7,12 +7,16 @@ class/bellanna_LATE_123_456_armijo-1.ipynb                  Canvas's download, a
 
 import os
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
 CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")
 MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_file_?(?P<file>.*)")
 NOBODY = re.compile(r"\.|__MACOSX$")
+FILE = re.compile(r"\.(zip|ipynb(\.(json|txt))?)$", re.IGNORECASE)  # a browser adds endings
+
+MOST = 9  # notes to a student
 
 
 @dataclass
@@ -32,10 +36,11 @@ def find(folder, exercises):
             continue
         readable = decode(entry.name)
         parts = MOODLE.fullmatch(readable) or CANVAS.fullmatch(readable)
+        notes = []
         if entry.is_dir() or entry.is_symlink():
-            key, files = entry.name, walk(entry)
-        elif parts and parts["file"].lower().endswith(".ipynb"):
-            key, files = parts.group("name", "id"), [(parts["file"], Path(entry.path))]
+            key, files = entry.name, walk(entry, notes)
+        elif parts:
+            key, files = parts.group("name", "id"), [see(entry, parts["file"])]
         else:
             strays.append(readable)
             continue
@@ -45,64 +50,83 @@ def find(folder, exercises):
         student, all_files = found[key]
         student.late |= bool(parts and parts.groupdict().get("late"))
         all_files += files
-        if entry.is_symlink():
-            student.notes.append("The folder is a link, which is not followed.")
+        student.notes += notes
     for student, files in found.values():
         choose(student, files, exercises)
+        if (more := len(student.notes) - MOST) > 0:
+            student.notes[MOST:] = [f"And {more} more."]
     return sorted((student for student, _ in found.values()), key=lambda s: s.name), strays
 
 
-def walk(entry):
-    """The notebooks below a student's folder, as pairs of a name and a path."""
+def see(entry, name):
+    """A file's name, its path, and its time; a zip keeps times to two seconds."""
+    return name, Path(entry.path), entry.stat(follow_symlinks=False).st_mtime // 2
+
+
+def walk(entry, notes):
+    """The files below a student's folder."""
     if entry.is_symlink():
+        notes.append("The folder is a link, which is not followed.")
         return []
-    files = []
-    for place, folders, names in os.walk(entry.path):
-        folders[:] = [name for name in sorted(folders) if not NOBODY.match(name)]
-        for name in [*names, *folders]:
-            if name.lower().endswith((".ipynb", ".zip")) and not NOBODY.match(name):
-                files.append((decode(name), Path(place, name)))
+    files, places = [], [entry.path]
+    while places:  # no recursion: folders may lie in each other a thousand deep
+        try:
+            with os.scandir(places.pop()) as inside:
+                for file in inside:
+                    if NOBODY.match(file.name):
+                        continue
+                    if file.is_dir(follow_symlinks=False):
+                        places.append(file.path)
+                    if FILE.search(file.name):
+                        files.append(see(file, decode(file.name)))
+        except OSError as error:
+            notes.append(f"A folder could not be read: {error.strerror}.")
     return files
 
 
 def choose(student, files, exercises):
     """For each exercise the newest file that bears its name; of equals the highest number."""
-    candidates = {}
-    for name, path in files:
-        words = "-" + re.sub(r"[\W_]+", "-", name.lower().removesuffix(".ipynb")) + "-"
+    candidates, aside = {}, []
+    for name, path, time in sorted(files):
+        words = "-" + re.sub(r"[\W_]+", "-", FILE.sub("", name).lower()) + "-"
         which = max((e for e in exercises if f"-{e}-" in words), key=len, default=None)
-        if name.lower().endswith(".zip"):
-            student.notes.append(f"{name} was not unpacked.")
+        if not (ending := FILE.search(name)):
+            aside.append(f"{name} is no notebook.")
+        elif ending[0].lower() == ".zip":
+            aside.append(f"{name} was not unpacked.")
         elif which is None:
-            student.notes.append(f"{name} is no exercise's.")
+            aside.append(f"{name} is no exercise's.")
         else:
             number = max(map(int, re.findall(r"\d{1,9}", words)), default=0)
-            # A zip keeps times to two seconds.
-            candidates.setdefault(which, []).append(
-                (path.lstat().st_mtime // 2, number, name, path)
-            )
+            candidates.setdefault(which, []).append((time, number, name, path))
     for which, several in candidates.items():
         *others, taken = sorted(several, key=lambda item: item[:3])
         student.files[which] = taken[-1]
         if others:
-            left = ", ".join(item[2] for item in others)
+            left = [item[2] for item in others[-MOST:]]
+            left = ", ".join(["..."] * (len(others) > MOST) + left)
             student.notes.append(f"{which}: took {taken[2]}, not {left}.")
+    student.notes += aside
 
 
 def decode(name):
-    """A file's name as text; names that are not UTF-8 come from older systems in Latin-1."""
+    """A file's name as text, in one line and with its accents in one way.
+
+    Names that are not UTF-8 come from older systems in Latin-1.
+    """
     try:
         text = os.fsencode(name).decode()
     except UnicodeDecodeError:
         text = os.fsencode(name).decode("latin-1")
-    return "".join(c if c.isprintable() else " " for c in text)
+    text = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", text))
+    return " ".join(text.split())
 
 
 def unique(name, taken):
     """``name``, with a number behind it if another student has it."""
-    number, fresh = 1, name
+    number, fresh = 1, name or "no name"
     while fresh.casefold() in taken:
         number += 1
-        fresh = f"{name} ({number})"
+        fresh = f"{name or 'no name'} ({number})"
     taken.add(fresh.casefold())
     return fresh

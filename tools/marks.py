@@ -14,12 +14,13 @@ STATUSES = (
     "to read", "read",
 )  # fmt: skip
 COLUMNS = ("student", "exercise", "status", "points", "out_of", "hint", "file", "note")
+FORMULA = "=+@＝＋－＠-"  # a cell that begins with one of them is one
 CHANGES = ("student", "exercise", "points", "late", "note")
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 section { border-top: 1px solid #999; padding: .5rem 0; }
 h2 { font-size: 1.1rem; margin: .5rem 0; }
-pre { background: #f3f3f3; padding: .75rem; overflow-x: auto; font-size: .85rem; }
+pre { background: #f3f3f3; padding: .75rem; white-space: pre-wrap; font-size: .85rem; }
 .right { color: #0a6b2f; } .other { color: #9a3412; }
 """
 
@@ -47,6 +48,9 @@ class Run:
     def has(self, student, exercise, key):
         return self.rows.get((student, exercise), {}).get("key") == key
 
+    def marked(self, student, exercises):
+        return all((student, exercise.name) in self.rows for exercise in exercises)
+
     def add(self, rows):
         with self.path.open("a", encoding="utf-8") as file:
             for row in rows:
@@ -60,10 +64,9 @@ class Run:
         table, wide, graded = [], [], []
         names = [exercise.name for exercise in exercises]
         for student in students:
-            rows = [self.rows.get((student.name, name)) for name in names]
-            if not all(rows):
-                continue  # not marked yet
-            rows = [merge(row, changes) for row in rows]
+            if not self.marked(student.name, exercises):
+                continue
+            rows = [merge(self.rows[student.name, name], changes) for name in names]
             table += rows
             total = sum(row["points"] for row in rows)
             said = Counter(row["status"] for row in rows)
@@ -150,9 +153,9 @@ def shown(value):
 
 
 def harmless(cell):
-    """A cell that no spreadsheet takes for a formula."""
+    """A cell that no spreadsheet takes for a formula, nor a part of it where ; parts cells."""
     cell = "".join(c if c.isprintable() else " " for c in str(cell))
-    return "'" + cell if cell.lstrip()[:1] in ("=", "+", "-", "@") else cell
+    return re.sub(rf"(^|;)(?=[\s\"']*[{FORMULA}])", r"\1'", cell)
 
 
 def write_csv(path, rows):
@@ -170,8 +173,9 @@ def replace(path, text):
 
 def slug(name):
     """A student's name as a file's; two names that differ stay apart."""
-    plain = re.sub(r"[^\w() -]", "_", name)[:60]
-    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    plain = re.sub(r"[^\w() -]", "_", name).encode()[:180].decode(errors="ignore")
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return plain if plain == name and not re.search("-[0-9a-f]{8}$", name) else f"{plain}-{mark}"
 
 
 def feedback(name, rows, total, exercises, title):
@@ -180,10 +184,12 @@ def feedback(name, rows, total, exercises, title):
     parts = []
     for row, exercise in zip(rows, exercises):
         kind = "right" if row["status"] == "right" else "other"
+        repeats = row["hint"].lower().startswith(row["status"])
+        hint = "" if repeats else row["hint"]
         parts.append(
             f"<section><h2>{html.escape(exercise.title)}</h2>"
             f'<p class="{kind}"><b>{shown(row["points"])} of {shown(row["out_of"])}</b>, '
-            f"{row['status']}. {html.escape(row['hint'])} {html.escape(row['note'])}</p>"
+            f"{row['status']}. {html.escape(hint)} {html.escape(row['note'])}</p>"
             + f"<pre>{html.escape(row['source'])}</pre>" * bool(row["source"])
             + "</section>"
         )

@@ -111,13 +111,15 @@ def read_exercises(source):
     title = cells[0]["source"][0].strip("# \n")
     yield Exercise(name, title, text["setup"], text[name], points[f"mark_{name}"])
     if stub := text.get(f"defend_{name}"):
-        title = f"{title} Figure and sentence"
+        title = f"{title} (figure and sentence)"
         yield Exercise(f"{name}_defended", title, "", stub, points[f"defend_{name}"], of=name)
 
 
 def grade_class(chosen):
     """Mark every student who is not marked yet, and write the tables anew after each."""
     exercises = [exercise for source in SOURCES for exercise in read_exercises(source)]
+    if chosen.results.resolve().is_relative_to(chosen.submissions.resolve()):
+        sys.exit(f"{chosen.results} lies within {chosen.submissions}, where folders are students'")
     try:
         run = marks.Run(chosen.results, chosen.again)
         students, strays = handed_in.find(chosen.submissions, {source.stem for source in SOURCES})
@@ -151,7 +153,12 @@ def grade_class(chosen):
             for student in students
         }
         for job in as_completed(jobs):
-            student, rows = jobs[job], job.result()
+            student = jobs[job]
+            try:
+                rows = job.result()
+            except (OSError, grade.NoBox) as error:
+                say(f"{student.name}: not marked, for want of a box. {error}")
+                continue
             run.add(rows)
             write()
             mine = [run.rows[student.name, e.name] for e in exercises]
@@ -167,6 +174,8 @@ def grade_class(chosen):
         for box in list(boxes):
             box.process.kill()
     write()
+    if without := [s.name for s in students if not run.marked(s.name, exercises)]:
+        sys.exit(f"{len(without)} of {len(students)} are not marked: the same command tries again.")
     say(f"The tables and a page of feedback for each student: {chosen.results}")
 
 
@@ -192,18 +201,14 @@ def grade_student(student, exercises, run, chosen, slots, boxes, stop):
 
     An exercise may take ``seconds``, and all of them together five times that, with the boxes:
     what the slow ones take, they take from each other, and half an even share stays for each of the
-    others. All of it is stretched where more runs on the machine than it has processors.
+    others. All of it is stretched on a busy machine, which takes longer over right answers too: as
+    far as the start of the box was, which no answer can make longer.
     """
-    slot, box, rows = slots.get(), None, []
+    slot, box, rows, spent = slots.get(), None, [], 0.0
     try:
         tasks = list(unmarked(student, exercises, run, chosen.seed))
         waiting = [data for _, _, data, _, _ in tasks if data is not None]
-        libraries = grade.named(waiting)
-        # A busy machine takes longer over right answers too.
-        patience = min(10, max(1, os.getloadavg()[0] / os.cpu_count()))
-        most = chosen.seconds * patience
-        total = 4.7 * most  # and the rest for ending what runs
-        spent, least, left = 0.0, total / (2 * len(SOURCES)), len(waiting)
+        libraries, left = grade.named(waiting), len(waiting)
         for both, path, data, found, key in tasks:
             if stop.is_set():  # its box has been ended: what came of that is no mark
                 break
@@ -212,6 +217,9 @@ def grade_student(student, exercises, run, chosen, slots, boxes, stop):
                 if box is None:
                     box = grade.Box(slot, chosen.trusted, libraries)
                     boxes.add(box)
+                most = box.patience * chosen.seconds
+                total = 4.7 * most  # and the rest for ending what runs
+                least = total / (2 * len(SOURCES))
                 seconds = max(least, min(most, total - spent - least * left))
                 found, fit = grade.mark(box, both[0], data, chosen.seed, seconds)
                 spent += time.monotonic() - start
