@@ -300,6 +300,17 @@ def total(order=two_by_two, part=lambda X, y, x: X.T @ (X @ x - y),
     return summed_gradient
 
 
+def with_weights(parts, x):
+    m = sum(X.shape[0] for X, _ in parts)
+    g = [len(y) / m * np.mean((X @ x - y)[:, None] * X, axis=0) for X, y in parts]
+    return two_by_two(g)
+
+
+def divided_residuals(parts, x):
+    m = sum(len(y) for _, y in parts)
+    return two_by_two([X.T @ ((X @ x - y) / m) for X, y in parts])
+
+
 def of_means(combine):
     return lambda parts, x: combine([X.T @ (X @ x - y) / len(y) for X, y in parts],
                                     np.array([len(y) for X, y in parts]))  # fmt: skip
@@ -735,6 +746,10 @@ NATURAL = {
         (total(lambda g: two_by_two(g[::-1])), "begins to pair at the end"),
         (total(lambda g: sum(a + b for a, b in zip(g[::2], [*g[1::2], 0 * g[0]]))),
          "pairs once|one after the other"),
+        (with_weights, "part by part.*divide once"),
+        (total(lambda g: two_by_two([v / 3 for v in g]),
+               divide=lambda g, rows: g * 3 / sum(rows)), "divide once"),
+        (divided_residuals, "divide once"),
         (all_rows_at_once, "last digits"),
         (into_the_first, "changes its argument 1"),
         (total(lambda g: g), "raises TypeError"),
@@ -765,8 +780,9 @@ NATURAL = {
     ],
     "leave_saddle": [
         (leave(lambda w, V: V[:, np.argmin(np.abs(w))]), "smallest in size"),
-        (leave(lambda w, V: V[:, np.argmax(np.abs(w))]), "bends up most"),
+        (leave(lambda w, V: V[:, np.argmax(np.abs(w))]), "largest in size|bends up most"),
         (leave(lambda w, V: V[:, 1]), "eigenvector, but that of"),
+        (leave(lambda w, V: V[:, len(w) // 2]), "eigenvector, but that of"),
         (leave(lambda w, V: (p := V[:, w < 0].sum(1)) / np.linalg.norm(p)), "several"),
         (leave(size=lambda p, radius, w: w[0] * p), "not the eigenvalue's size"),
         (leave(size=lambda p, radius, w: radius * w[0] * p), "not belong in the length"),
@@ -776,7 +792,7 @@ NATURAL = {
         (lambda g, H, radius: leave()(g, H, radius) - g, "g only says which"),
         (signed, "sign.0. is 0"),
         (newton_away, "made of g"),
-        (plain_eig, "eigenvector, but that of|columns|bends up most|smallest in size"),
+        (plain_eig, "eigh sorts.*eig does not|eig gives them in any order"),
         (lambda g, H, radius: 0 * g if np.linalg.eigvalsh(H)[-1] < 0 else leave()(g, H, radius),
          "At a maximum"),
         (lambda g, H, radius: 0 if np.linalg.eigvalsh(H)[0] > 0 else leave()(g, H, radius),
@@ -1121,10 +1137,9 @@ def from_the_step_before(G, steps):
     return X + (X - cube) / 2
 
 
-def with_weights(parts, x):
-    m = sum(X.shape[0] for X, _ in parts)
-    g = [len(y) / m * np.mean((X @ x - y)[:, None] * X, axis=0) for X, y in parts]
-    return two_by_two(g)
+def by_one_over_m(parts, x):
+    g = two_by_two([(X @ x - y) @ X for X, y in parts])
+    return 1 / sum(X.shape[0] for X, _ in parts) * g
 
 
 def by_a_split(parts, x):
@@ -1157,7 +1172,7 @@ def by_a_stack(parts, x):
 STYLES = {
     "step_inside": [by_newtons_method, by_one_eigenvalue, by_the_model],
     "newton_schulz": [by_singular_values, by_the_smaller_side, from_the_step_before],
-    "summed_gradient": [with_weights, by_a_split, by_a_stack],
+    "summed_gradient": [by_one_over_m, by_a_split, by_a_stack],
     "price_to_reach": [
         by_a_loop,
         lambda t, fun, f, j, p: min(

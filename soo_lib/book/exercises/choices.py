@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import checker, compare, mixtures, need, numbers, same
+from ..hints import Hint, checker, compare, mixtures, need, numbers, same
 
 
 def runs(rng, arrive):
@@ -100,7 +100,10 @@ def check_price_to_reach(answer, rng):
             "nfev + 2 njev + 4 nhessp.")  # fmt: skip
     yield 1 / 2
     for run in runs(rng, arrive=False):
-        what = np.asarray(answer(*run))
+        try:
+            what = np.asarray(answer(*run))
+        except Hint as hint:
+            raise Hint(f"Where the target is never reached: {hint}") from hint
         need(what.shape == () and what.dtype.kind in "biuf",
              "Where the target is never reached, return np.inf: a number; yours is "
              f"{str(what)[:40]}.")  # fmt: skip
@@ -126,27 +129,31 @@ def bent(rng, signs):
     return (H + H.T) / 2, *np.linalg.eigh((H + H.T) / 2)
 
 
-def direction(unit, H, w, V):
-    """A Hint where ``unit``, of length 1, is not along the first of H's eigenvectors."""
-    bend = unit @ H @ unit
+def direction(found):
+    """A Hint where steps are not along the first eigenvector: of each the step, H, w and V."""
+    units = [(p / np.linalg.norm(p), *about) for p, *about in found]
+    wrong = [case for case in units if not same(abs(case[0] @ case[3][:, 0]), 1.0)]
     others = {
-        "eigh's eigenvectors are the columns of its second result: this is a row.": V[0],
-        "This is the direction in which the loss bends up most: eigh gives the eigenvalues in "
-        "ascending order.": V[:, -1],
+        "eigh's eigenvectors are the columns of its second result: this is a row.":
+            lambda w, V: V[0],
+        "This is the direction in which the loss bends up most: np.linalg.eigh sorts the "
+        "eigenvalues, the lowest first, and eig does not.": lambda w, V: V[:, -1],
+        "It takes the eigenvalue that is largest in size: the most negative one is meant.":
+            lambda w, V: V[:, np.argmax(np.abs(w))],
         "It takes the eigenvalue that is smallest in size: the most negative one is meant.":
-            V[:, np.argmin(np.abs(w))],
+            lambda w, V: V[:, np.argmin(np.abs(w))],
         "It goes along several eigenvectors at once: along that of the most negative eigenvalue "
-        "alone the loss bends down most.": V[:, w < 0].sum(axis=1) / np.sum(w < 0) ** 0.5,
+        "alone the loss bends down most.": lambda w, V: V[:, w < 0].sum(axis=1) / sum(w < 0) ** 0.5,
     }  # fmt: skip
-    if same(abs(unit @ V[:, 0]), 1.0):
-        return
-    for hint, u in others.items():
-        need(not same(abs(unit @ u), 1.0), hint)
-    need(not same(H @ unit, bend * unit),
-         f"This is an eigenvector, but that of the eigenvalue {bend:.3g}; the most negative is "
-         f"{w[0]:.3g}. np.linalg.eigh sorts them, eig does not.")  # fmt: skip
-    need(False, f"Not yet: along this step the loss bends by {bend:.3g}; along the eigenvector of "
-         f"H's most negative eigenvalue it bends by {w[0]:.3g}.")  # fmt: skip
+    for hint, other in others.items() if wrong else ():
+        need(not all(same(abs(u @ other(w, V)), 1.0) for u, _, w, V in wrong), hint)
+    for u, H, w, _ in wrong[:1]:
+        bend = u @ H @ u
+        need(not all(same(H @ u, (u @ H @ u) * u) for u, H, *_ in wrong), "It goes along an "
+             f"eigenvector, but that of the eigenvalue {bend:.3g}, where the most negative is "
+             f"{w[0]:.3g}: np.linalg.eig gives them in any order, eigh sorts them.")  # fmt: skip
+        need(False, f"Not yet: along this step the loss bends by {bend:.3g}; along the eigenvector "
+             f"of H's most negative eigenvalue it bends by {w[0]:.3g}.")  # fmt: skip
 
 
 def distance(length, radius, w, v):
@@ -172,24 +179,26 @@ def check_leave_saddle(answer, rng):
 
     Half of the points for the direction, a quarter for its sign, a quarter for staying at minima.
     """
-    n = int(rng.integers(5, 8))
+    n, found = int(rng.integers(5, 8)), []
     one = np.ones(n - 3)
     for signs in ([-1, 1, *-one, 1], [-1, 1, *one, 1], [-1, -1, *one, 1], [-1, -1, *-one, -1]):
         H, w, V = bent(rng, np.array(signs))
-        radius, g, v = rng.uniform(0.2, 0.7), rng.normal(size=n), V[:, 0]
+        radius, g = rng.uniform(0.2, 0.7), rng.normal(size=n)
         got = numbers(answer(0 * g, H, radius), (n,), "With g = 0: ")
         if not got.any():
             need(w[-1] > 0, "At a maximum, where all eigenvalues are negative, it stays: any way "
                  "leads down from there.")  # fmt: skip
             moved = numbers(answer(g, H, radius), (n,))
-            need(not same(abs(moved @ v), radius), "With g = 0 it stays, as np.sign(0) is 0: at "
-                 "the saddle itself either sign will do.")  # fmt: skip
+            need(not same(abs(moved @ V[:, 0]), radius), "With g = 0 it stays, as np.sign(0) is 0: "
+                 "at the saddle itself either sign will do.")  # fmt: skip
             need(not moved.any(), "With g = 0 it stays, as every step does that is made of g: the "
                  "way out is an eigenvector of H.")  # fmt: skip
-            need(False, "It stays where H has a negative eigenvalue: its eigenvector leads out.")
-        length = np.linalg.norm(got)
-        direction(got / length, H, w, V)
-        distance(length, radius, w, v)
+            need(False, "It stays where H has a negative eigenvalue (eigh sorts them, eig does "
+                 "not): its eigenvector leads out.")  # fmt: skip
+        found.append((got, H, w, V, radius))
+    direction([case[:4] for case in found])
+    for got, _, w, V, radius in found:
+        distance(np.linalg.norm(got), radius, w, V[:, 0])
     yield 1 / 2
     slopes = []
     for _ in range(10):

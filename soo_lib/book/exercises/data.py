@@ -64,6 +64,7 @@ def check_batch_size(answer, rng):
         """Gradients, one a row, and θ such that a certain b is the smallest."""
         for b, below in zip(sizes, rng.permutation(np.linspace(0.15, 0.95, len(sizes)))):
             G = rng.normal(size=(m, 4)) * rng.uniform(0.5, 3, size=4) + rng.normal(size=4)
+            G *= 10 ** rng.uniform(-1, 1)  # a lost square shows
             noise, g = G.var(axis=0, ddof=1).sum(), G.mean(axis=0)
             yield G, float(np.sqrt((1 / (b - below) - 1 / m) * noise / (g @ g))), b
 
@@ -97,6 +98,8 @@ def blame(got, right, problems, share):
             lambda G: (G * G).sum() / (len(G) - 1),
         "S² is missing its square: it adds standard deviations.":
             lambda G: G.std(axis=0, ddof=1).sum(),
+        "S² adds the squared distances ‖g_i - g‖²: it adds the distances.":
+            lambda G: np.linalg.norm(G - G.mean(axis=0), axis=1).sum() / (len(G) - 1),
         "This is the root of S².": lambda G: G.var(axis=0, ddof=1).sum() ** 0.5,
         "S² is a mean over the rows: it is not divided by m - 1.":
             lambda G: len(G) * G.var(axis=0).sum(),
@@ -120,6 +123,8 @@ def blame(got, right, problems, share):
         "belongs in the solution.": lambda S, bound, m: min(S / bound, m),
         "The term 1/m has the wrong sign: solve (1/b - 1/m) S² = θ²‖g‖² for b.":
             lambda S, bound, m: S / (bound - S / m),
+        "In 1/m stands the number of rows: it has that of the columns.":
+            lambda S, bound, m: S / (bound + S / 4),
         "The quotient is upside down: more noise asks for a larger batch.":
             lambda S, bound, m: bound / S,
     }, {
@@ -153,7 +158,7 @@ def check_leaked_rows(answer, rng):
     train[-3:] = train[:3]  # rows that occur twice in train
     near = train[rng.choice(m, 10, replace=False)].copy()  # alike but for one entry, by little
     near[np.arange(10), np.arange(10) % n] += 10.0 ** -np.arange(1, 11)
-    true = train[rng.choice(m - 3, 5, replace=False)]
+    true = train[np.r_[0, rng.choice(np.arange(1, m - 3), 4, replace=False)]]
     mixed = rng.permuted(train[:6], axis=1)  # the same entries in another order
     new = rng.integers(0, 3, size=(4, n)) + 0.125
     drawn = rng.choice(train.ravel(), (4, n))  # entries that train has, in rows that it has not

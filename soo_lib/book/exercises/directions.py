@@ -23,6 +23,9 @@ def check_newton_step(answer, rng):
             "H is missing: this is a gradient step.": -g,
             "Of the two triangular systems one is missing.":
                 -np.linalg.solve(np.linalg.cholesky(H), g),
+            "Of the two triangular systems the first is missing.":
+                -np.linalg.solve(np.linalg.cholesky(H).T, g),
+            "1 / H and H**-1 invert entry by entry: solve the system.": -(1 / H) @ g,
             "It solves for x where the system has g.": -np.linalg.solve(H, x),
             "It divides each entry by a sum of H's entries: solve the system.": -g / H.sum(axis=1),
         }, {

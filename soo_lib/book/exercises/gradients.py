@@ -160,8 +160,8 @@ def check_diagnose(answer, rng):
          "It misses a loss that moves by a few ten-thousandths: compare fun(x) with fun(x), and "
          "exactly.")  # fmt: skip
     need(share("gradient", "none") < 1 or share("gradient", *KINDS) < 1,
-         "It blames every gradient: a right one differs from the slopes by rounding and "
-         "truncation, which a bound of 0 or a tiny step turns into a bug.")  # fmt: skip
+         "It blames every gradient: a right one differs from the slopes by truncation, the more "
+         "the longer the step, and by rounding, the more the shorter it is. No bound below that.")
     need(not share("gradient", "none"),
          "It finds a bug where there is none: rounding and truncation leave small errors, smaller "
          "for central differences with a step near 1e-5.")  # fmt: skip

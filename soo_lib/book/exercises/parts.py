@@ -33,12 +33,31 @@ def check_summed_gradient(answer, rng):
              "once.")  # fmt: skip
         found.append((np.array_equal(got, right), got, {h: v / m for h, v in orders(g).items()}))
     if all(equal for equal, *_ in found):
-        return
+        return divide_once(answer, rng)
     for hint in orders(g):
         need(not all(np.array_equal(got, slip[hint]) for _, got, slip in found),
              f"Right but for the last digits: {hint}")  # fmt: skip
     need(False, "Right but for the last digits: it does not add neighbours two by two, then their "
          "sums. Each part's own sum is Xᵀ(Xx - y); divide once, at the end.")  # fmt: skip
+
+
+def divide_once(answer, rng):
+    """A Hint where parts are divided before they are added: here by numbers that do round."""
+    found = []
+    for k in (5, 7, 8):
+        parts, x = exact(rng, k, rows=48)
+        g, m = [X.T @ (X @ x - y) for X, y in parts], sum(len(y) for _, y in parts)
+        each = [pairs([v / m for v in g]), pairs([v * (1 / m) for v in g])]
+        found.append((ask(answer, parts, x), [pairs(g) / m, pairs(g) * (1 / m)], each))
+
+    def all_in(which):
+        return all(any(np.array_equal(case[0], v) for v in case[which]) for case in found)
+
+    last = "Add first, and divide once, at the end."
+    need(all_in(1) or not all_in(2), "Right but for the last digits: it divides part by part, and "
+         f"each division rounds. {last}")  # fmt: skip
+    need(all_in(1), f"Right but for the last digits, with a number of rows whose division rounds. "
+         f"{last}")  # fmt: skip
 
 
 def ask(answer, parts, x):
@@ -52,15 +71,15 @@ def ask(answer, parts, x):
     return got
 
 
-def exact(rng, k):
+def exact(rng, k, rows=16):
     """``k`` parts whose gradients have no rounding, and a point: whole numbers below 2⁵³.
 
-    Only the sums of parts are rounded, so that their order shows. All sizes and the number of rows
-    are powers of two: a weight rounds nothing either.
+    Only the sums of parts are rounded, so that their order shows. With 16 rows all sizes are powers
+    of two: no division rounds either.
     """
-    n, sizes = 30, [16]
+    n, sizes = 30, [rows]
     while len(sizes) < k:  # cut one of the parts in two
-        half = sizes.pop(int(rng.choice(np.flatnonzero(np.array(sizes) > 1)))) // 2
+        half = sizes.pop(int(rng.choice(np.flatnonzero(np.array(sizes) % 2 == 0)))) // 2
         sizes += [half, half]
     parts = []
     for m, scale in zip(rng.permutation(sizes), 2.0 ** rng.integers(0, 13, size=k)):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import checker, compare, mixtures, need, numbers, same
+from ..hints import Hint, checker, compare, mixtures, need, numbers, same
 
 
 @checker
@@ -121,7 +121,10 @@ def check_bfgs_update(answer, rng):
     first = np.eye(n)[0]
     for what, step, bad in (("negative", s, -y), ("0", s - s[0] * first, first)):
         where = f"The matrix is right. But where sᵀy is {what}: "
-        got = numbers(answer(H, step, bad), (n, n), where)
+        try:
+            got = numbers(answer(H, step, bad), (n, n), where)
+        except Hint as hint:
+            raise Hint(hint if where in str(hint) else f"{where}{hint}") from hint
         need(same(got, H), f"{where}no positive definite matrix maps y to s. Return H as it was.")
 
 

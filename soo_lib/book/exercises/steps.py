@@ -31,7 +31,7 @@ def check_armijo(answer, rng):
             if a < 0:
                 return "It looks along -p, where the loss rises: the steps are x + αp."
             if a > 1:
-                return "Its steps grow: halve them."
+                return "Its steps grow beyond x + p: halve α, and go from the given x each time."
             return (f"It has evaluated fun 200 times and takes no step, where {right:g} is one: "
                     "the bound is f + c1 α slope, with the f it began from, with α, and + since "
                     "the slope is negative; halve while fun lies above it.")  # fmt: skip
@@ -133,9 +133,10 @@ def check_strong_wolfe(answer, rng):
             return phi(a)
 
         def endless(tried=tried, phi=phi):
-            last = f"{np.ravel(tried[-1])[0]:.3g}" if tried else "?"
-            return (f"It has tried {len(tried)} steps, the last {last}, and takes none. φ(0) is "
-                    f"{phi(0):.3g} here, not 0.")  # fmt: skip
+            steps = [a for a in tried if np.any(a)]
+            last = f", the last {np.ravel(steps[-1])[0]:.3g}," if steps else ""
+            return (f"It has looked {len(tried)} times{last} and takes no step; halving and "
+                    f"doubling need a dozen. φ(0) is {phi(0):.3g} here, not 0.")  # fmt: skip
 
         got = answer(bounded(watched, 1000, endless), bounded(dphi, 3000, endless), c1, c2)
         found.append((float(numbers(got, ())), phi, dphi, c1, c2))
@@ -153,13 +154,17 @@ def check_strong_wolfe(answer, rng):
     failing = [case for case in found if not (case[0] > 0 and first(*case) and second(*case))]
     if not failing:
         return
+    flat = all(second(*case) for case in found)
     for low, high in ((0.1, 0.3), (1e-4, 0.9), (1e-4, 0.1), (1e-3, 0.9), (0.1, 0.9), (1e-4, 0.5)):
-        need(not all_with(lambda *_, c=(low, high): c),
+        need(flat or not all_with(lambda *_, c=(low, high): c),
              f"It uses c1 = {low:g} and c2 = {high:g} of its own; take the arguments.")  # fmt: skip
     need(not all_with(lambda c1, c2: (c2, c1)), "c1 and c2 have changed places.")
-    need(not all(second(*case) for case in found),
+    need(not flat or not all(phi(a) < phi(0) for a, phi, *_ in found),
+         "Its steps are flat enough, and below φ(0), but not by c1 α |φ'(0)|: take the c1 given, "
+         "and φ'(0) as it is, negative.")  # fmt: skip
+    need(not flat,
          "Its steps are flat enough, but not all are low enough: where |φ'| is small the loss may "
-         "still be high. Test the first condition too.")  # fmt: skip
+         "still be high. Test the first condition too; in it φ'(0) is negative.")  # fmt: skip
     a, phi, dphi, c1, c2 = failing[0]
     need(a > 0, f"A step must be positive; yours is {a:g}.")
     fails = "Wolfe condition fails at the returned step"
