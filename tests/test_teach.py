@@ -33,7 +33,7 @@ boxed = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not 
 
 def teach(*args, **more):
     command = [sys.executable, str(ROOT / "tools" / "teach.py"), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=400, **more)
+    return subprocess.run(command, capture_output=True, text=True, timeout=900, **more)
 
 
 @pytest.fixture(scope="module")
