@@ -307,7 +307,7 @@ def test_the_chapters_links_lead_to_states(open_page, name):
 @pytest.mark.parametrize("name", ["sampling", "logistic-regression"])
 def test_the_picture_comes_first_and_a_figure_without_scripts(visit, name):
     page = visit(f"book/{name}.html", ready=".soo-live .chart text")
-    assert page.locator(".soo-live").bounding_box()["y"] < 1200
+    assert page.locator(".soo-live").bounding_box()["y"] < 400
     bare = visit(f"book/{name}.html", ready=None, java_script_enabled=False)
     assert "On paper" in bare.locator(".soo-explorer-caption").first.inner_text()
     still = bare.locator("div.cell_output:has(.soo-explorer-caption) img").first
