@@ -198,7 +198,7 @@ def slides(folder):
 
 
 def to_pdf(page, out):
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    names = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "chrome")
     browser = next(filter(None, map(shutil.which, names)), None)
     if not browser:
         sys.exit("Chromium is needed to print; on Debian: apt-get install chromium")
