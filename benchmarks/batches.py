@@ -4,8 +4,8 @@
 
 784-300-10 on pixels/255, sigmoid, mean cross-entropy, λ = 1e-4 on the weights, float32 inside. Both
 sides are given several batch sizes and steps, constant and falling along half a cosine, and each
-target counts for a side at its best of them; those are then repeated from other starts, the sides
-by turns. The loss on all rows is looked at eight times in the first epoch, four times in the second
+target counts for a side at the best of them from the worse of two starts; those are then repeated
+from other starts, the sides by turns. The loss on all rows is looked at eight times in the first epoch, four times in the second
 and after each later one, off the clock. A line a run; --side runs half of it. The page on
 mini-batches shows what --save benchmarks/batches.json keeps.
 """
@@ -27,15 +27,18 @@ from soo_lib.strips import THREADS
 
 L2 = 1e-4
 TARGETS = 0.6, 0.5, 0.35
-# Rows a batch, step, epochs, and whether the step falls over them.
+# Rows a batch, step, epochs, whether the step falls over them, and the average's μ or β1.
 SETTINGS = {
-    "ours": [(128, 0.03, 1, False), (256, 0.05, 1, False), (512, 0.1, 1, False),
-             (1000, 0.1, 3, False), (256, 0.05, 2, True), (512, 0.05, 2, True),
-             (512, 0.1, 2, True), (1000, 0.1, 2, True), (1000, 0.1, 3, True)],
-    "torch": [(128, 0.001, 10, False), (128, 0.003, 10, False), (256, 0.003, 10, False),
-              (256, 0.01, 3, False), (1000, 0.01, 3, False), (128, 0.003, 6, True),
-              (128, 0.01, 6, True), (256, 0.01, 6, True), (256, 0.01, 8, True),
-              (512, 0.01, 8, True), (1000, 0.01, 8, True)],
+    "ours": [(128, 0.03, 2, True, 0.9), (256, 0.05, 2, True, 0.8), (256, 0.1, 2, True, 0.7),
+             (512, 0.1, 2, True, 0.9), (512, 0.1, 2, True, 0.8), (512, 0.15, 2, True, 0.8),
+             (512, 0.12, 2, True, 0.85), (512, 0.1, 2, True, 0.7), (512, 0.2, 2, True, 0.7),
+             (1000, 0.1, 3, True, 0.9), (1000, 0.2, 3, True, 0.7)],
+    "torch": [(128, 0.001, 10, False, 0.9), (128, 0.003, 10, False, 0.9),
+              (256, 0.003, 10, False, 0.9), (256, 0.01, 3, False, 0.9),
+              (1000, 0.01, 3, False, 0.9), (128, 0.003, 6, True, 0.9), (128, 0.01, 6, True, 0.9),
+              (256, 0.01, 6, True, 0.9), (256, 0.01, 6, True, 0.8), (256, 0.01, 6, True, 0.7),
+              (256, 0.01, 8, True, 0.9), (512, 0.01, 8, True, 0.9), (512, 0.01, 8, True, 0.8),
+              (1000, 0.01, 8, True, 0.9)],
 }  # fmt: skip
 
 
@@ -53,17 +56,18 @@ def main():
 
     def timed(side, setting, seed):
         seconds = RUNS[side](loss, net.init(seed), seed, *setting)
-        size, step, epochs, falls = setting
+        size, step, epochs, falls, mean = setting
         print(f"{side:6}{size:5} rows, step {step:g} {'falling over' if falls else 'constant for'} "
-              f"{epochs} epochs:", *(f"{s:8.2f}" for s in seconds), flush=True)
+              f"{epochs} epochs, {mean:g}:", *(f"{s:8.2f}" for s in seconds), flush=True)
         return seconds
 
     loss.fun_and_jac(net.init(0))  # the first visit fetches the rows into memory
-    tried = {side: [timed(side, setting, 0) for setting in SETTINGS[side]] for side in sides}
+    tried = {side: [np.maximum(timed(side, setting, 0), timed(side, setting, 1))
+                    for setting in SETTINGS[side]] for side in sides}
     best = {(target, side): SETTINGS[side][int(np.argmin([seconds[k] for seconds in tried[side]]))]
             for k, target in enumerate(TARGETS) for side in sides}
     again = {(side, setting): [] for (_, side), setting in best.items()}
-    for seed in range(args.repeats):  # by turns
+    for seed in range(2, 2 + args.repeats):  # by turns
         for side, setting in again:
             again[side, setting].append(timed(side, setting, seed))
     found = [{"target": target, "side": side, "setting": setting,
@@ -101,9 +105,10 @@ class Clock:
         return self.seconds[-1] < np.inf
 
 
-def ours(loss, x0, seed, size, step, epochs, falls):
+def ours(loss, x0, seed, size, step, epochs, falls, mean):
     def watched(batch, x, f, g, alpha, state):
-        change = RULES["kronecker"](batch, x, f, g, alpha, state, refresh=20)
+        change = RULES["kronecker"](batch, x, f, g, alpha, state,
+                                    momentum=mean, refresh=100)
         if clock.look(state.k, lambda: x + change):
             raise Done
         return change
@@ -117,14 +122,14 @@ def ours(loss, x0, seed, size, step, epochs, falls):
     return clock.seconds
 
 
-def theirs(loss, x0, seed, size, step, epochs, falls):
+def theirs(loss, x0, seed, size, step, epochs, falls, mean):
     import torch
 
     torch.set_num_threads(THREADS)
     X, y = torch.from_numpy(loss.X), torch.from_numpy(loss.y)
     parts = torch_parameters(loss.net, x0)
     optimiser = torch.optim.Adam([{"params": parts[::2], "weight_decay": L2},
-                                  {"params": parts[1::2]}], lr=step)
+                                  {"params": parts[1::2]}], lr=step, betas=(mean, 0.999))
     shuffle = torch.Generator().manual_seed(seed)
 
     def point():

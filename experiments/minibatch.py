@@ -44,19 +44,26 @@ def grid(quick=False):
             for seed in range(seeds) for rule, size, step, other in points]
 
 
-def run(rule, batch_size, step, seed, rows, epochs, other):
-    """Train 784-300-10 on the first rows; ``seed`` draws the start and the batches."""
+def run(rule, batch_size, step, seed, rows, epochs, other, l2=None):
+    """Train 784-300-10 on the first rows; ``seed`` draws the start and the batches.
+
+    With a penalty named, the accuracy on the other rows is kept too.
+    """
     other = dict(other)
     schedule = cosine if other.pop("cosine", False) else None
     data = load(n_dev=0, standardize=False)
     net = Network([784, 300, 10])
-    loss = net.loss(data.X_train[:rows], data.y_train[:rows], l2=1e-4, dtype="float32")
+    X, y = data.X_train, data.y_train
+    loss = net.loss(X[:rows], y[:rows], l2=1e-4 if l2 is None else l2, dtype="float32")
     found = minimize_stochastic(
         loss, net.init(seed), rule, batch_size, epochs, step, seed, schedule, **other
     )
-    trace = found.trace
+    trace, held_out = found.trace, {}
+    if l2 is not None:
+        left = rows < len(y)
+        held_out["held_out"] = np.mean(net.predict(found.x, X[rows:]) == y[rows:]) if left else None
     return {
         "success": found.success, "message": found.message,
-        "test": np.mean(net.predict(found.x, data.X_test) == data.y_test),
+        "test": np.mean(net.predict(found.x, data.X_test) == data.y_test), **held_out,
         "fun": trace.fun, "evaluations": trace.evaluations, "seconds": trace.seconds,
     }
