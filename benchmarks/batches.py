@@ -3,11 +3,12 @@
     python benchmarks/batches.py [--side ours|torch] [--repeats 3] [--rows 60000] [--save FILE]
 
 784-300-10 on pixels/255, sigmoid, mean cross-entropy, λ = 1e-4 on the weights, float32 inside. Both
-sides are given several batch sizes and steps, constant and falling along half a cosine, and each
-target counts for a side at the best of them from the worse of two starts; those are then repeated
-from other starts, the sides by turns. The loss on all rows is looked at eight times in the first epoch, four times in the second
-and after each later one, off the clock. A line a run; --side runs half of it. The page on
-mini-batches shows what --save benchmarks/batches.json keeps.
+sides are given several batch sizes and steps, constant and falling along half a cosine, and values
+of their average's μ or β1. For each target a side counts at the best of its settings from the worse
+of two starts; those are then repeated from others, the sides by turns. The loss on all rows is
+looked at eight times in the first epoch, four times in the second and after each later one, off the
+clock. A line a run; --side runs half of it. The page on mini-batches shows what
+--save benchmarks/batches.json keeps.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import time
 from contextlib import suppress
 from copy import copy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -107,12 +109,12 @@ class Clock:
 
 def ours(loss, x0, seed, size, step, epochs, falls, mean):
     def watched(batch, x, f, g, alpha, state):
-        change = RULES["kronecker"](batch, x, f, g, alpha, state,
-                                    momentum=mean, refresh=100)
+        change = rule(batch, x, f, g, alpha, state)
         if clock.look(state.k, lambda: x + change):
             raise Done
         return change
 
+    rule = partial(RULES["kronecker"], momentum=mean, refresh=100)
     watching = copy(loss)  # the loop looks at all rows at the start and after an epoch
     watching.fun_and_jac = lambda x: clock.off(loss.fun_and_jac, x)
     clock = Clock(loss, size, epochs)
