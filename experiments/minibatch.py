@@ -44,10 +44,11 @@ def grid(quick=False):
             for seed in range(seeds) for rule, size, step, other in points]
 
 
-def run(rule, batch_size, step, seed, rows, epochs, other, l2=None):
+def run(rule, batch_size, step, seed, rows, epochs, other, l2=None, stop=None):
     """Train 784-300-10 on the first rows; ``seed`` draws the start and the batches.
 
-    With a penalty named, the accuracy on the other rows is kept too.
+    With a penalty named, the accuracy on the other rows is kept too. ``stop``: after so many of the
+    epochs.
     """
     other = dict(other)
     schedule = cosine if other.pop("cosine", False) else None
@@ -55,9 +56,17 @@ def run(rule, batch_size, step, seed, rows, epochs, other, l2=None):
     net = Network([784, 300, 10])
     X, y = data.X_train, data.y_train
     loss = net.loss(X[:rows], y[:rows], l2=1e-4 if l2 is None else l2, dtype="float32")
+    ends = []
+
+    def callback(x):
+        ends.append(x)
+        if len(ends) == stop:
+            raise StopIteration
+
     found = minimize_stochastic(
-        loss, net.init(seed), rule, batch_size, epochs, step, seed, schedule, **other
-    )
+        loss, net.init(seed), rule, batch_size, epochs, step, seed, schedule, callback=callback,
+        **other,
+    )  # fmt: skip
     trace, held_out = found.trace, {}
     if l2 is not None:
         left = rows < len(y)

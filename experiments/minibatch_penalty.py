@@ -3,7 +3,7 @@
 from .minibatch import run, settings
 
 __all__ = ["grid", "run"]
-SLICE = {"epochs": 1}
+SLICE = {"stop": 1}  # of ten: the step falls over all of them
 LAMBDAS = 1e-4, 3e-5, 1e-5
 # Rule, batch size, step and settings: good ones over ten epochs in minibatch_falling.
 POINTS = [("kronecker", 256, 0.05, {"refresh": 20}), ("adam", 32, 0.003, {})]

@@ -260,6 +260,7 @@ CALLS = {
     "side_by_side": lambda d: list(strips.side_by_side(np.sum, [X, Y], d.draw(st.floats(0, 1e9)))),
     "average": lambda d: strips.average(lambda X, y, total: float(y.sum()), X, Y, 2,
                                         d.draw(st.floats(0, 1e9))),
+    "product": lambda d: strips.product(X * d.draw(mild), X.T, X),
     "flush": lambda d: activations.flush(np.array([d.draw(mild)])),
     "check_memory": lambda d: checks.check_memory(d.draw(st.integers(0, 10**9)), "it"),
     "layer_hessians": on_net(curvature.layer_hessians, curvature=kinds),
