@@ -145,6 +145,7 @@ def rounding(loss, x, f, g):
 
     A value ``f`` is rounded, and so is the point, (n_params,), where ``g`` is the gradient.
     """
+    x, g = as_vector(x, np.size(x)), as_vector(g, np.size(g), "g")
     u = np.finfo(getattr(loss, "dtype", float)).eps
     return float(u * (abs(f) + np.abs(x) @ np.abs(g)))
 

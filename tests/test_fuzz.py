@@ -77,7 +77,7 @@ def tables(m, n):
 
 
 counts = mostly(st.integers(1, 40))
-matrices = mostly(tables(3, 3).map(lambda A: A + A.T if np.shape(A) == (3, 3) else A))
+matrices = mostly(tables(3, 3).map(lambda A: A / 2 + A.T / 2 if np.shape(A) == (3, 3) else A))
 labels = mostly(arrays(int, 5, elements=st.integers(0, 1)))
 shares = mostly(st.floats(0.01, 0.99))
 
