@@ -151,9 +151,11 @@ class Distributed(Mean):
         # A vector goes once to each worker: with the task of its only part, or, where it has more
         # or all are too much, as a task of its own, whose recipe survives a worker's death: the
         # workers fetch it from each other, a round trip later.
-        few = len(self.parts) * sent.nbytes <= ROUND_TRIP
-        few = few and len(set(self.homes)) == len(self.parts)
-        graph, sent = ({}, sent) if few else ({(name, "sent", 0): sent}, (name, "sent", 0))
+        alone = len(set(self.homes)) == len(self.parts)
+        if alone and len(self.parts) * sent.nbytes <= ROUND_TRIP:
+            graph = {}
+        else:
+            graph, sent = {(name, "sent", 0): sent}, (name, "sent", 0)
         sums = [(name, 0, i) for i in range(len(self.parts))]
         graph |= {key: (_weigh, what, part, sent) for key, part in zip(sums, self.parts)}
         while len(sums) > 2:  # the last two are added here: that spares a round trip too

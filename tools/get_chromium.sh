@@ -2,7 +2,7 @@
 # tools/get_chromium.sh: have the browser that tests/browser drives, or say how to get it.
 set -euo pipefail
 
-# Without a window it takes half the time; where a system has no such package, the whole browser.
+# What draws no window computes least; where a system has no such package, the whole browser.
 for name in chromium-headless-shell chromium chromium-browser; do
   command -v "$name" >/dev/null && exit 0
 done

@@ -44,7 +44,7 @@ def chromium():
 
 
 class Pages:
-    """Windows that tests use one after another: half of a visit's cost is to open another.
+    """Windows that tests use one after another: to open one costs as much as to show a page.
 
     A window is found as a new one would be, but for the cache: blank, its store empty, the mouse
     off it.
