@@ -1,6 +1,7 @@
 """Mini-batches: ten rules over batch sizes and step lengths, three epochs of 10,000 rows."""
 
 from functools import lru_cache
+from itertools import count
 
 import numpy as np
 
@@ -56,11 +57,10 @@ def run(rule, batch_size, step, seed, rows, epochs, other, l2=None, stop=None):
     net = Network([784, 300, 10])
     X, y = data.X_train, data.y_train
     loss = net.loss(X[:rows], y[:rows], l2=1e-4 if l2 is None else l2, dtype="float32")
-    ends = []
+    done = count(1)
 
     def callback(x):
-        ends.append(x)
-        if len(ends) == stop:
+        if next(done) == stop:
             raise StopIteration
 
     found = minimize_stochastic(
