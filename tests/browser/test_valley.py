@@ -269,6 +269,26 @@ class TestStories:
         assert tables(again) == tables(page)
         assert "first step leads up" in again.locator(".said").inner_text()
 
+    def test_back_and_forward_turn_to_the_state_of_the_address(self, open_page):
+        links = {"one": "?valley.story=On+the+ridge", "two": "?valley.b=7", "up": "#up"}
+        below = "".join(f'<a href="{link}">{name}</a> ' for name, link in links.items())
+        page = open_page(below=below, **AT_REST)
+        seen = [tables(page)]
+        for name in ("one", "two"):
+            page.get_by_role("link", name=name, exact=True).click()
+            settle(page)
+            seen.append(tables(page))
+        for turn, known in ((page.go_back, 1), (page.go_back, 0), (page.go_forward, 1)):
+            turn()
+            settle(page)
+            assert tables(page) == seen[known]
+            assert page.locator("[data-story][aria-pressed=true]").count() == known
+        page.locator("[name=method]").select_option("bfgs")
+        mine = tables(page)
+        page.get_by_role("link", name="up").click()  # another address, but no other state
+        page.go_back()
+        assert page.url.endswith("ridge") and tables(page) == mine
+
 
 def test_python_says_what_comes_first(open_page):
     widget = Valley("lbfgs", "backtracking", 0.5, start=(0, 0), b=7, race=False)

@@ -160,7 +160,8 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
   build = () => {}, work = () => false, arrive = () => {} }) {
   const usual = { ...initial, ...first }, tales = stories.map((story) => ({ ...story, set: { ...initial, ...story.set } }));
   const { read, write } = codec(name, fields, usual, tales), found = read(location.search);
-  let { state, story } = found, arriving = true, asked = 0, stale = true, changed = new Set(fields.map((field) => field.name));
+  let { state, story } = found, arriving = true, asked = 0, stale = true, changed = new Set(fields.map((field) => field.name)),
+    address = location.search; // whose state was last taken
 
   const ask = () => (asked ||= requestAnimationFrame(frame));
   const say = (text) => (status.textContent = text);
@@ -196,6 +197,11 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
     [story, arriving] = [it, true];
     set(its, said);
   }
+  const own = (search) => [...new URLSearchParams(search)].filter(([key]) => key.startsWith(`${name}.`)).join();
+  function take(search) {
+    const there = read((address = search));
+    tell(there.story, there.state, there.complaints.join(" "));
+  }
   // A link in the page's text to a state of this picture: the picture takes it, and comes into view.
   const follow = (event) => {
     const link = event.target.closest?.(`a[href*="?${name}."]`), lab = "jpThemeLight" in document.body.dataset;
@@ -203,15 +209,17 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
     event.preventDefault();
     event.stopPropagation();
     if (!lab) history.pushState(null, "", link.href); // "back" leads back to the text
-    const there = read(link.search);
     root.scrollIntoView({ block: "start" });
-    tell(there.story, there.state, there.complaints.join(" "));
+    take(link.search);
   };
-  document.addEventListener("click", follow, true);
+  const turn = () => own(location.search) !== own(address) && take(location.search); // back or forward
+  const life = new AbortController(), { signal } = life;
+  document.addEventListener("click", follow, { capture: true, signal });
+  addEventListener("popstate", turn, { signal });
   const resized = new ResizeObserver(redraw); // a canvas has as many pixels as its place
 
   const view = { set, say, redraw, root: null, get state() { return state; },
-    stop() { resized.disconnect(); cancelAnimationFrame(asked); document.removeEventListener("click", follow, true); } };
+    stop() { resized.disconnect(); cancelAnimationFrame(asked); life.abort(); } };
   const controls = fields.filter((field) => field.label).map((field) => ({ field, ...control(field, (value) => set({ [field.name]: value }), say) }));
   const steps = last && stepper(view, last, fields.find((field) => field.name === "at").max);
   const status = h("p", { class: "status", role: "status" }), about = h("p", { class: "said", "aria-live": "polite" });
