@@ -156,9 +156,11 @@ def why_no_decrease(loss, x, f, g, p):
     ``f`` and ``g`` are its value and gradient at ``x``, and gᵀp < 0.
 
     The slopes at both ends of a step foretell what it does to the loss, h(s₀ + s₁)/2. Steps four
-    times as long, one after the other, leave rounding behind, wherever it comes from. A right
-    gradient then foretells two in a row, also at a minimum. The error of a wrong one grows as h
-    or as h², which neither rounding does nor what the foretelling leaves out, h³ and more.
+    times as long, one after the other, leave rounding behind, wherever it comes from: a right
+    gradient then foretells two in a row, also at a minimum. A wrong one shows in the values alone.
+    Two of them, a(h) and a(4h) above ``f``, have the slope (16 a(h) - a(4h))/12h at ``x``; where
+    that comes out alike three times, but not as the gradient's, it is no rounding, unless longer
+    steps take the gradient's side: a loss that cancels may be a saw of the finest teeth.
     """
     if not 1e-154 < np.abs(g).max() < 1e154:  # all that follows is of squares
         return BEYOND
@@ -173,24 +175,29 @@ def why_no_decrease(loss, x, f, g, p):
     d = p / np.abs(p).max()
     slope, far = g @ d, np.abs(x).max() or 1.0
     h = max(min(200 * noise / -slope, 1e-4 * far), 1e-14 * far)  # noise is 0 where f and x are
-    foretold, wrong, before = 0, 0, np.inf
+    # In a row; the slope that the values told last, and one that they told alike (NaN: none)
+    foretold, alike, nearer, known, other = 0, 0, 0, np.nan, np.nan
+    change, constant = 0.0, True
     for _ in range(24):
         z = x + h * d
         value, end = loss.fun_and_jac(z)
-        change, model = value - f, 0.5 * (g + end) @ (z - x)
+        before, change, model = change, value - f, 0.5 * (g + end) @ (z - x)
+        constant = constant and change == 0
         if not np.isfinite(change + model):
             break
+        if change == 0:  # where a loss cancels it may not move for many decades of h: leap
+            h, foretold, alike, known = 16 * h, 0, 0, np.nan
+            continue
         size, error = max(abs(change), abs(model)), abs(change - model)
         if size > 100 * max(noise, rounding(loss, z, value, end)):
-            right = error <= 0.05 * size
-            foretold = foretold + 1 if right else 0
-            wrong = wrong + 1 if not right and 3.2 < error / (before or 1.0) < 20 else 0
-            before = error
-        if wrong == 3:
-            return NO_DECREASE
-        if foretold == 2:
+            foretold = foretold + 1 if error <= 0.05 * size else 0
+            told = (16 * before - change) / (3 * h) if before else np.nan
+            alike = alike + 1 if abs(told - known) <= 0.1 * abs(told - slope) else 0
+            nearer = nearer + 1 if abs(told - slope) <= 0.1 * abs(other - slope) else 0
+            known, other = told, known if alike == 2 else np.nan if nearer == 2 else other
+        if foretold >= 2 and np.isnan(other):
             bend = (end @ d - slope) / h  # a parabola's lowest point is slope²/2bend below
             lost = 0 < slope**2 <= 200 * max(noise, error) * bend
             return floor if lost else GAVE_UP
         h *= 4
-    return floor
+    return NO_DECREASE if constant or not np.isnan(other) else floor

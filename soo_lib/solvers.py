@@ -8,7 +8,7 @@ from scipy import optimize
 
 from .checks import as_count, as_number, as_vector
 from .directions import DIRECTIONS
-from .gradient_test import why_no_decrease
+from .gradient_test import BEYOND, why_no_decrease
 from .krylov import Cubic, HessianFree, Modelled
 from .line_search import LINE_SEARCHES, Ray
 from .losses import as_loss
@@ -20,14 +20,9 @@ OWN = {**DIRECTIONS, "hessian-free": HessianFree, "arc": Cubic}
 
 # scipy's methods, and which second derivatives each asks for
 SCIPY = {
-    "CG": (),
-    "BFGS": (),
-    "L-BFGS-B": (),
-    "Newton-CG": ("hessp",),
-    "trust-ncg": ("hessp",),
-    "trust-krylov": ("hessp",),
-    "trust-exact": ("hess",),
-}
+    "CG": (), "BFGS": (), "L-BFGS-B": (), "Newton-CG": ("hessp",), "trust-ncg": ("hessp",),
+    "trust-krylov": ("hessp",), "trust-exact": ("hess",),
+}  # fmt: skip
 
 OUT_OF_ITERATIONS = "stopped at maxiter = {} before it converged"
 
@@ -170,20 +165,29 @@ def _scipy(loss, x, method, maxiter, options):
         if loss.outcome:
             raise StopIteration
 
+    # scipy's trust regions fall over what is not finite, or turn for ever: their model does without
+    def hess(z):
+        H = np.nan_to_num(loss.hess(z), posinf=0, neginf=0)
+        if np.isinf(np.linalg.norm(H)) or np.isinf(np.linalg.norm(loss.last[2])):
+            raise StopIteration
+        return H
+
+    def hessp(z, p):
+        product = loss.hessp(z, p)
+        return product if np.isfinite(p @ product) else np.zeros_like(p)
+
     # Our criteria, checked after every iteration, stand in for scipy's, which differ by method.
     never = {"L-BFGS-B": {"ftol": 0, "gtol": 0, "maxfun": np.inf}, "Newton-CG": {"xtol": 0}}
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Unknown solver options", optimize.OptimizeWarning)
         try:
             found = optimize.minimize(
-                fun_and_jac,
-                x,
-                jac=True,
-                method=method,
-                callback=after_iteration,
+                fun_and_jac, x, jac=True, method=method, callback=after_iteration,
                 options={"maxiter": maxiter, **never.get(method, {"gtol": 0}), **options},
-                **{name: getattr(loss, name) for name in SCIPY[method]},
-            )
+                **{f.__name__: f for f in (hess, hessp) if f.__name__ in SCIPY[method]},
+            )  # fmt: skip
+        except StopIteration:
+            return BEYOND
         except optimize.OptimizeWarning as warning:
             known = "see scipy.optimize.show_options('minimize', method)"
             raise ValueError(f"settings of scipy's {method}: {warning}; {known}") from warning
@@ -206,18 +210,11 @@ def as_result(recorder, failure):
     reason = recorder.loss.why_no_minimum(x) if np.isfinite(x).all() else ""
     if reason:
         success, message = False, reason
-    counts = {name: getattr(recorder, name) for name in ("nfev", "njev", "nhev", "nhessp")}
+    counts = {name: getattr(recorder, name) for name in ("nit", "nfev", "njev", "nhev", "nhessp")}
     return optimize.OptimizeResult(
-        x=x,
-        fun=f,
-        jac=g,
-        success=success,
-        status=0 if success else 1,
-        message=message,
-        nit=recorder.nit,
-        trace=trace,
-        **counts,
-    )
+        x=x, fun=f, jac=g, success=success, status=0 if success else 1, message=message,
+        trace=trace, **counts,
+    )  # fmt: skip
 
 
 def _rules(method, line_search, settings):

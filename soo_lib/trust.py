@@ -4,9 +4,14 @@ Which direction a step takes then depends on how long it may be, from steepest d
 ball to the method's own step in a large one.
 """
 
+from functools import partial
+
 import numpy as np
+from scipy import linalg
 
 from .krylov import Modelled
+
+norm = partial(linalg.norm, check_finite=False)  # forms no square, which may be 0 or infinite
 
 
 class TrustRegion(Modelled):
@@ -27,19 +32,20 @@ class TrustRegion(Modelled):
 
     def __init__(self, inner, radius):
         super().__init__(products=250)
-        self.inner, self.first, self.refused = inner, None, False
+        self.inner, self.first, self.refused = inner, None, 0
         self.radius = np.clip(radius, 1e-150, 1e150)  # its square is a number
 
     @property
-    def fresh(self):  # cut until a step is lost in x's rounding
-        return self.refused and np.array_equal(self.x + self.p, self.x)
+    def fresh(self):  # cut until a step is lost in x's rounding, or for ever, or is no number
+        lost = np.array_equal(self.x + self.p, self.x) or not np.isfinite(self.p).all()
+        return self.refused >= 500 or (self.refused > 0 and lost)
 
     def restart(self):
-        self.refused = True
-        self.radius = np.linalg.norm(self.p) / 4
+        self.refused += 1
+        self.radius = norm(self.p) / 4
 
     def __call__(self, loss, x, g):
-        B, size = self.inner.product(loss, x), np.linalg.norm(g)
+        B, size = self.inner.product(loss, x), norm(g)
         self.first = self.first or size
         enough = min(self.inner.accuracy, np.sqrt(size / self.first)) * size  # superlinear
         self.note, p, r, d = "", np.zeros_like(g), g, -g
@@ -56,7 +62,7 @@ class TrustRegion(Modelled):
                 bend = "negative curvature" if curvature < 0 else f"at the radius {self.radius:.2g}"
                 self.note = self.note or bend
                 break
-            if np.linalg.norm(r) <= enough:
+            if norm(r) <= enough:
                 break
             d = -r + r @ r / rr * d
         self.x, self.p, self.Bp = x, p, r - g
@@ -66,10 +72,10 @@ class TrustRegion(Modelled):
     def update(self, s, g_old, g):
         ratio = self.agreement(s, g_old, g)
         if ratio < 0.25:
-            self.radius = np.linalg.norm(s) / 4
+            self.radius = norm(s) / 4
         elif ratio > 0.75 and self.note:  # the radius was in the way (N&W algorithm 4.1)
             self.radius *= 2
-        self.refused = False
+        self.refused = 0
         if isinstance(self.inner, Modelled):
             return
         # No Wolfe condition keeps sᵀy > 0 here: Powell's damping does (N&W procedure 18.2).
@@ -80,5 +86,6 @@ class TrustRegion(Modelled):
 
 def _to_the_rim(p, d, radius):
     """The τ >= 0 with ‖p + τd‖ = radius."""
-    pd, dd, room = p @ d, d @ d, max(0.0, radius**2 - p @ p)
-    return room / (pd + np.sqrt(pd**2 + dd * room))  # pd >= 0 in CG: no cancellation
+    far, size = norm(p), norm(d)
+    room, along = np.sqrt(max(0.0, radius - far)) * np.sqrt(radius + far), p @ (d / size)
+    return room / size * (room / (along + np.hypot(along, room)))  # p·d >= 0 in CG: no cancellation

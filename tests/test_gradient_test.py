@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import Quadratic, complains, overlapping
 
-from soo_lib.gradient_test import gradient_test
+from soo_lib.gradient_test import NO_DECREASE, gradient_test, why_no_decrease
 from soo_lib.losses import Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.sampling import Batched, Reshuffled, partition
@@ -191,3 +191,58 @@ def test_a_constant_accuses_no_gradient_and_excuses_none(shift):
         loss.n_params, loss.fun = 2, lambda x: Rosenbrock().fun(x) + shift
         loss.jac = lambda x, factor=factor: factor * Rosenbrock().jac(x)
         assert gradient_test(loss, np.array([-1.2, 1.0])).ok == ok
+
+
+# Losses whose terms cancel near a minimum, where the value shows nothing of their size: the
+# rounding of a term of 1 moves, or does not move, a loss of 1e-16. (loss, gradient, minimum)
+CANCELLING = {
+    "1 - cos": (lambda x: np.sum(1 - np.cos(x)), np.sin, 0.0),
+    "Rastrigin": (
+        lambda x: np.sum(x**2 - 10 * np.cos(2 * np.pi * x) + 10),
+        lambda x: 2 * x + 20 * np.pi * np.sin(2 * np.pi * x),
+        0.0,
+    ),
+    "exp(x) - 1 - x": (lambda x: np.sum(np.exp(x) - 1 - x), lambda x: np.exp(x) - 1, 0.0),
+    "log cosh": (lambda x: np.sum(np.log(np.cosh(x - 1))), lambda x: np.tanh(x - 1), 1.0),
+    "1e8 - 1e8": (lambda x: 1e8 + np.sum((x - 3) ** 2) - 1e8, lambda x: 2 * (x - 3), 3.0),
+    "1 - exp": (
+        lambda x: 1 - np.exp(-np.sum(x**2)),
+        lambda x: 2 * x * np.exp(-np.sum(x**2)),
+        0.0,
+    ),
+}
+
+
+def cancelling(name, wrong=1.0):
+    loss = Loss()
+    fun, jac, minimum = CANCELLING[name]
+    loss.n_params, loss.fun, loss.jac = 3, fun, lambda x: wrong * jac(x)
+    return loss, minimum
+
+
+def verdict(loss, x):
+    f, g = loss.fun_and_jac(x)
+    return why_no_decrease(loss, x, f, g, -g)
+
+
+@pytest.mark.parametrize("name", CANCELLING)
+@pytest.mark.parametrize("distance", [1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 0.3])
+def test_a_right_gradient_is_not_accused_where_a_loss_cancels(name, distance):
+    (loss, minimum), rng = cancelling(name), np.random.default_rng(0)
+    for _ in range(20):
+        assert verdict(loss, minimum + distance * rng.normal(size=3)) != NO_DECREASE
+
+
+@pytest.mark.parametrize("name", CANCELLING)
+@pytest.mark.parametrize("wrong", [-1.0, 2.0, 0.3, np.array([1, -3, 1])])
+def test_a_wrong_gradient_is_accused_where_a_loss_cancels(name, wrong):
+    (loss, minimum), rng = cancelling(name, wrong), np.random.default_rng(0)
+    for _ in range(20):
+        x = minimum + 0.05 * rng.choice([-1, 1], 3) * rng.uniform(0.5, 1.5, 3)  # no entry near 0
+        assert verdict(loss, x) == NO_DECREASE
+
+
+def test_a_constant_has_no_gradient():
+    loss = Loss()
+    loss.n_params, loss.fun, loss.jac = 2, lambda x: 3.0, lambda x: np.array([1.0, 2.0])
+    assert verdict(loss, np.array([0.1, 0.2])) == NO_DECREASE

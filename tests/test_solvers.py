@@ -512,6 +512,66 @@ def test_a_step_to_where_the_loss_is_no_number_diverges(method):
     check_best(found, watched)
 
 
+class Function(Loss):
+    """Of the three functions given."""
+
+    def __init__(self, n, fun, jac, hess):
+        self.n_params = n
+        self.fun = lambda x: float(fun(x))
+        self.jac = lambda x: np.array(jac(x), float)
+        self.hess = lambda x: np.array(hess(x), float)
+
+
+def stretched(curvatures, linear=0.0):
+    d = np.array(curvatures)
+    return Function(
+        2, lambda x: (0.5 * d * x + linear) @ x, lambda x: d * x + linear, lambda x: np.diag(d)
+    )
+
+
+def runaway():
+    return Function(1, lambda x: -np.exp(x[0]), lambda x: -np.exp(x), lambda x: [-np.exp(x)])
+
+
+def without_curvature():
+    return Function(2, lambda x: x @ x, lambda x: 2 * x, lambda x: np.full((2, 2), np.nan))
+
+
+def bordered():
+    """arccos² of each: no number beyond 1, Hessian included."""
+    return Function(
+        2,
+        lambda x: np.sum(np.arccos(x) ** 2),
+        lambda x: -2 * np.arccos(x) / np.sqrt(1 - x**2),
+        lambda x: np.diag(2 / (1 - x**2) - 2 * x * np.arccos(x) * (1 - x**2) ** -1.5),
+    )
+
+
+HOSTILE = {  # where squares are infinite or 0, where there is no minimum, where H is no number
+    "unbounded": (stretched([2.0, -2.0]), [1.0, 1e-3]),
+    "a runaway": (runaway(), [0.0]),
+    "curvatures 1 and 1e80": (stretched([1.0, 1e80], 2.0), [0.5, -2.0]),
+    "a start at 1e-120": (stretched([3.0, 2.0]), [1e-120, -1e-120]),
+    "times 1e-250": (stretched([3e-250, 2e-250], 1e-250), [0.5, -2.0]),
+    "times 1e120": (stretched([3e120, 2e120], 1e120), [0.5, -2.0]),
+    "times 1e160": (stretched([3e160, -2e160], 1e160), [0.5, -2.0]),
+    "a Hessian of NaN": (without_curvature(), [1.0, 2.0]),
+    "NaN beyond a border": (bordered(), [0.9, -0.9]),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("method, line_search", [
+    *((method, None) for method in OWN + SCIPYS), ("newton", "trust"), ("bfgs", "trust"),
+    ("lbfgs", "trust"), ("hessian-free", "trust")])  # fmt: skip
+def test_every_run_ends_in_words(name, method, line_search):
+    loss, x0 = HOSTILE[name]
+    found = minimize(loss, x0, method, line_search, maxiter=45, gtol=0)
+    assert found.message and NO_DECREASE not in found.message, found.message
+    with np.errstate(all="ignore"):
+        assert not found.success or not loss.jac(found.x).any()
+
+
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "linear"])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_network_diverges_without_a_warning(activation, threads, monkeypatch):

@@ -11,8 +11,9 @@ const BEYOND = "the search gave up where the loss has a gradient whose square is
 /** How finely values of the loss can be told at x: u(|f| + Σ|xᵢgᵢ|). */
 export const rounding = (x, f, g) => EPS * (Math.abs(f) + x.reduce((sum, v, i) => sum + Math.abs(v * g[i]), 0));
 
-/** Why a search from x along p found no decrease where gᵀp < 0. The slopes at both ends of a step
- * foretell what it does to the loss; a right gradient does so twice in a row, beyond rounding. */
+/** Why a search from x along p found no decrease where gᵀp < 0. The slopes at both ends of a step foretell what
+ * it does to the loss; a right gradient does so twice in a row, beyond rounding. Of a wrong one the values alone
+ * tell another slope, alike three times, and longer steps do not take its side. */
 export function why_no_decrease(loss, x, f, g, p) {
   if (!(largest(g) > 1e-154 && largest(g) < 1e154)) return BEYOND; // all that follows is of squares
   const noise = rounding(x, f, g), [again, g_again] = loss.fun_and_jac(x); // a second look: is the loss the same?
@@ -20,22 +21,30 @@ export function why_no_decrease(loss, x, f, g, p) {
   if (!(Math.abs(again - f) <= 100 * noise && largest(plus(g_again, -1, g)) <= same * largest(g))) return RESAMPLED;
   if (!(dot(g, p) < 0)) p = times(-1, g);
   const d = times(1 / largest(p), p), slope = dot(g, d), far = largest(x) || 1; // noise is 0 where f and x are
-  let h = Math.max(Math.min((200 * noise) / -slope, 1e-4 * far), 1e-14 * far), foretold = 0, wrong = 0, before = Infinity;
-  for (let i = 0; i < 24; i++, h *= 4) {
-    const z = plus(x, h, d), [value, end] = loss.fun_and_jac(z), change = value - f, model = 0.5 * dot(plus(g, 1, end), plus(z, -1, x));
+  let h = Math.max(Math.min((200 * noise) / -slope, 1e-4 * far), 1e-14 * far), change = 0, constant = true;
+  let foretold = 0, alike = 0, nearer = 0, known = NaN, other = NaN; // in a row; the slope told last, and one told alike
+  for (let i = 0; i < 24; i++) {
+    const z = plus(x, h, d), [value, end] = loss.fun_and_jac(z), model = 0.5 * dot(plus(g, 1, end), plus(z, -1, x)), before = change;
+    change = value - f;
+    constant &&= change === 0;
     if (!Number.isFinite(change + model)) break;
+    if (change === 0) { // where a loss cancels it may not move for many decades of h: leap
+      [h, foretold, alike, known] = [16 * h, 0, 0, NaN];
+      continue;
+    }
     const size = Math.max(Math.abs(change), Math.abs(model)), error = Math.abs(change - model);
     if (size > 100 * Math.max(noise, rounding(z, value, end))) {
-      const right = error <= 0.05 * size;
-      foretold = right ? foretold + 1 : 0;
-      const growth = error / (before || 1); // as h or h²: no rounding's does
-      wrong = !right && growth > 3.2 && growth < 20 ? wrong + 1 : 0;
-      before = error;
+      const told = before ? (16 * before - change) / (3 * h) : NaN, off = Math.abs(told - slope);
+      foretold = error <= 0.05 * size ? foretold + 1 : 0;
+      alike = Math.abs(told - known) <= 0.1 * off ? alike + 1 : 0;
+      nearer = off <= 0.1 * Math.abs(other - slope) ? nearer + 1 : 0;
+      [known, other] = [told, alike === 2 ? known : nearer === 2 ? NaN : other];
     }
-    if (wrong === 3) return NO_DECREASE;
-    if (foretold < 2) continue;
-    const bend = (dot(end, d) - slope) / h; // a parabola's lowest point is slope²/2bend below
-    return slope ** 2 > 0 && slope ** 2 <= 200 * Math.max(noise, error) * bend ? FLOOR : GAVE_UP;
+    if (foretold >= 2 && Number.isNaN(other)) {
+      const bend = (dot(end, d) - slope) / h; // a parabola's lowest point is slope²/2bend below
+      return slope ** 2 > 0 && slope ** 2 <= 200 * Math.max(noise, error) * bend ? FLOOR : GAVE_UP;
+    }
+    h *= 4;
   }
-  return FLOOR;
+  return constant || !Number.isNaN(other) ? NO_DECREASE : FLOOR;
 }
