@@ -36,6 +36,10 @@ class Batch(Live):
     """
 
     _esm = joined("batch")
+    on_paper = (
+        "six draws, the first in colour; left the boundaries where they end, right the full loss "
+        "on the way there. Dashed: the minimum."
+    )
     points = traitlets.List().tag(sync=True)
     first = traitlets.Dict().tag(sync=True)
 
@@ -54,8 +58,7 @@ class Batch(Live):
         batches = f"one {rows} batch" if count == 1 else f"{count} {rows} batches"
         self.caption = (
             f"{method} with a strong Wolfe search on {batches} of {batch_size} of the "
-            f"{len(self.y)} rows. On paper: six draws, the first in colour; left the boundaries "
-            "where they end, right the full loss on the way there. Dashed: the minimum."
+            f"{len(self.y)} rows."
         )
 
     def still(self):

@@ -159,7 +159,7 @@ class Explorer(Live):
         place = {text: f"@{i}" for i, text in enumerate(shared)}
         keys = [_key(choice, controls) for choice in grid]
         shown = ", ".join(f"{key.replace('_', ' ')} {self.first[key]}" for key in controls)
-        self.caption, self.panels = f"{caption} Shown first, and on paper: {shown}.", panels
+        self.caption, self.on_paper, self.panels = caption, f"{shown}.", panels
         super().__init__(
             spec={"name": name, "panels": panels, "initial": self.first, "controls": controls,
                   "at": at, "order": list(controls),  # a stored page sorts what it holds by name

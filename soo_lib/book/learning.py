@@ -5,21 +5,21 @@ import numpy as np
 
 from ..directions import BFGS
 from ..losses import Loss
-from ..plots import BLUE, COLORS, contours
+from ..plots import BLUE, contours, solver_color
 from .live import WEB, Live, joined
 
 VISITS = np.array([[-1.5, 0.4], [-0.9, 1.0], [-0.2, 0.3], [0.4, 0.9], [0.9, 0.2]])
 
 
 class Turned(Loss):
-    """½ xᵀAx with the eigenvalues 1 and 12, the first 30 degrees above the axis."""
+    """½ xᵀAx with the eigenvalues 1 and ``steepness``, the first 30 degrees above the axis."""
 
     n_params = 2
 
-    def __init__(self):
+    def __init__(self, steepness=12.0):
         c, s = np.cos(np.pi / 6), np.sin(np.pi / 6)
         Q = np.array([[c, -s], [s, c]])
-        self.A = Q @ np.diag([1.0, 12.0]) @ Q.T
+        self.A = Q @ np.diag([1.0, steepness]) @ Q.T
 
     def fun(self, x):
         return float(x @ self.A @ x) / 2
@@ -36,10 +36,10 @@ class Learning(Live):
 
     _esm = joined("learning")
     _css = Live._css + (WEB / "learning.css").read_text("utf-8")
-    caption = (
-        "Each step teaches BFGS one product with the Hessian. On paper: the curvature of a "
-        "quadratic (blue ellipse) and what BFGS believes of it (pink) before a step and after one, "
-        "two and four steps that somebody chose."
+    caption = "Each step teaches BFGS one product with the Hessian."
+    on_paper = (
+        "the curvature of a quadratic (blue ellipse) and what BFGS believes of it (pink) before a "
+        "step and after one, two and four steps that somebody chose."
     )
 
     def still(self):
@@ -54,7 +54,7 @@ class Learning(Live):
             H = np.eye(2) if rule.fresh else rule.H
             contours(loss, (-2, 2), (-2, 2), ax=ax, levels=10)
             ax.plot(*seen.T, "o-", color="black", ms=3, lw=1)
-            for inverse, color in ((np.linalg.inv(loss.A), BLUE), (H, COLORS["bfgs"])):
+            for inverse, color in ((np.linalg.inv(loss.A), BLUE), (H, solver_color("bfgs"))):
                 ax.plot(*ellipse(seen[-1], inverse), color=color, lw=1.8)
             ax.set(title=("no step", "1 step", "2 steps", "4 steps")[k], aspect="equal")
         return figure

@@ -45,7 +45,10 @@ def joined(name):
 
 
 class Live(anywidget.AnyWidget):
-    """A widget after a still picture, for paper and for pages without scripts; a caption below."""
+    """A widget after a still picture, for paper and for pages without scripts; a caption below.
+
+    What ``on_paper`` says of the still picture is seen where that is.
+    """
 
     _css = "\n".join((WEB / name).read_text("utf-8") for name in ("explorer.css", "live/live.css"))
 
@@ -55,7 +58,8 @@ class Live(anywidget.AnyWidget):
         display(figure)
         plt.close(figure)
         display(super()._repr_mimebundle_()[0], raw=True)
-        display(HTML(f'<p class="soo-explorer-caption">{self.caption}</p>'))
+        told = f'{self.caption} <span class="on-paper">On paper: {self.on_paper}</span>'
+        display(HTML(f'<p class="soo-explorer-caption">{told}</p>'))
 
 
 class Valley(Live):
@@ -85,6 +89,7 @@ class Valley(Live):
     """
 
     _esm = joined("valley")
+    on_paper = "their paths over its level curves, and their losses against iterations."
     first = traitlets.Dict().tag(sync=True)
 
     def __init__(self, method="newton", line_search="wolfe", step=1.0, start=(-1.4, 1.8), a=1.0,
@@ -106,8 +111,7 @@ class Valley(Live):
         super().__init__(first={**first, "method": method, "line_search": line_search, "race": who})
         self.caption = (
             f"{'Five solvers leave' if race else f'The solver {method} leaves'} ({x:g}, {y:g}) on "
-            f"Rosenbrock's function with a = {a:g} and b = {b:g}; step rule: {line_search}. On "
-            "paper: their paths over its level curves, and their losses against iterations."
+            f"Rosenbrock's function with a = {a:g} and b = {b:g}; step rule: {line_search}."
         )
 
     def still(self):
@@ -133,10 +137,10 @@ class Playground(Live):
     """
 
     _esm = joined("playground")
-    caption = (
-        "Two solvers from one start. On paper: what a net of 2-8-8-2 tanh units says of the plane "
-        "after 30 iterations of L-BFGS (left) and of gradient descent (right), both with a strong "
-        "Wolfe search."
+    caption = "Two solvers teach one network the same points, from one start."
+    on_paper = (
+        "what a net of 2-8-8-2 tanh units says of the plane after 30 iterations of L-BFGS (left) "
+        "and of gradient descent (right), both with a strong Wolfe search."
     )
 
     def still(self):
