@@ -94,6 +94,22 @@ def test_a_figures_fold_stands_below_it():
     assert order == [["seen", "code"], ["code", "seen"], ["code", "seen"]]
 
 
+def test_the_folds_before_an_explorer_stand_below_it():
+    def cell(*parts, mode=""):
+        return nodes.container("", *parts, classes=["cell"], hide_mode=mode)
+
+    def fold(word):
+        return cell(nodes.literal_block("", word), mode="input")
+
+    live = cell(nodes.container("", nodes.raw("", '<script type="x.widget-view+json">')))
+    seen = cell(nodes.literal_block("", "seen"))
+    document = nodes.section("", fold("far"), seen, fold("setup"), cell(), fold("run"), live)
+    pages.figure_first(None, document, "page")
+    assert document[2] is live and document[1] is seen
+    assert [node.astext() for node in document] == ["far", "seen", document[2].astext(), "setup",
+                                                    "", "run"]  # fmt: skip
+
+
 def linked(*parts, names=("line search", "Armijo's condition", "L-BFGS", "BFGS")):
     document = nodes.section("", *parts)
     terms.link(document, "book/page", sorted(names, key=len, reverse=True))

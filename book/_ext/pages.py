@@ -67,10 +67,22 @@ def unmark(app, doctree):
 
 
 def figure_first(app, doctree, docname):
-    """The fold with a figure's code stands below the figure."""
-    for cell in doctree.findall(nodes.container):
+    """The fold with a figure's code stands below the figure; those before an explorer below it."""
+    for cell in list(doctree.findall(nodes.container)):
         if cell.get("hide_mode") == "input" and next(cell[-1].findall(nodes.image), None):
             cell[:] = [*cell[1:], cell[0]]
+        live = any("widget-view" in raw.astext() for raw in cell.findall(nodes.raw))
+        if live and "cell" in cell["classes"]:
+            end = start = cell.parent.index(cell)
+            while start and folded(cell.parent[start - 1]):
+                start -= 1
+            cell.parent[start : end + 1] = [cell, *cell.parent[start:end]]
+
+
+def folded(node):
+    """Whether a cell shows nothing but a fold of its code, or nothing."""
+    shown = 1 if node.get("hide_mode") == "input" else 0
+    return "cell" in node.get("classes", ()) and len(node) == shown
 
 
 def powers(app, doctree, docname):
