@@ -12,25 +12,36 @@ with from_extra("plots"):
 BLUE, ORANGE, GREEN, PINK, SKY, GREY = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#6E6E6E",
 )  # fmt: skip
-COLORS = {
-    "gradient": GREY,
-    "newton": BLUE,
-    "nlcg": ORANGE,
-    "cg": ORANGE,
-    "lbfgs": GREEN,
-    "l-bfgs": GREEN,
-    "l-bfgs-b": GREEN,
-    "bfgs": PINK,
-    "momentum": GREY,
-    "adam": ORANGE,
-    "kronecker": BLUE,
+# A solver's colour and dash in every figure, and in the live pictures (draw.js)
+LOOKS = {
+    "gradient": (GREY, "-"),
+    "newton": (BLUE, "-"),
+    "nlcg": (ORANGE, "--"),
+    "cg": (ORANGE, "--"),
+    "bfgs": (PINK, ":"),
+    "lbfgs": (GREEN, "-."),
+    "l-bfgs": (GREEN, "-."),
+    "l-bfgs-b": (GREEN, "-."),
+    "sgd": (GREY, "-"),
+    "momentum": (SKY, "--"),
+    "adam": (ORANGE, "-"),
+    "kronecker": (BLUE, "-"),
 }
+DASHES = ("-", "--", ":", "-.")
 AXES = ("iterations", "evaluations", "seconds")
+
+
+def solver_look(label):
+    """The colour and the dash of the solver that a ``label`` starts with; (None, "-") of another.
+
+    None leaves the colour to the cycle.
+    """
+    return LOOKS.get(label.lower().partition(" ")[0].rstrip(",:"), (None, "-"))
 
 
 def solver_color(label):
     """The colour of the solver that a ``label`` starts with; None leaves it to the cycle."""
-    return COLORS.get(label.lower().partition(" ")[0].rstrip(",:"))
+    return solver_look(label)[0]
 
 
 def use_style():
@@ -67,7 +78,7 @@ def convergence(runs, x="iterations", y="fun", floor=None, ax=None):
         Label to a trace, to anything with a ``.trace``, or to a run on record
         (``load_record`` of the book); or to a list of those, one a seed, drawn as their
         median with the range as a band. A label that starts with a solver's name gets the
-        solver's colour.
+        solver's colour and dash; a second one of the same look gets another dash.
     x : {"iterations", "evaluations", "seconds"}
     y : {"fun", "gnorm"}
     floor : float, optional
@@ -88,9 +99,11 @@ def convergence(runs, x="iterations", y="fun", floor=None, ax=None):
         traces = [getattr(t, "trace", t) for t in (group if isinstance(group, list) else [group])]
         xs = [np.arange(len(t.fun)) if x == "iterations" else getattr(t, x) for t in traces]
         ys = [getattr(t, y) - (floor or 0.0) for t in traces]
-        color = solver_color(label)
-        dashes = ["-", "--", ":", "-."][seen.count(color) % 4] if color else "-"
-        seen.append(color)
+        color, dashes = solver_look(label)
+        if color and (color, dashes) in seen:
+            free = [dash for dash in DASHES if (color, dash) not in seen]
+            dashes = (*free, dashes)[0]
+        seen.append((color, dashes))
         # The seeds on one grid; a run that has stopped stays at its last value.
         grid = xs[0]
         if len(traces) > 1:
@@ -130,12 +143,13 @@ def contours(loss, xlim, ylim, ax=None, levels=24):
 def path(trace, label, ax=None, **look):
     """The iterates of a ``trace``, or of a result that has one, in the plane.
 
-    ``label`` gives the colour; ``look`` goes to matplotlib's ``plot``; drawn on ``ax``, or the
+    ``label`` gives colour and dash; ``look`` goes to matplotlib's ``plot``; drawn on ``ax``, or the
     present axes.
     """
     ax = ax or plt.gca()
     points = np.array(getattr(trace, "trace", trace).x)
-    look = {"color": solver_color(label), "marker": "o", "ms": 3.5, "lw": 1.2, **look}
+    color, dash = solver_look(label)
+    look = {"color": color, "ls": dash, "marker": "o", "ms": 3.5, "lw": 1.2, **look}
     ax.plot(*points.T, label=label, **look)
     return ax
 

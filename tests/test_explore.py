@@ -1,6 +1,7 @@
 """Explorers, the Python side: what travels with a page is what the library computes."""
 
 import json
+import re
 import textwrap
 
 import matplotlib
@@ -10,6 +11,7 @@ from helpers import complains
 
 from soo_lib.book import explore, precompute
 from soo_lib.losses import Rosenbrock
+from soo_lib.plots import DASHES, LOOKS
 from soo_lib.solvers import minimize
 
 matplotlib.use("agg")
@@ -263,6 +265,16 @@ def test_the_still_figure_draws_every_panel():
         minimize(Rosenbrock(), [0, 0], "newton", "backtracking", maxiter=8).trace.fun,
     )
     matplotlib.pyplot.close(figure)
+
+
+def test_the_live_pictures_have_the_looks_of_the_figures():
+    drawn = (explore.WEB / "live" / "draw.js").read_text("utf-8")
+    (colors,) = re.findall(r"COLORS = \{(.*?)\}", drawn, re.DOTALL)
+    (dashes,) = re.findall(r"DASH = \{(.*?)\}", drawn)
+    colors, dashes = (dict(re.findall(r'(\w+): "?([#\w]+)', text)) for text in (colors, dashes))
+    assert colors.keys() == dashes.keys() and len(colors) == 9
+    for name, color in colors.items():
+        assert (color, DASHES[int(dashes[name])]) == (LOOKS[name][0].lower(), LOOKS[name][1])
 
 
 class TestValley:

@@ -77,6 +77,7 @@ def test_solvers_keep_their_colours(ax, runs):
     same = [colours[name] for name in ("lbfgs", "L-BFGS-B", "lbfgs, memory 3")]
     assert {to_rgba(line.get_color()) for line in same} == {to_rgba(plots.GREEN)}
     assert len({line.get_linestyle() for line in same}) == 3  # told apart by their dashes
+    assert (colours["newton"].get_linestyle(), colours["nlcg"].get_linestyle()) == ("-", "--")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..plots import BLUE, GREY, ORANGE, PINK
+from ..plots import BLUE, GREY, ORANGE, PINK, solver_look
 
 GRID = 500  # contours are rounded to this fraction of their box
 
@@ -15,8 +15,9 @@ def draw(panel, state, ax):
 def _lines(ax, panel, state):
     runs = state["runs"][-1:] if state.get("per_frame") else state["runs"]
     for run in runs:
-        ax.plot(run[panel["x"][0]], run[panel["y"]], "o" if panel["dots"] else "-",
-                color=run["color"], ms=3.5, lw=1.4, label=run["label"])  # fmt: skip
+        look = {"ls": "", "marker": "o"} if panel["dots"] else {"ls": solver_look(run["label"])[1]}
+        ax.plot(run[panel["x"][0]], run[panel["y"]], **look, color=run["color"], ms=3.5, lw=1.4,
+                label=run["label"])  # fmt: skip
     if "level" in state:
         ax.axhline(state["level"], color=GREY, ls="--", lw=1)
     symmetric = {} if isinstance(panel["scale"], str) else {"linthresh": panel["scale"]}
@@ -35,8 +36,8 @@ def _plane(ax, panel, state):
     for run in state["runs"]:
         names = panel["path"] or panel["cloud"]
         if names:
-            look = "o-" if panel["path"] else "o"
-            ax.plot(run[names[0]], run[names[1]], look, color=run["color"], ms=3, lw=1)
+            dash = solver_look(run["label"])[1] if panel["path"] else ""
+            ax.plot(run[names[0]], run[names[1]], "o", ls=dash, color=run["color"], ms=3, lw=1)
         if panel["boundary"]:
             b, u, v = (run[name][-1] for name in panel["boundary"])
             ends = np.array(panel["xlim"])

@@ -1,6 +1,7 @@
 // One explorer: controls, panels of SVG (panels.js), a reading of exact values, a table. What it
 // shows was computed by Python: looked up in the page, or asked of a kernel where there is one.
 
+import { dash } from "./live/draw.js";
 import { button, clamp, copier, h, s, table } from "./live/elements.js";
 import { DRAW, disc, drawPictures, ink, tabled, unpack, words } from "./panels.js";
 
@@ -124,14 +125,14 @@ function render({ model, el }) {
     for (const view of views) {
       if (view.list) { drawPictures(view.list, view.panel, now, i); continue; }
       const size = view.size = sizeOf(view.plot.clientWidth || 340);
-            const { places, beyond } = DRAW[view.panel.kind](view.svg, size, view.panel, now, kept, i, axis);
+      const { places, beyond } = DRAW[view.panel.kind](view.svg, size, view.panel, now, kept, i, axis);
       view.places = places;
       view.beyond.textContent = beyond;
       mark(view);
     }
     const labels = new Map(now.at(i).map((run) => [run.label, run.color]));
     labels.delete("");
-    legend.replaceChildren(...[...labels].map(([label, color], j) => h("span", { class: `key dash${j % 4}`, style: ink(color) }, label)),
+    legend.replaceChildren(...[...labels].map(([label, color], j) => h("span", { class: `key dash${dash(label, j)}`, style: ink(color) }, label)),
       ...panels.flatMap((panel) => panel.classes ?? []).map((c, j) => (c ? h("span", { class: `key kind${j}` }, c) : "")),
       kept ? h("span", { class: "key ghost" }, `kept: ${kept.said}`) : "");
     keep.setAttribute("aria-pressed", String(!!kept));

@@ -1,6 +1,6 @@
 // The panels of an explorer, and its tables: they draw what Python computed.
 
-import { MARKS, axes, run, scale, trail } from "./live/draw.js";
+import { MARKS, axes, dash, run, scale, trail } from "./live/draw.js";
 import { clamp, h, s, show } from "./live/elements.js";
 
 const GRID = 500; // of the contours, as in explore.py
@@ -70,7 +70,7 @@ function drawLines(svg, size, panel, now, kept, k, axis) {
       const many = group.filter((run) => run.label === label).length > 1 ? "many" : "", points = pairs(us, vs);
       const dots = panel.dots || us.length <= 40 ? points.map(([u, v]) => [u, v, !signed ? "" : v < 0 ? "below" : "above"]) : [];
       inside.append(run(frame, panel.dots ? [] : points,
-        { color, kind: `${ghost} ${many} dash${kinds.indexOf(label) % 4}`, dots, r: panel.dots ? 3 : 1.8 }));
+        { color, kind: `${ghost} ${many} dash${dash(label, kinds.indexOf(label))}`, dots, r: panel.dots ? 3 : 1.8 }));
     }
   const places = shown.map(({ label, [column]: us, [panel.y]: vs }, j) => us.map((u, i) => ({
     x: X(u), y: clamp(Y(vs[i]) || base, top, base), i, j,
@@ -95,7 +95,7 @@ function drawPlane(svg, size, panel, now, kept, k) {
   let outside = 0;
   for (const [state, name] of [[kept, "run ghost"], [now, "run"]])
     for (const [j, run] of (state?.runs ?? []).entries()) {
-      const g = s("g", { class: `${name}${j ? " many" : ""}`, style: ink(run.color) });
+      const g = s("g", { class: `${name}${j ? " many" : ""} dash${dash(run.label)}`, style: ink(run.color) });
       inside.append(g);
       if (panel.boundary) {
         const at = Math.min(name === "run" ? k : kept.k, run[panel.boundary[0]].length - 1);

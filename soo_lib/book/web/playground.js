@@ -14,6 +14,7 @@ import { lanczos } from "./live/spectrum.js";
 import { draw_units } from "./live/units.js";
 
 const BOX = 3.2, GRID = 48, ROWS = 150, NEWTON_MOST = 200, SIDES = ["a", "b"];
+const OTHERS = ["#cc79a7", "#56b4e9"]; // for a second solver whose colour is the first one's
 const EDGE = { gradient: 2, sgd: 2, momentum: 3.8 }; // of α·λ_max, where the direction is -g; 2(1 + μ) with momentum
 
 const CURVES = { // of the curvature: of a row; the values that the axis must hold; a level
@@ -241,7 +242,8 @@ function render({ el }) {
 
   const bent = (v) => 0.25 + clamp(Math.asinh(20 * v) / 12, -0.25, 0.75); // an eigenvalue's place: both signs, many sizes
   const same = () => lanes.length === 2 && lanes[0].method === lanes[1].method;
-  const ink = (lane) => (same() && lane.which === "b" ? "#cc79a7" : COLORS[lane.method]);
+  const alike = () => new Set(lanes.map(({ method }) => COLORS[method])).size < lanes.length;
+  const ink = ({ which, method }) => (alike() && which === "b" ? OTHERS.find((color) => color !== COLORS[method]) : COLORS[method]);
   const name = (lane) => `${lane.method}${same() ? (lane.which === "a" ? ", first" : ", second") : ""}`;
 
   function gauge(label, bars) {

@@ -1,7 +1,7 @@
 // The valley: solvers on a loss of two variables, run to the end at every move of the reader's hand.
 
 import { area, clamp, h, image, pixels, s, show } from "./live/elements.js";
-import { COLORS, axes, chart, ellipse, level_curves, run, scale, trail } from "./live/draw.js";
+import { COLORS, axes, chart, dash, ellipse, level_curves, run, scale, trail } from "./live/draw.js";
 import { calm, draggable, live } from "./live/controls.js";
 import { DIRECTIONS, believed } from "./live/directions.js";
 import { dot, eigh, inverse, plus, product, times } from "./live/linalg.js";
@@ -9,7 +9,7 @@ import { LINE_SEARCHES } from "./live/line_search.js";
 import { Quadratic, Rosenbrock, Saddle } from "./live/losses.js";
 import { iterate } from "./live/solvers.js";
 
-const METHODS = Object.keys(DIRECTIONS), DASH = { gradient: 0, newton: 0, nlcg: 1, bfgs: 2, lbfgs: 3 };
+const METHODS = Object.keys(DIRECTIONS);
 const ALONE = "this one alone", MAXITER = 3000, WIDTH = 390, HEIGHT = 310, SPAN = [-2, 2], C1 = 1e-4;
 const LOSSES = {
   rosenbrock: { make: ({ a, b }) => new Rosenbrock(a, b), y: [-1.1, 2.1], lowest: 0, minima: ({ a }) => [[a, a * a]] },
@@ -107,7 +107,7 @@ function render({ model: traits, el }) {
   const [readout, beyond, outcome, told] = ["readout", "beyond", "outcome", "quiet"].map((name) => h("p", { class: name }));
   const grip = h("span", { class: "grip" });
   const plane = area("valley-plane", "The start of the runs: drag it, or move it with the arrow keys", canvas, map, grip);
-  const keys = METHODS.map((method) => h("button", { type: "button", class: `key dash${DASH[method]}`,
+  const keys = METHODS.map((method) => h("button", { type: "button", class: `key dash${dash(method)}`,
     style: `--c: ${COLORS[method]}`, onclick: () => view.set({ method }) }));
 
   const move = ([x, y]) => { view.play(false); view.set({ x: clamp(x, ...SPAN), y: clamp(y, ...LOSSES[view.state.loss].y), at: 0 }); };
@@ -183,7 +183,7 @@ function render({ model: traits, el }) {
     inside.append(...minima(state).map(([u, v]) => s("text", { class: "star", x: X(u), y: Y(v) + 6, "text-anchor": "middle" }, "★")));
     for (const { method, trace } of [...lanes].sort((a, b) => (a === watched) - (b === watched))) { // the watched one on top
       const { x: points, nit } = trace, own = trace === watched.trace, gone = points.slice(0, k + 1);
-      const look = { color: COLORS[method], kind: `dash${DASH[method]}` }, here = { dots: [points[Math.min(k, nit)]], r: own ? 5 : 4 };
+      const look = { color: COLORS[method], kind: `dash${dash(method)}` }, here = { dots: [points[Math.min(k, nit)]], r: own ? 5 : 4 };
       inside.append(run(frame, points.slice(k), { ...look, kind: `${look.kind} ahead` }), run(frame, gone, { ...look, ...here }));
       if (own) inside.append(run(frame, [], { ...look, dots: gone.slice(0, 60), r: 2.2 }));
     }
@@ -203,7 +203,7 @@ function render({ model: traits, el }) {
     const [last, second = last] = lanes.map(({ trace }) => count(trace.rows.at(-1), trace.nit)).sort((a, b) => b - a);
     const curves = lanes.flatMap(({ method, trace: { rows } }) => {
       const points = rows.map((row, i) => [count(row, i), height(row)]), gone = points.slice(0, k + 1);
-      const look = { color: COLORS[method], kind: `dash${DASH[method]}` };
+      const look = { color: COLORS[method], kind: `dash${dash(method)}` };
       return [{ ...look, points, kind: `${look.kind} ahead` }, { ...look, points: gone, dots: gone.slice(-1) }];
     });
     frames.descent = chart(descent, curves, { xlabel: axis, ylabel: "loss above the minimum", xmax: Math.max(4, Math.min(last, 3 * second)),

@@ -4,7 +4,10 @@ import { clamp, h, s, show } from "./elements.js";
 import { eigh, plus, times } from "./linalg.js";
 
 export const COLORS = { gradient: "#6e6e6e", newton: "#0072b2", nlcg: "#d55e00", bfgs: "#cc79a7", lbfgs: "#009e73",
-  sgd: "#56b4e9", momentum: "#6e6e6e", adam: "#d55e00", kronecker: "#0072b2" }; // as in plots.py
+  sgd: "#6e6e6e", momentum: "#56b4e9", adam: "#d55e00", kronecker: "#0072b2" }; // as in plots.py
+const DASH = { gradient: 0, newton: 0, nlcg: 1, bfgs: 2, lbfgs: 3, sgd: 0, momentum: 1, adam: 0, kronecker: 0 }; // places in DASHES there
+/** The dash of the solver that a label starts with; of another run that of its place. */
+export const dash = (label, place = 0) => DASH[label.toLowerCase().split(/[ ,:]/)[0]] ?? place % 4;
 export const INKS = [[0, 114, 178], [213, 94, 0], [0, 158, 115]]; // of classes: blue, orange, green
 export const MARKS = ["m-2.2 0a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0", "m0 -3l2.8 4.9h-5.6z", "m-2 -2h4v4h-4z"]; // of classes too
 
