@@ -17,10 +17,10 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # The chapters with an explorer, and the cells that its function needs.
 NEEDS = {
     "trusting-a-model": ["setup", "explorer-compute"],
-    "conjugate-directions": ["setup", "quadratic", "explorer-runs", "explorer-compute"],
+    "conjugate-directions": ["setup", "explorer-runs", "explorer-compute"],
     "sampling": ["plumbing", "setup", "data", "explorer-draws"],
     "fashion-mnist": ["setup", "explorer-record"],
-    "hessian": ["plumbing", "setup", "small-net", "explorer-blocks"],
+    "hessian": ["plumbing", "setup", "explorer-blocks"],
     "spectrum": ["setup", "record", "explorer-runs"],
     "preconditioning": ["setup", "keep", "valley-run", "explorer-runs", "explorer-compute"],
     "approximating": ["setup", "record", "best", "looks", "explorer-runs"],
