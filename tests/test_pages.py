@@ -94,6 +94,13 @@ def test_a_figures_fold_stands_below_it():
     assert order == [["seen", "code"], ["code", "seen"], ["code", "seen"]]
 
 
+def test_a_power_of_ten_is_set_as_one_where_it_is_one():
+    document = nodes.paragraph("", "", nodes.Text("2e-08, 1.0e+00, 1e-5, 0e+00 and 10e3"))
+    pages.powers(None, document, "book/page")
+    assert document.astext() == "2·10−8, 1.0, 10−5, 0 and 10·103"
+    assert [high.astext() for high in document.findall(nodes.superscript)] == ["−8", "−5", "3"]
+
+
 def test_the_folds_before_an_explorer_stand_below_it():
     def cell(*parts, mode=""):
         return nodes.container("", *parts, classes=["cell"], hide_mode=mode)

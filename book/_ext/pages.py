@@ -96,10 +96,11 @@ def powers(app, doctree, docname):
         if above is None:
             pieces, end = [], 0
             for number in POWER.finditer(text):
-                digits, power = number[1], str(int(number[2])).replace("-", "−")
-                ten = {"0": "0", "1": "10"}.get(digits, f"{digits}·10")
+                digits, power = number[1], int(number[2])
+                ten = {"0": "0", "1": "10"}.get(digits, f"{digits}·10") if power else digits
+                high = str(power).replace("-", "−") if power and ten != "0" else ""
                 pieces.append(nodes.Text(text[end : number.start()] + ten))
-                pieces += [nodes.superscript("", power)] * (ten != "0")
+                pieces += [nodes.superscript("", high)] * bool(high)
                 end = number.end()
             text.parent.replace(text, [*pieces, nodes.Text(text[end:])])
 
