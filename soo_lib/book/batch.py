@@ -56,10 +56,10 @@ class Batch(Live):
         super().__init__(points=[x1, x2, self.y.tolist()], first=first)
         count = min(n_batches, -(-len(self.y) // batch_size))
         batches = f"one {rows} batch" if count == 1 else f"{count} {rows} batches"
-        self.caption = (
-            f"{method} with a strong Wolfe search on {batches} of {batch_size} of the "
-            f"{len(self.y)} rows."
-        )
+        seen = f"{batches} of {batch_size} of the {len(self.y)} rows"
+        if batch_size == len(self.y):
+            seen = f"all {batch_size} rows"
+        self.caption = f"The solver {method}, with a strong Wolfe search, on {seen}."
 
     def still(self):
         """The caption's six runs, as a matplotlib figure."""
