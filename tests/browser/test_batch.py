@@ -309,8 +309,8 @@ def test_the_picture_comes_first_and_a_figure_without_scripts(visit, name):
     page = visit(f"book/{name}.html", ready=".soo-live .chart text")
     assert page.locator(".soo-live").bounding_box()["y"] < 400
     bare = visit(f"book/{name}.html", ready=None, java_script_enabled=False)
-    told = page.locator(".soo-explorer-caption").inner_text()
+    told = page.locator(".soo-explorer-caption").first.inner_text()
     assert told and "On paper" not in told  # of the figure, where the figure is
-    assert "On paper: six draws" in bare.locator(".soo-explorer-caption").inner_text()
+    assert "On paper: six draws" in bare.locator(".soo-explorer-caption").first.inner_text()
     still = bare.locator("div.cell_output:has(.soo-explorer-caption) img").first
     assert still.is_visible() and len(still.get_attribute("alt")) > 40
