@@ -10,9 +10,7 @@ Batches, penalties and recorders are losses around a loss, so each goes with eve
 """
 
 import numpy as np
-from scipy.linalg import eigvalsh
-from scipy.optimize import linprog
-from scipy.special import expit
+import scipy
 
 from .checks import as_count, as_data, as_number, as_table, as_vector, take
 
@@ -224,11 +222,11 @@ class Logistic(Loss):
         signed = (2 * self.y - 1)[:, None] * self.X
         if not (signed @ x).min() > 0:
             if signed.size > 100_000:
-                eigenvalues = eigvalsh(self.hess(x))
+                eigenvalues = scipy.linalg.eigvalsh(self.hess(x))
                 if eigenvalues[0] > 1e-5 * eigenvalues[-1]:
                     return ""
             bounds = np.vstack([-signed, signed]), np.repeat([0.0, 1.0], self.n_samples)
-            best = linprog(-signed.sum(axis=0), *bounds, bounds=(None, None))
+            best = scipy.optimize.linprog(-signed.sum(axis=0), *bounds, bounds=(None, None))
             if best.status != 0 or -best.fun < 0.5:  # a ray would reach 1
                 return ""
         return (
@@ -243,8 +241,8 @@ class Logistic(Loss):
         return float(np.mean(np.logaddexp(0, z) - self.y * z))  # eq. 15, safe for any z
 
     def _gradient(self, z):
-        return self.X.T @ (expit(z) - self.y) / self.n_samples  # eqs 16-17
+        return self.X.T @ (scipy.special.expit(z) - self.y) / self.n_samples  # eqs 16-17
 
     @staticmethod
     def _curvature(z):
-        return expit(z) * expit(-z)
+        return scipy.special.expit(z) * scipy.special.expit(-z)

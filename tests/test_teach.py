@@ -618,6 +618,45 @@ def test_folders_within_folders_without_end_are_walked(tmp_path, monkeypatch):
     assert student.notes == ["A folder could not be read: File name too long."]
 
 
+def found_in(tmp_path, monkeypatch, names):
+    """The students of a download that holds these files."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return importlib.import_module("handed_in").find(tmp_path, {"armijo"})
+
+
+@pytest.mark.parametrize("name, student, late", [
+    ("bellanna_11_22_armijo-1.ipynb", ("bellanna", "11"), False),
+    ("smith_jo_LATE_12_34_armijo.ipynb", ("smith_jo", "12"), True),  # Canvas keeps a name's own _
+    ("anon_AbC12_456_armijo.ipynb", ("anon_AbC12", ""), False),
+    ("LATE_anon_AbC12_456_armijo.ipynb", ("anon_AbC12", ""), True),
+    ("Anna Bell_123_assignsubmission_file_armijo.ipynb", ("Anna Bell", "123"), False),
+    ("Anna Bell_123_assignsubmission_file/armijo.ipynb", ("Anna Bell", "123"), False),
+    # what a student calls a file, to look like number 99 of the class
+    ("bellanna_11_22_x_99_assignsubmission_file_armijo.ipynb", ("bellanna", "11"), False),
+    ("bellanna_11_22_x_LATE_99_44_armijo.ipynb", ("bellanna", "11"), False),
+    ("Anna_12_assignsubmission_file_x_99_assignsubmission_file_armijo.ipynb", ("Anna", "12"),
+     False),
+    ("Anna Bell_123_assignsubmission_file_x_99_6_armijo.ipynb", ("Anna Bell", "123"), False),
+])  # fmt: skip
+def test_a_downloads_files_are_whose_name_is_first(tmp_path, monkeypatch, name, student, late):
+    (found,), strays = found_in(tmp_path, monkeypatch, [name])
+    assert (found.name, found.id) == student and found.late is late and not strays
+    assert found.files["armijo"] == tmp_path / name
+
+
+def test_what_moodle_keeps_in_two_folders_is_one_students(tmp_path, monkeypatch):
+    """And participants without names are told apart by their numbers."""
+    where = "Participant_{}_assignsubmission_{}_/{}"
+    names = [where.format(7, "file", "armijo.ipynb"), where.format(7, "onlinetext", "text.html"),
+             where.format(8, "file", "armijo.ipynb")]  # fmt: skip
+    found, _ = found_in(tmp_path, monkeypatch, names)
+    assert [(s.name, s.id, len(s.files)) for s in found] == [
+        ("Participant", "7", 1), ("Participant (8)", "8", 1)]  # fmt: skip
+
+
 def test_what_took_which_file_is_said_however_much_else_there_is(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     handed_in = importlib.import_module("handed_in")

@@ -5,6 +5,7 @@ with nothing of the class in it, an empty home and /tmp, and process numbers of 
 what runs in there.
 """
 
+import itertools
 import os
 import random
 import shutil
@@ -32,6 +33,7 @@ ROOM = str(2**28)  # bytes of each of the box's /tmp, /home and /dev/shm
 START = 60  # seconds that a box may take to start: not the student's
 LIBRARIES = {  # slow to load: a box that will need them loads them once
     b"matplotlib": "matplotlib.pyplot", b"sklearn": "sklearn.linear_model", b"pandas": "pandas",
+    b"scipy": "scipy.special", b"soo_lib.solvers": "soo_lib.solvers",
 }  # fmt: skip
 SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
@@ -242,8 +244,12 @@ def load(path):
 
 
 def named(notebooks):
-    """The LIBRARIES that the notebooks speak of."""
-    return [LIBRARIES[word] for word in LIBRARIES if any(word in data for data in notebooks)]
+    """The LIBRARIES that the notebooks load. What is not seen is loaded when a notebook asks."""
+    found = set()
+    for word, start in itertools.product(LIBRARIES, (b"from ", b"import ")):
+        if any(start + word in data for data in notebooks):
+            found.add(LIBRARIES[word])
+    return sorted(found)
 
 
 def mark(box, exercise, data, seed, seconds):

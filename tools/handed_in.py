@@ -11,8 +11,11 @@ import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
-CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")
-MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_file_?(?P<file>.*)")
+LAYOUTS = [re.compile(layout) for layout in (
+    r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)",  # Moodle
+    r"(?P<name>.+?)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)",  # Canvas
+    r"(?P<late>LATE_)?(?P<name>anon_\w{5})(?P<id>)_\d+_(?P<file>.+)",  # Canvas, anonymous
+)]  # fmt: skip
 NOBODY = re.compile(r"\.|__MACOSX$")
 FILE = re.compile(r"\.(zip|ipynb(\.(json|txt))?)$", re.IGNORECASE)  # a browser adds endings
 
@@ -35,18 +38,19 @@ def find(folder, exercises):
         if NOBODY.match(entry.name):
             continue
         readable = decode(entry.name)
-        parts = MOODLE.fullmatch(readable) or CANVAS.fullmatch(readable)
-        notes = []
+        parts = whose(readable)
+        key, notes = parts.group("name", "id") if parts else entry.name, []
         if entry.is_dir() or entry.is_symlink():
-            key, files = entry.name, walk(entry, notes)
+            files = walk(entry, notes)
         elif parts:
-            key, files = parts.group("name", "id"), [see(entry, parts["file"])]
+            files = [see(entry, parts["file"])]
         else:
             strays.append(readable)
             continue
         if key not in found:
             name = parts["name"] if parts else readable
-            found[key] = [Student(unique(name, names), parts["id"] if parts else ""), []]
+            number = parts["id"] if parts else ""
+            found[key] = [Student(unique(name, number, names), number), []]
         student, all_files = found[key]
         student.late |= bool(parts and parts.groupdict().get("late"))
         all_files += files
@@ -56,6 +60,16 @@ def find(folder, exercises):
         if (more := len(student.notes) - MOST) > 0:
             student.notes[MOST:] = [f"And {more} more."]
     return sorted((student for student, _ in found.values()), key=lambda s: s.name), strays
+
+
+def whose(name):
+    """The parts of a name that Canvas or Moodle made: the student's, and the rest, if it is one.
+
+    The rest may be what the student has called a file, to look like another's: the layout counts
+    that has the student's name end first.
+    """
+    found = [match for layout in LAYOUTS if (match := layout.fullmatch(name))]
+    return min(found, key=lambda match: match.end("name"), default=None)
 
 
 def see(entry, name):
@@ -122,9 +136,11 @@ def decode(name):
     return " ".join(text.split())
 
 
-def unique(name, taken):
-    """``name``, with a number behind it if another student has it."""
+def unique(name, given, taken):
+    """``name``, with a number behind it if another student has it: the ``given`` one if it can."""
     number, fresh = 1, name or "no name"
+    if given and fresh.casefold() in taken:
+        fresh = f"{name} ({given})"
     while fresh.casefold() in taken:
         number += 1
         fresh = f"{name or 'no name'} ({number})"

@@ -1,7 +1,7 @@
 """Second derivatives of networks."""
 
 import numpy as np
-from scipy.special import expit, softmax
+import scipy
 
 from ..hints import checker, compare, mixtures, need, numbers, same
 
@@ -14,7 +14,7 @@ def check_softmax_hessian(answer, rng):
     """
     K = int(rng.integers(3, 6))
     z = rng.normal(size=K)
-    q = softmax(z)
+    q = scipy.special.softmax(z)
     right = np.diag(q) - np.outer(q, q)
 
     def slips():
@@ -23,9 +23,9 @@ def check_softmax_hessian(answer, rng):
             "": q,
             "q is softmax(z), not z itself.": z,
             "The exponentials are not divided by their sum: q = softmax(z).": e,
-            "It uses the sigmoid in place of softmax.": expit(z),
+            "It uses the sigmoid in place of softmax.": scipy.special.expit(z),
             "It uses log q in place of q.": np.log(q),
-            "softmax takes exp(z), not exp(-z).": softmax(-z),
+            "softmax takes exp(z), not exp(-z).": scipy.special.softmax(-z),
         }, {
             "": lambda v: np.diag(v) - np.outer(v, v),
             "The diagonal is right. Off it, the entries are -q_i q_j.":
@@ -67,7 +67,7 @@ def check_softmax_hessian(answer, rng):
         compare(answer(z + shift), right, dict, "it is wrong.",
                 f"For z near {shift} (subtract max(z) first): ")  # fmt: skip
     far = np.r_[z[:2] + 1000, z[2:] - 1000]
-    q = softmax(far)
+    q = scipy.special.softmax(far)
     compare(answer(far), np.diag(q) - np.outer(q, q), dict, "it is wrong.",
             "For a z with entries near 1000 and near -1000 (subtract max(z) first, which leaves "
             "none above 0): ")  # fmt: skip
@@ -87,7 +87,7 @@ def check_hessian_step(answer, rng):
     right = first + np.diag(d * (1 - 2 * a) * gX)
 
     def slips():
-        s = expit(a)
+        s = scipy.special.expit(a)
         again = "a is σ(z) already: σ' is a(1 - a), without another σ."
         slopes = {
             "": d, again: s * (1 - s), "σ' is a(1 - a), not a.": a,

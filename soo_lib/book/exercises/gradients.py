@@ -3,7 +3,7 @@
 import itertools
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from ...losses import Logistic
 from ...sampling import Reshuffled
@@ -22,7 +22,7 @@ def check_logistic_gradient(answer, rng):
     loss, z = Logistic(X, y), X @ x
 
     def slips():
-        q = expit(z)
+        q = scipy.special.expit(z)
         return mixtures(lambda r, outer: outer(r), {
             "": q - y,
             "Subtract y: the residual is ŷ - y, not ŷ alone.": q,

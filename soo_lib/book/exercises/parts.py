@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from ..hints import checker, compare, mixtures, need, numbers, same
 
@@ -161,7 +161,7 @@ def slips(parts, x):
         "x is missing in the residual Xx - y.": lambda X, y: -y,
         "The residual is Xx - y: the sign matters.": lambda X, y: np.abs(X @ x - y),
         "This is the gradient of the logistic loss: here the residual is Xx - y.":
-            lambda X, y: expit(X @ x) - y,
+            lambda X, y: scipy.special.expit(X @ x) - y,
         "The residual is squared in the loss, not in its gradient.": lambda X, y: (X @ x - y) ** 2,
     }, {
         "": lambda X, r: X.T @ r,
