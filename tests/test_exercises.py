@@ -990,7 +990,7 @@ NATURAL = {
         (lambda A, G, v: (A @ v.reshape(len(A), -1, order="F") @ G.T).ravel("F"), "by columns"),
         (
             lambda A, G, v: (A.T @ v.reshape(len(A), -1) @ G).ravel(),
-            "not transposed.*and transposed",
+            "In effect A is transposed.*In effect G is not transposed",
         ),
         (lambda A, G, v: (G @ v.reshape(len(G), -1) @ A.T).ravel(), "changed places"),
         (
@@ -1293,7 +1293,7 @@ NATURAL |= {
         (bfgs(last=lambda r, s, y: r * s @ s), "one number"),
         (bfgs(last=lambda r, s, y: -r * np.outer(s, s)), "not subtracted"),
         (lambda H, s, y: H @ bfgs()(np.eye(len(s)), s, y), "not symmetric"),
-        (lambda H, s, y: bfgs()(np.eye(len(s)), s, y), "as many matrices do"),
+        (lambda H, s, y: bfgs()(np.eye(len(s)), s, y), "starts from the identity"),
         (lambda H, s, y: H + np.outer(s - H @ y, y) / (y @ y), "Broyden"),
         (lambda H, s, y: H, "has not changed"),
         (lambda H, s, y: np.linalg.inv(bfgs()(H, s, y)), "secant equation"),
@@ -1506,6 +1506,24 @@ def test_a_slip_gets_its_own_hint(name, number, seed):
     verdict = check(name)(wrong, seed=seed)
     assert not verdict.ok
     assert re.search(says, verdict.hint, re.DOTALL), verdict.hint
+
+
+def read_natural():
+    """Answers as text: of each the exercise, what the hint must say, and the code."""
+    text = (Path(__file__).parent / "data" / "natural_answers.txt").read_text(encoding="utf-8")
+    for part in text.split("\n#: ")[1:]:
+        head, code = part.split("\n", 1)
+        yield *head.split(" / "), code
+
+
+@pytest.mark.parametrize("seed", [0, 271])
+@pytest.mark.parametrize("name, says, code", list(read_natural()))
+def test_what_a_student_may_write_is_judged_and_told_why(name, says, code, seed):
+    scope = {"np": np}
+    exec(code.replace("NAME", name), scope)
+    verdict = check(name)(scope[name], seed=seed)
+    assert verdict.ok == (says == "right")
+    assert verdict.ok or re.search(says, verdict.hint), verdict.hint
 
 
 @pytest.mark.parametrize("name", NAMES)

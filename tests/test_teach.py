@@ -695,6 +695,26 @@ def test_a_busy_processor_is_given_time(monkeypatch):
     assert 2 < box.patience <= 10
 
 
+@pytest.mark.parametrize("bwrap, why", [
+    ("", "the command bwrap is not found"),
+    ("#!/bin/sh\necho No permissions to create new namespace >&2\nexit 1\n", "No permissions"),
+])  # fmt: skip
+def test_without_a_box_it_stops_unless_it_is_told_to_trust(students, tmp_path, bwrap, why):
+    hand_in(students, tmp_path / "class" / "s", {CONTROL: RIGHT[CONTROL]})
+    (tmp_path / "bin").mkdir()
+    if bwrap:
+        (tmp_path / "bin" / "bwrap").write_text(bwrap)
+        (tmp_path / "bin" / "bwrap").chmod(0o755)
+    where = {"env": {**os.environ, "PATH": str(tmp_path / "bin")}}
+    refused = teach("grade", tmp_path / "class", tmp_path / "marks", **where)
+    assert refused.returncode == 1 and why in refused.stderr and "--trusted" in refused.stderr
+    assert not (tmp_path / "marks" / "exercises.csv").exists()
+    trusted = teach("grade", tmp_path / "class", tmp_path / "marks", "--trusted", **where)
+    assert trusted.returncode == 0 and "there is no box" in trusted.stdout, trusted
+    rows = table(tmp_path / "marks" / "exercises.csv")
+    assert rows["s", "newton_step"]["status"] == "right"
+
+
 @boxed
 def test_results_among_the_submissions_are_refused(students, tmp_path):
     hand_in(students, tmp_path / "s", {CONTROL: RIGHT[CONTROL]})

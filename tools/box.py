@@ -35,8 +35,9 @@ LIMITS = {  # of each process; a child inherits them, and none can raise them ag
 # Memory that no limit counts, ways out of the processor and into new namespaces, and what
 # namespaces do not hold: keys.
 REFUSED = (
-    "memfd_create", "shmget", "sched_setaffinity", "unshare", "setns", "clone3",
-    "add_key", "keyctl", "request_key", "io_uring_setup", "userfaultfd",
+    "memfd_create", "shmget", "semget", "msgget", "sched_setaffinity", "unshare", "setns", "clone3",
+    "add_key", "keyctl", "request_key", "io_setup", "io_uring_setup", "userfaultfd", "bpf",
+    "perf_event_open",
 )  # fmt: skip
 NEW_USER = 0x1000_0000  # clone's flag
 VSOCK = 40  # the way from a virtual machine to its host, which is no network

@@ -66,7 +66,9 @@ def command(slot, trusted, libraries):
         return [sys.executable, str(TOOLS / "box.py"), *inner]
     python = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent}
     room = lambda path: ["--perms", "1777", "--size", ROOM, "--tmpfs", path]  # noqa: E731
-    parts = ["bwrap", "--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "box"]
+    if not (bwrap := shutil.which("bwrap")):
+        raise NoBox("the command bwrap is not found")
+    parts = [bwrap, "--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "box"]
     parts += [f"--unshare-{what}" for what in ("pid", "net", "ipc", "uts", "cgroup-try")]
     if root:
         parts += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
@@ -190,7 +192,7 @@ class Remote:
             self.wire.send({"call": plain, "functions": which})
             while "evaluate" in (reply := self.wire.receive()):
                 self.wire.send(self.evaluate(args[reply["evaluate"]], reply["args"]))
-            for i in reply["changed"]:
+            for i in set(reply["changed"]):
                 if isinstance(args[i], list):
                     args[i].clear()
                 else:
@@ -269,7 +271,8 @@ def attempt(wire, exercise, data, seed, seconds):
         begun = wire.receive()
         if "unreadable" in begun:
             return Mark("not readable", 0, str(begun["unreadable"]))
-        failure, source, sentence = (str(begun[k]) for k in ("failure", "source", "sentence"))
+        said = (str(begun[k])[:20_000] for k in ("failure", "source", "sentence"))
+        failure, source, sentence = said
     except TimeoutError:
         return Mark("too slow", 0, f"The notebook's cells take over {seconds:.3g} s.")
     except (EOFError, OSError):

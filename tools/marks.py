@@ -1,6 +1,7 @@
 """What a teacher hands back: tables that a spreadsheet opens, and a page of feedback a student."""
 
 import csv
+import functools
 import hashlib
 import html
 import json
@@ -33,7 +34,7 @@ class Run:
     """
 
     def __init__(self, folder, again=False):
-        self.folder, self.rows = folder, {}
+        self.folder, self.rows, self.pages = folder, {}, {}
         (folder / "feedback").mkdir(parents=True, exist_ok=True)
         self.path = folder / "run.jsonl"
         if again:
@@ -75,8 +76,10 @@ class Run:
             graded.append((student, total))
             wide.append([student.name, *(shown(row["points"]) for row in rows), shown(total),
                          shown(sum(row["out_of"] for row in rows)), status, notes])  # fmt: skip
-            page = feedback(student.name, rows, total, exercises, title)
-            replace(self.folder / "feedback" / f"{slug(student.name)}.html", page)
+            if self.pages.get(student.name) != rows:
+                page = feedback(student.name, rows, total, exercises, title)
+                replace(self.folder / "feedback" / f"{slug(student.name)}.html", page)
+                self.pages[student.name] = rows
         write_csv(self.folder / "exercises.csv", [
             COLUMNS, *([shown(row[column]) for column in COLUMNS] for row in table)])  # fmt: skip
         write_csv(self.folder / "students.csv", [
@@ -152,6 +155,7 @@ def shown(value):
     return f"{value:g}" if isinstance(value, float | int) else value
 
 
+@functools.lru_cache(10**5)  # the tables are written anew after each student
 def harmless(cell):
     """A cell that no spreadsheet takes for a formula, nor a part of it where ; parts cells."""
     cell = "".join(c if c.isprintable() else " " for c in str(cell))

@@ -130,15 +130,13 @@ def grade_class(chosen):
         sys.exit(f"{chosen.submissions} holds no student: it should hold a folder for each")
     for stray in strays:
         say(f"{stray}: whose is it? It is left aside.")
-    # What Python compiles now it need not compile in each box, where it can keep nothing.
-    quiet = subprocess.DEVNULL
-    compiling = subprocess.Popen([sys.executable, "-c", WARM], stdout=quiet, stderr=quiet)
     try:
         grade.Box(trusted=chosen.trusted).close()  # is there one to be had?
     except (OSError, grade.NoBox) as error:
         sys.exit(NO_BOX.format(error))
-    finally:
-        compiling.wait()
+    # What Python compiles now it need not compile in each box, where it can keep nothing.
+    quiet = subprocess.DEVNULL
+    compiling = subprocess.Popen([sys.executable, "-c", WARM], stdout=quiet, stderr=quiet)
     if chosen.trusted:
         say(TRUSTED)
     write = lambda: run.write(students, exercises, changes or {}, chosen.format, TITLE)  # noqa: E731
@@ -173,6 +171,8 @@ def grade_class(chosen):
         pool.shutdown(wait=False, cancel_futures=True)
         for box in list(boxes):
             box.process.kill()
+        compiling.kill()
+        compiling.wait()
     write()
     if without := [s.name for s in students if not run.marked(s.name, exercises)]:
         sys.exit(f"{len(without)} of {len(students)} are not marked: the same command tries again.")

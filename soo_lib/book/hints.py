@@ -180,6 +180,9 @@ def compare(got, right, slips, otherwise, where=""):
     for hint, value in slips.items():  # a slip, and a factor besides
         if value.size > 2 and value.shape == right.shape and (factor := scale(got, value)):
             raise Hint(f"{hint} Besides, it is off by {factor}.")
+    off = np.abs(got - right).max(initial=0) / np.abs(right).max(initial=1e-300)
+    need(off > 1e-3, f"{where}Right to about {off:.0e} of its size, and no further: something is "
+         "rounded, stopped too early, or a little of something is added.")  # fmt: skip
     raise Hint(where + otherwise)
 
 

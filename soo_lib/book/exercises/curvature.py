@@ -221,10 +221,12 @@ def check_kronecker_product(answer, rng):
         }, {
             "":
                 A,
-            "A acts from the left as it is, not transposed.": A.T,
+            "In effect A is transposed: it is A V Gᵀ or, on the transpose, G Vᵀ Aᵀ.": A.T,
             "A is missing.": np.eye(m),
         }, {
-            "": G.T, "G acts from the right, and transposed.": G, "G is missing.": np.eye(n),
+            "": G.T,
+            "In effect G is not transposed: it is A V Gᵀ or, on the transpose, G Vᵀ Aᵀ.": G,
+            "G is missing.": np.eye(n),
         }, {
             "": flat("C"), f"{columns} on the way out.": flat("F"),
         })  # fmt: skip

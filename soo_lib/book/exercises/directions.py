@@ -131,9 +131,10 @@ def two_loop_slips(g, S, Y):
         for i in first:
             alphas[i] = rho(S[i], Y[i]) * alpha(S[i], Y[i], q)
             q = q - alphas[i] * down(S[i], Y[i])
-        r = start(q)
+        r = begin = start(q)
         for i in second:
-            r = r + weight(alphas[mate(i)], rho(S[i], Y[i]) * beta(S[i], Y[i], r)) * up(S[i], Y[i])
+            b = rho(S[i], Y[i]) * beta(S[i], Y[i], r, begin, q)
+            r = r + weight(alphas[mate(i)], b) * up(S[i], Y[i])
         return -r
 
     return mixtures(direction, {
@@ -179,8 +180,11 @@ def two_loop_slips(g, S, Y):
         "Each α belongs to its own pair: the second loop meets them in the other order.":
             lambda i: k - 1 - i,
     }, {
-        "": lambda s, y, r: y @ r,
-        "β is ρ yᵀr, not ρ sᵀr.": lambda s, y, r: s @ r,
+        "": lambda s, y, r, begin, q: y @ r,
+        "β is ρ yᵀr, not ρ sᵀr.": lambda s, y, r, begin, q: s @ r,
+        "β is ρ yᵀr with the r of that moment, not ρ yᵀq.": lambda s, y, r, begin, q: y @ q,
+        "β is ρ yᵀr with the r of that moment, not the first r.":
+            lambda s, y, r, begin, q: y @ begin,
     }, {
         "": lambda a, b: a - b,
         "The second loop adds (α - β)s: β is missing.": lambda a, b: a,

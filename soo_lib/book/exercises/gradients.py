@@ -159,6 +159,8 @@ def check_diagnose(answer, rng):
     need(share("resampled", "little"),
          "It misses a loss that moves by a few ten-thousandths: compare fun(x) with fun(x), and "
          "exactly.")  # fmt: skip
+    need(share("gradient", "none") < 1 or share("none", *KINDS) < 1,
+         "It calls wrong gradients right, and right ones wrong: two answers have changed places.")
     need(share("gradient", "none") < 1 or share("gradient", *KINDS) < 1,
          "It blames every gradient: a right one differs from the slopes by truncation, the more "
          "the longer the step, and by rounding, the more the shorter it is. No bound below that.")

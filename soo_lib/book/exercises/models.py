@@ -84,6 +84,8 @@ def slips(g, B, radius, right):
         "It takes the sizes of B's eigenvalues: λ is one number, added to them all.": sizes,
         "It takes the sizes of B's eigenvalues, and shortens: λ is one number, added to them all.":
             to_rim(sizes, radius),
+        "This is the point in the basis of the eigenvectors, V its columns: V @ p brings it back.":
+            Q.T @ right,
         "It goes along the lowest eigenvector alone: g counts too.":
             -radius * np.sign(c[0]) * Q[:, 0],
         "These are conjugate gradients, stopped at the rim: near, but not the lowest point.":
@@ -119,11 +121,13 @@ def fault(p, g, B, radius):
             "It takes the sizes of B's eigenvalues: λ is one number, added to them all.":
                 (Q * np.abs(w)) @ Q.T,
             "It takes B's diagonal alone.": np.diag(np.diag(B)),
+            "It takes V for Vᵀ: the eigenvectors are the columns, so that Vᵀg has g's parts along "
+            "them, and V @ p brings p back.": (Q.T * w) @ Q,
         }  # fmt: skip
         for hint, other in others.items():
             need(on_path(p, g, other) is None, hint)
-        need(size < (1 + 1e-6) * radius, f"It leaves the ball: its length is {size:.4g} with a "
-             f"radius of {radius:.4g}.")  # fmt: skip
+        need(size < (1 + 1e-6) * radius, f"It leaves the ball, whose radius is {radius:.4g}: its "
+             f"length is {size - radius:.2g} more.")  # fmt: skip
         need(False, "Not yet: at the lowest point the model's slope g + Bp points against p, or is "
              "0; that is (B + λI) p = -g with λ >= 0.")  # fmt: skip
     so = "It solves (B + λI) p = -g, but"

@@ -96,6 +96,15 @@ def pairs(g, odd=lambda sums, last: [*sums, last]):
     return g[0]
 
 
+def late(g):
+    """Odd ones are put aside, and added one by one when all the pairs have become one."""
+    aside = []
+    while len(g) > 1:
+        aside += g[len(g) // 2 * 2 :]
+        g = [a + b for a, b in zip(g[::2], g[1::2])]
+    return sum(aside, g[0])
+
+
 def halves(g, up):
     """The list cut in the middle, over and over; the first half is the larger one if ``up``."""
     middle = (len(g) + up) // 2
@@ -135,6 +144,7 @@ def orders(g):
             pairs(g, lambda sums, last: [*sums[:-1], sums[-1] + last]),
         "the odd one has moved to the front: it waits at the end.":
             pairs(g, lambda sums, last: [last, *sums]),
+        "the odd ones wait until the end of all: each is there again in the next round.": late(g),
         "it begins to pair at the end of the list, so that the first is the odd one.":
             pairs(g[::-1]),
         "it pairs once, and adds those sums one after the other: pair them again.": sum(once),
@@ -193,6 +203,10 @@ def slips(parts, x):
         "It counts each part with the last one's rows.": lambda g: g.sum(axis=0) / (K * rows[-1]),
         "It divides by the rows of the largest part, not of all.":
             lambda g: g.sum(axis=0) / rows.max(),
+        "The last part is counted twice: an odd one waits, and is added once.":
+            lambda g: (g.sum(axis=0) + g[-1]) / m,
+        "It divides by the number of columns, added up: divide by that of all rows.":
+            lambda g: g.sum(axis=0) / (K * n),
         "The weights are upside down: a part of more rows counts for more.":
             lambda g: (g / rows[:, None] ** 2).sum(axis=0) / (1 / rows).sum(),
         "The rows are counted twice: Xᵀr is a sum over them already.":

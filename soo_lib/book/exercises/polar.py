@@ -16,8 +16,9 @@ def check_newton_schulz(answer, rng):
     ask(answer, rng.normal(size=(n, n)), 4)
     for steps in (0, 1):
         G = rng.normal(size=(n, n))
-        compare(answer(G, steps), after(G, steps), dict, "it is wrong, though three are right.",
-                f"With steps = {steps}: ")  # fmt: skip
+        compare(answer(G, steps), after(G, steps), lambda G=G: {
+            "Without a step too it is G / ‖G‖_F: this is G itself.": G,
+        }, "it is wrong, though three are right.", f"With steps = {steps}: ")  # fmt: skip
     yield 1 / 2
     for shape in ((n, n + 3), (n + 2, n)):
         try:
@@ -84,9 +85,21 @@ def slips(G, steps):
             lambda X, first: 3.4445 * X - 4.775 * X @ X.T @ X + 2.0315 * X @ X.T @ X @ X.T @ X,
         "It divides by the norm again after each step: once, at the start.":
             lambda X, first: (Z := 1.5 * X - 0.5 * X @ X.T @ X) / np.linalg.norm(Z),
+        "The factor is 1.5, not 3: with a 3, the whole is halved.":
+            lambda X, first: 3 * X - 0.5 * X @ X.T @ X,
+        "The factor is 1.5, not 3, and that of X XᵀX 0.5: the whole is to be halved.":
+            lambda X, first: 3 * X - X @ X.T @ X,
+        "1.5 is added to every entry of XᵀX: it wants the identity, 1.5 I.":
+            lambda X, first: X @ (1.5 - 0.5 * X.T @ X),
+        "1.5 is added to every entry of X Xᵀ: it wants the identity, 1.5 I.":
+            lambda X, first: (1.5 - 0.5 * X @ X.T) @ X,
     }  # fmt: skip
     if square:
         cubes |= {
+            "X is multiplied entry by entry: matrices take @.":
+                lambda X, first: X * (1.5 * np.eye(len(X)) - 0.5 * X.T @ X),
+            "X is multiplied entry by entry, and 1.5 wants the identity: matrices take @.":
+                lambda X, first: X * (1.5 - 0.5 * X.T @ X),
             "The transpose is missing: X XᵀX, not X³.": lambda X, first: 1.5 * X - 0.5 * X @ X @ X,
             "The transpose belongs in the middle: X XᵀX, not Xᵀ X X.":
                 lambda X, first: 1.5 * X - 0.5 * X.T @ X @ X,
@@ -103,6 +116,8 @@ def slips(G, steps):
         "It divides by the largest singular value: the exercise asks for the Frobenius norm.": s[0],
         "It divides by the square of the Frobenius norm: take the root.": s @ s,
         "It divides by the largest entry, not by the Frobenius norm.": np.abs(G).max(),
+        "It divides by the largest of the entries: the Frobenius norm is the root of the sum of "
+        "their squares.": G.max(),
         "It divides by the sum of the sizes, not by the root of the sum of squares.":
             np.abs(G).sum(),
         "It divides by the sum of the singular values, not by the Frobenius norm.": s.sum(),

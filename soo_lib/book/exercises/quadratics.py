@@ -17,7 +17,10 @@ def check_conjugate_gradients(answer, rng):
     need(not same(got, np.linalg.solve(A, b)),
          "This solves Ax = b at once. After 3 steps of more the method is not there yet.")
     formulas = "g = Ax - b, α = gᵀg / pᵀAp, β = gᵀg / g_oldᵀg_old, p = -g + βp"
-    compare(got, linear_cg(A, b, x, 3), lambda: cg_slips(A, b, x, 3), f"Not yet: {formulas}.")
+    compare(got, linear_cg(A, b, x, 3), lambda: cg_slips(A, b, x, 3) | {
+        "It starts from 0: start from the x that is given.": linear_cg(A, b, 0 * x, 3),
+        "This is the way from x. Return the point that it leads to.": linear_cg(A, b, x, 3) - x,
+    }, f"Not yet: {formulas}.")  # fmt: skip
     for steps, what in ((n, "n steps should end at the minimum"), (1, "one step is wrong")):
         compare(answer(A, b, x, steps), linear_cg(A, b, x, steps), dict,
                 f"Three steps are right, but {what}: how often does the loop run?")  # fmt: skip
@@ -67,6 +70,7 @@ def cg_slips(A, b, x, steps):
         "α is gᵀg over pᵀAp; the division is upside down.":
             lambda A, g, p: (p @ A @ p) / (g @ g),
         "The step has a fixed length: α is gᵀg over pᵀAp.": lambda A, g, p: 1.0,
+        "α is gᵀg over pᵀAp: a factor ½ is too much.": lambda A, g, p: g @ g / (p @ A @ p) / 2,
         "The numerator of α is gᵀg: it has the norm without the square.":
             lambda A, g, p: np.sqrt(g @ g) / (p @ A @ p),
     }, {
@@ -117,6 +121,10 @@ def check_bfgs_update(answer, rng):
          "positive.")  # fmt: skip
     if not same(got, right):
         compare(got, right, lambda: update_slips(H, s, y), lacking(got, s, y))
+    compare(answer(H, s / 100, y / 100), right, lambda: {
+        "The matrix is right, but the pair of a short step is refused: there too sᵀy is positive.":
+            H,
+    }, "Right for a pair, but not for a hundredth of it.")  # fmt: skip
     yield 1 / 2
     first = np.eye(n)[0]
     for what, step, bad in (("negative", s, -y), ("0", s - s[0] * first, first)):
@@ -147,7 +155,7 @@ def lacking(got, s, y):
 
 def update_slips(H, s, y):
     """What the update gives with one or two things wrong in it, and other people's updates."""
-    Hy, Hs, rest = H @ y, H @ s, s - H @ y
+    Hy, Hs, rest, eye, r = H @ y, H @ s, s - H @ y, np.eye(len(s)), 1 / (s @ y)
     sides = {
         "": lambda r, s, y: -r * np.outer(s, y),
         "Left of H stands I - ρsyᵀ, not its transpose.": lambda r, s, y: -r * np.outer(y, s),
@@ -169,6 +177,18 @@ def update_slips(H, s, y):
                     right=lambda r, s, y: -r * np.outer(s, y)),
         "s * y is no outer product: np.outer makes the matrices.":
             updated(H, s, y, left=lambda r, s, y: -r * s * y, right=lambda r, s, y: -r * s * y),
+        "s * y and s * s are no outer products: np.outer makes the matrices.":
+            updated(H, s, y, left=lambda r, s, y: -r * s * y, right=lambda r, s, y: -r * s * y,
+                    last=lambda r, s, y: r * s * s),
+        "The factors and H are multiplied entry by entry: matrices take @.":
+            (eye - r * np.outer(s, y)) * H * (eye - r * np.outer(y, s)) + r * np.outer(s, s),
+        "It starts from a multiple of the identity: H is the one that is given.":
+            updated(eye * (s @ y) / (y @ y), s, y),
+        "It starts from the identity: H is the one that is given.": updated(eye, s, y),
+        "Multiplied out, the factors leave a term ρ²(yᵀHy)ssᵀ as well.":
+            H + r * np.outer(s, s) - r * (np.outer(Hy, s) + np.outer(s, Hy)),
+        "Multiplied out, the term with yᵀHy has ρ²: a ρ is missing.":
+            H + r * (1 + y @ Hy) * np.outer(s, s) - r * (np.outer(Hy, s) + np.outer(s, Hy)),
         "s and y have changed places: H is the inverse's approximation, and maps y to s.":
             updated(H, y, s),
         "This is the update of B, which maps s to y. H is its inverse, and maps y to s.":

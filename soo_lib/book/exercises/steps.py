@@ -18,6 +18,10 @@ def check_armijo(answer, rng):
         p = -g * rng.uniform(0.1, 9, size=2) ** (k % 2) * 10 ** rng.uniform(-3, 0.5)
         slope, tried = float(g @ p), []
         fall = np.array([(loss.fun(x + a * p) - f) / a for a in halves])
+        if not k % 3:  # c1 within a thousandth of what one of the steps just meets, or misses
+            near = fall[:9] / slope
+            near = near[(0.01 < near) & (near < 0.9)]
+            c1 = rng.choice(near) * rng.choice([0.999, 1.001]) if len(near) else c1
         right = halves[np.argmax(fall <= c1 * slope)]
 
         def fun(z, x=x, p=p, tried=tried):
@@ -48,15 +52,16 @@ def check_armijo(answer, rng):
     found, falls = np.array(found), np.array(falls)
 
     def slips():
-        def first(share, promise):
-            held = falls <= (share * promise)[:, None]
+        def chosen(held):
             return np.where(held.any(axis=1), halves[held.argmax(axis=1)], 0)
+
+        def first(share, promise):
+            return chosen(falls <= (share * promise)[:, None])
 
         def without_alpha(sign):  # f + c1 slope: a bound that does not move
-            held = falls * halves <= sign * (c1 * slope)[:, None]
-            return np.where(held.any(axis=1), halves[held.argmax(axis=1)], 0)
+            return chosen(rises <= sign * (c1 * slope)[:, None])
 
-        failing = falls > (c1 * slope)[:, None]
+        rises, promised = falls * halves, np.outer(c1 * slope, halves)
         fixed = {f"It uses c1 = {c:g} of its own; take the argument c1.": first(c, slope)
                  for c in CONSTANTS}  # fmt: skip
         return {
@@ -79,9 +84,15 @@ def check_armijo(answer, rng):
             "It always returns 1: try smaller steps until one is accepted.": np.ones_like(right),
             "α is missing: the promise is c1 α slope, less for shorter steps.": without_alpha(1),
             "α is missing in c1 α slope, and the slope is negative already.": without_alpha(-1),
-            "The inequality is the other way round: it halves while the step is good.": np.where(
-                failing.any(axis=1), halves[failing.argmax(axis=1)], 0),
+            "The inequality is the other way round: it halves while the step is good.": chosen(
+                rises > promised),
             "It returns how often it halved; return the step.": -np.log2(right),
+            "The promise is c1 α slope: it has the square of α.": chosen(
+                rises <= promised * halves),
+            "The slope is gᵀp already: it is not multiplied by ‖p‖.": first(c1, slope * norm**0.5),
+            "The slope is gᵀp already: it is not divided by ‖p‖.": first(c1, slope / norm**0.5),
+            "f is the loss at x: it takes that at the step tried before.": chosen(
+                rises <= promised + np.c_[0 * c1, rises[:, :-1]]),
             **fixed,
             **{f"It stops after {n} halvings: go on until a step is accepted.":
                np.maximum(right, 0.5**n) for n in (1, 2, 3, 4, 5, 8, 10)},
@@ -124,22 +135,24 @@ def valleys(rng):
 @checker
 def check_strong_wolfe(answer, rng):
     """``strong_wolfe(phi, dphi, c1, c2)``: a step that satisfies the strong Wolfe conditions."""
-    found = []
-    for phi, dphi, c1, c2 in valleys(rng):
+
+    def ask(phi, dphi, c1, c2):
         tried = []
 
-        def watched(a, phi=phi, tried=tried):
+        def watched(a):
             tried.append(a)
             return phi(a)
 
-        def endless(tried=tried, phi=phi):
+        def endless():
             steps = [a for a in tried if np.any(a)]
             last = f", the last {np.ravel(steps[-1])[0]:.3g}," if steps else ""
             return (f"It has looked {len(tried)} times{last} and takes no step; halving and "
                     f"doubling need a dozen. φ(0) is {phi(0):.3g} here, not 0.")  # fmt: skip
 
         got = answer(bounded(watched, 1000, endless), bounded(dphi, 3000, endless), c1, c2)
-        found.append((float(numbers(got, ())), phi, dphi, c1, c2))
+        return float(numbers(got, ()))
+
+    found = [(ask(*valley), *valley) for valley in valleys(rng)]
 
     def first(a, phi, dphi, c1, c2):
         return phi(a) <= phi(0) + c1 * a * dphi(0) + 1e-12
@@ -155,9 +168,10 @@ def check_strong_wolfe(answer, rng):
     if not failing:
         return
     flat = all(second(*case) for case in found)
-    for low, high in ((0.1, 0.3), (1e-4, 0.9), (1e-4, 0.1), (1e-3, 0.9), (0.1, 0.9), (1e-4, 0.5)):
-        need(flat or not all_with(lambda *_, c=(low, high): c),
-             f"It uses c1 = {low:g} and c2 = {high:g} of its own; take the arguments.")  # fmt: skip
+    if not flat and all(ask(phi, dphi, 1e-5, 0.95) == a for a, phi, dphi, *_ in found):
+        for c in ((0.1, 0.3), (1e-4, 0.9), (1e-4, 0.1), (1e-3, 0.9), (0.1, 0.9), (1e-4, 0.5)):
+            need(not all_with(lambda *_, c=c: c),
+                 f"It uses c1 = {c[0]:g} and c2 = {c[1]:g} of its own; take the arguments.")
     need(not all_with(lambda c1, c2: (c2, c1)), "c1 and c2 have changed places.")
     need(not flat or not all(phi(a) < phi(0) for a, phi, *_ in found),
          "Its steps are flat enough, and below φ(0), but not by c1 α |φ'(0)|: take the c1 given, "
@@ -167,6 +181,8 @@ def check_strong_wolfe(answer, rng):
          "still be high. Test the first condition too; in it φ'(0) is negative.")  # fmt: skip
     a, phi, dphi, c1, c2 = failing[0]
     need(a > 0, f"A step must be positive; yours is {a:g}.")
+    need(min(a for a, *_ in found) > 1e-9, "It halves until a step is nothing, so it refuses good "
+         "ones: the first condition's bound is φ(0) + c1 α φ'(0).")  # fmt: skip
     fails = "Wolfe condition fails at the returned step"
     only = " The first alone is met everywhere." * all(first(*case) for case in found)
     need(first(a, phi, dphi, c1, c2), f"The first {fails} {a:.3g}, with c1 = {c1:g}: the loss "
