@@ -23,6 +23,7 @@ def check_softmax_hessian(answer, rng):
             "": q,
             "q is softmax(z), not z itself.": z,
             "The exponentials are not divided by their sum: q = softmax(z).": e,
+            "The exponentials are divided by the largest of them, not by their sum.": e / e.max(),
             "It uses the sigmoid in place of softmax.": scipy.special.expit(z),
             "It uses log q in place of q.": np.log(q),
             "softmax takes exp(z), not exp(-z).": scipy.special.softmax(-z),

@@ -94,6 +94,8 @@ def blame(got, right, problems, share):
             lambda G: G.var(axis=0, ddof=1).mean(),
         "This is the variance of all entries of G together: each column has a mean of its own.":
             lambda G: G.var(ddof=1),
+        "S² is the sum of the columns' variances: it adds what two columns have in common too.":
+            lambda G: np.cov(G.T).sum(),
         "S² measures the distance from the mean g: g is not subtracted.":
             lambda G: (G * G).sum() / (len(G) - 1),
         "S² is missing its square: it adds standard deviations.":
@@ -208,6 +210,8 @@ def check_leaked_rows(answer, rng):
         "It takes rows that are merely close: all entries must agree exactly.":
             set(np.flatnonzero(close)),
         "It compares sums: two rows may have one sum.": set(np.flatnonzero(sums)),
+        "It compares sums, digit for digit: two rows may have one sum.":
+            set(np.flatnonzero(np.isin(dev.sum(axis=1), train.sum(axis=1)))),
         "It compares the entries without their order.": set(np.flatnonzero(ordered)),
         "It compares each row of dev with the row of train of the same number alone: compare with "
         "every row.": set(same_place),

@@ -142,6 +142,9 @@ def check_diagnose(answer, rng):
         told = [got for kind, got in said if kind in which]
         return sum(got == said_so for got in told) / len(told)
 
+    need(share("gradient", "resampled") < 1 or share("resampled", *KINDS) < 1,
+         "It says 'resampled' of wrong gradients, and 'gradient' of a loss drawn anew: the two "
+         "words have changed places.")  # fmt: skip
     if share("resampled", *moving) == 1 and not share("resampled", "none", *KINDS):
         yield 1 / 3
     need(len({got for _, got in said}) > 1, f"It says {said[0][1]!r} to every patient.")
@@ -161,6 +164,9 @@ def check_diagnose(answer, rng):
          "exactly.")  # fmt: skip
     need(share("gradient", "none") < 1 or share("none", *KINDS) < 1,
          "It calls wrong gradients right, and right ones wrong: two answers have changed places.")
+    need(share("gradient", "none") < 1 or share("none", "factor") < 1,
+         "It calls a gradient right that is twice too large, and a right one wrong: its slopes are "
+         "twice too large. Between x - h and x + h lies 2h.")  # fmt: skip
     need(share("gradient", "none") < 1 or share("gradient", *KINDS) < 1,
          "It blames every gradient: a right one differs from the slopes by truncation, the more "
          "the longer the step, and by rounding, the more the shorter it is. No bound below that.")

@@ -169,6 +169,7 @@ def slips(parts, x):
         "": lambda X, y: X @ x - y,
         "Subtract y: the residual is Xx - y.": lambda X, y: X @ x,
         "x is missing in the residual Xx - y.": lambda X, y: -y,
+        "The residual is Xx - y, not Xx + y.": lambda X, y: X @ x + y,
         "The residual is Xx - y: the sign matters.": lambda X, y: np.abs(X @ x - y),
         "This is the gradient of the logistic loss: here the residual is Xx - y.":
             lambda X, y: scipy.special.expit(X @ x) - y,

@@ -85,6 +85,8 @@ def slips(G, steps):
             lambda X, first: 3.4445 * X - 4.775 * X @ X.T @ X + 2.0315 * X @ X.T @ X @ X.T @ X,
         "It divides by the norm again after each step: once, at the start.":
             lambda X, first: (Z := 1.5 * X - 0.5 * X @ X.T @ X) / np.linalg.norm(Z),
+        "In X XᵀX it has G, before it was divided by its norm: take the X of each step.":
+            lambda X, first: 1.5 * X - 0.5 * G @ G.T @ X,
         "The factor is 1.5, not 3: with a 3, the whole is halved.":
             lambda X, first: 3 * X - 0.5 * X @ X.T @ X,
         "The factor is 1.5, not 3, and that of X XᵀX 0.5: the whole is to be halved.":
@@ -96,6 +98,8 @@ def slips(G, steps):
     }  # fmt: skip
     if square:
         cubes |= {
+            "X * Xᵀ * X is entry by entry: X XᵀX is made of matrix products.":
+                lambda X, first: 1.5 * X - 0.5 * X * X.T * X,
             "X is multiplied entry by entry: matrices take @.":
                 lambda X, first: X * (1.5 * np.eye(len(X)) - 0.5 * X.T @ X),
             "X is multiplied entry by entry, and 1.5 wants the identity: matrices take @.":

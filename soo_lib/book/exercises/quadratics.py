@@ -185,6 +185,10 @@ def update_slips(H, s, y):
         "It starts from a multiple of the identity: H is the one that is given.":
             updated(eye * (s @ y) / (y @ y), s, y),
         "It starts from the identity: H is the one that is given.": updated(eye, s, y),
+        "This is the inverse of the right matrix: H approximates the inverse Hessian already.":
+            np.linalg.inv(updated(H, s, y)),
+        "In 1 - ρsyᵀ the 1 is added to every entry: np.eye makes the identity.":
+            (1 - r * np.outer(s, y)) @ H @ (1 - r * np.outer(y, s)) + r * np.outer(s, s),
         "Multiplied out, the factors leave a term ρ²(yᵀHy)ssᵀ as well.":
             H + r * np.outer(s, s) - r * (np.outer(Hy, s) + np.outer(s, Hy)),
         "Multiplied out, the term with yᵀHy has ρ²: a ρ is missing.":

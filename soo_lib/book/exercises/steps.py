@@ -89,6 +89,7 @@ def check_armijo(answer, rng):
             "It returns how often it halved; return the step.": -np.log2(right),
             "The promise is c1 α slope: it has the square of α.": chosen(
                 rises <= promised * halves),
+            "It adds c1 α ‖p‖²: the slope is gᵀp, which is negative.": first(c1, norm),
             "The slope is gᵀp already: it is not multiplied by ‖p‖.": first(c1, slope * norm**0.5),
             "The slope is gᵀp already: it is not divided by ‖p‖.": first(c1, slope / norm**0.5),
             "f is the loss at x: it takes that at the step tried before.": chosen(
@@ -180,11 +181,13 @@ def check_strong_wolfe(answer, rng):
          "Its steps are flat enough, but not all are low enough: where |φ'| is small the loss may "
          "still be high. Test the first condition too; in it φ'(0) is negative.")  # fmt: skip
     a, phi, dphi, c1, c2 = failing[0]
-    need(a > 0, f"A step must be positive; yours is {a:g}.")
-    need(min(a for a, *_ in found) > 1e-9, "It halves until a step is nothing, so it refuses good "
+    short, long = (pick(a for a, *_ in found) for pick in (min, max))
+    need(short > 0, f"A step must be positive; yours is {short:g}.")
+    need(short > 1e-9, "It halves until a step is nothing, so it refuses good "
          "ones: the first condition's bound is φ(0) + c1 α φ'(0).")  # fmt: skip
     fails = "Wolfe condition fails at the returned step"
     only = " The first alone is met everywhere." * all(first(*case) for case in found)
+    only += " None of its steps is longer than 1, where some must be." * (long <= 1)
     need(first(a, phi, dphi, c1, c2), f"The first {fails} {a:.3g}, with c1 = {c1:g}: the loss "
          "falls too little there.")  # fmt: skip
     need(
