@@ -44,7 +44,8 @@ def check_choose_rows(answer, rng):
             rows(0) == batches[0],
             "It remembers: iteration 0 gives other rows after later ones were asked for.",
         )
-        need(batches != [rows(i * hold, seed + 1) for i in range(70)], "The seed changes nothing.")
+        need(batches[:5] != [rows(i * hold, seed + 1) for i in range(5)],
+             "The seed changes nothing.")  # fmt: skip
         need(rows(0, seed) == batches[0] and rows(0, seed + 1) != batches[0],
              "In the first block the seed changes nothing.")  # fmt: skip
         never = sorted(set(range(m)) - set.union(*batches))

@@ -208,12 +208,14 @@ def update_slips(H, s, y):
         "ρ is one over sᵀy, not sᵀy.": lambda s, y: s @ y,
         "ρ is one over sᵀy, not over yᵀy.": lambda s, y: 1 / (y @ y),
         "ρ is one over sᵀy, not over sᵀs.": lambda s, y: 1 / (s @ s),
+        "ρ is one over sᵀy, not over ‖s‖‖y‖.": lambda s, y: (s @ s * (y @ y)) ** -0.5,
         "ρ is missing.": lambda s, y: 1.0,
     }, sides, mirrored, {
         "": lambda r, s, y: r * np.outer(s, s),
         "The last term, ρssᵀ, is missing.": lambda r, s, y: 0.0,
         "The last term is added, not subtracted.": lambda r, s, y: -r * np.outer(s, s),
         "The last term is ρssᵀ: ρ is missing there.": lambda r, s, y: np.outer(s, s),
+        "The last term is ssᵀ over sᵀy, not times it.": lambda r, s, y: np.outer(s, s) / r,
         "The last term is ρssᵀ, not ρyyᵀ.": lambda r, s, y: r * np.outer(y, y),
         "The last term is ρssᵀ, not ρsyᵀ.": lambda r, s, y: r * np.outer(s, y),
         "The last term is ρssᵀ: s @ s is one number, np.outer makes the matrix.":

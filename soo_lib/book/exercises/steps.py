@@ -145,6 +145,8 @@ def check_strong_wolfe(answer, rng):
             return phi(a)
 
         def endless():
+            need(tried, "It asks for φ' thousands of times, and never for φ: the first condition, "
+                 "that the loss falls enough, needs φ.")  # fmt: skip
             steps = [a for a in tried if np.any(a)]
             last = f", the last {np.ravel(steps[-1])[0]:.3g}," if steps else ""
             return (f"It has looked {len(tried)} times{last} and takes no step; halving and "
