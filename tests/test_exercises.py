@@ -1296,7 +1296,7 @@ NATURAL |= {
         (lambda H, s, y: bfgs()(np.eye(len(s)), s, y), "starts from the identity"),
         (lambda H, s, y: H + np.outer(s - H @ y, y) / (y @ y), "Broyden"),
         (lambda H, s, y: H, "has not changed"),
-        (lambda H, s, y: np.linalg.inv(bfgs()(H, s, y)), "secant equation"),
+        (lambda H, s, y: np.linalg.inv(bfgs()(H, s, y)), "inverse of the right matrix"),
         (lambda H, s, y: bfgs()(H, s, y) if s @ y else np.full_like(H, np.nan), "negative|NaN"),
         (lambda H, s, y: bfgs(refuse=False)(H, s, y) if s @ y >= 0 else H, "is 0: The result has"),
         (lambda H, s, y: bfgs()(H, s, y) if s @ y > 0 else np.eye(len(s)), "Return H as it was"),
