@@ -194,9 +194,9 @@ def _scipy(loss, x, method, maxiter, options):
     if loss.outcome or loss.nit >= maxiter:
         return None
     if found.status == 1:  # a limit of scipy's own, such as maxfun
-        return f"stopped by scipy: {str(found.message).rstrip('.')}"
+        return f"stopped by scipy: {str(found.message).rstrip('.: ')}"
     why = why_no_decrease(loss, *loss.last, -loss.last[2])  # scipy's may be of two points
-    return f"{why} (scipy: {str(found.message).rstrip('.')})"
+    return f"{why} (scipy: {str(found.message).rstrip('.: ')})"
 
 
 def as_result(recorder, failure):
