@@ -75,8 +75,7 @@ def document(style, body):
 def book(folder):
     """A title, the contents, the pages: numbered, with bookmarks, their links kept inside."""
     found = list(pages())
-    printed = [PdfReader(to_pdf(page[1], folder / f"{number}.pdf"))
-               for number, page in enumerate(found)]  # fmt: skip
+    printed = [whole(page[1], folder / f"{number}.pdf") for number, page in enumerate(found)]
     opening = front(folder, found, printed, 2)
     if len(opening.pages) != 2:
         opening = front(folder, found, printed, len(opening.pages))
@@ -99,6 +98,15 @@ def book(folder):
     keep_inside(joined, starts, soup.select_one('link[rel="canonical"]')["href"], path)
     number(folder, joined, len(opening.pages))
     return joined
+
+
+def whole(page, out):
+    """The page on paper, again where a busy machine did not set its formulas in time."""
+    for _ in range(3):
+        reader = PdfReader(to_pdf(page, out))
+        if not any("\\(" in sheet.extract_text() for sheet in reader.pages):
+            return reader
+    sys.exit(f"the formulas of {page} were not set in {SECONDS} s: print on a quieter machine")
 
 
 def front(folder, found, printed, length):
