@@ -28,6 +28,14 @@ def test_a_page_prints_whole(tmp_path):
     assert "Line search" in text or "line search" in text, "the explorer's controls are missing"
 
 
+def test_an_exercise_prints_its_solution_and_no_empty_page(tmp_path):
+    page = HTML / "book" / "exercises" / "armijo.html"
+    printed = PdfReader(print_book.to_pdf(page, tmp_path / "page.pdf"))
+    texts = [page.extract_text().strip() for page in printed.pages]
+    assert all(texts) and "Why it is so" in texts[-1]
+    assert any("Solution" in text for text in texts), "a solution without its heading"
+
+
 def test_the_pdf_is_a_book(tmp_path, monkeypatch):
     """On two of its chapters: one list of contents, page numbers, bookmarks, links kept inside."""
     names = ("rosenbrock", "conjugate-directions")
