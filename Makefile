@@ -17,6 +17,10 @@ SEED ?= 1
 export MPLCONFIGDIR := $(abspath $(VENV))/matplotlib
 export MPL_IGNORE_SYSTEM_FONTS := 1
 
+# A module is compiled once, into the environment, and not in each of the hundred processes that
+# import it: containers like to ask Python for that, so as to stay small.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := $(VENV)/bin
 HTML := _build/html
 # A stamp for each Python: asking for another one makes the environment anew.
