@@ -1,15 +1,18 @@
 """Debian's Chromium on the built book, served from this machine; nothing else may be asked."""
 
+import contextlib
 import functools
 import http.server
 import json
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 from test_book import HTML
 
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
@@ -21,15 +24,34 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="session")
-def site():
+class Unset(Quiet):
+    """MathJax is an empty file here: to set the formulas is half of what a visit computes."""
+
+    def do_GET(self):
+        if "/mathjax/" not in self.path:
+            return super().do_GET()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/javascript")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@contextlib.contextmanager
+def served(handler):
     """The address of the built book."""
     assert (HTML / "index.html").exists(), f"no book in {HTML}: run `make book` first"
-    handler = functools.partial(Quiet, directory=HTML)
+    handler = functools.partial(handler, directory=HTML)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://localhost:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def sites():
+    """The built book's addresses: with its formulas set, and with their source in their place."""
+    with served(Quiet) as whole, served(Unset) as unset:
+        yield {True: whole, False: unset}
 
 
 @pytest.fixture(scope="session")
@@ -94,13 +116,14 @@ def pages(chromium):
 
 
 @pytest.fixture
-def visit(pages, site):
+def visit(pages, sites):
     """Opens a page; at the end, nothing may have been asked elsewhere or complained of."""
 
-    def opened(path, theme="light", width=1280, ready=".soo-explorer svg text", **settings):
+    def opened(path, theme="light", width=1280, ready=".soo-explorer svg text", formulas=True,
+               **settings):  # fmt: skip
         page = pages.lend(width, color_scheme=theme, **settings)
         page.set_default_timeout(20_000)
-        page.goto(path if ":" in path else f"{site}/{path}")
+        page.goto(path if ":" in path else f"{sites[formulas]}/{path}")
         if ready:
             page.wait_for_selector(ready)
         return page
@@ -110,6 +133,14 @@ def visit(pages, site):
     local = ("http://localhost:", "ws://localhost:", "data:", "blob:", "file:", "about:")
     assert not [url for url in asked if not url.startswith(local)]
     assert not complaints
+
+
+def violations(page, where):
+    """The rules that a part of a page breaks, and the nodes that do; of the others no list."""
+    page.add_script_tag(path=AXE)
+    run = "where => axe.run(where, { resultTypes: ['violations'] }).then(found => found.violations)"
+    return [(rule["id"], [node["html"] for node in rule["nodes"]])
+            for rule in page.evaluate(run, where)]  # fmt: skip
 
 
 BARE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">

@@ -9,9 +9,10 @@ import re
 
 import numpy as np
 import pytest
+from conftest import violations
 from test_book import ROOT
 from test_live import Dealt
-from test_playground import AXE, number, status
+from test_playground import number, status
 
 from soo_lib.book.explore import Batch
 from soo_lib.losses import Logistic
@@ -231,10 +232,7 @@ def test_nothing_overflows_and_plane_and_stepper_are_seen_together(open_page, wi
 def test_axe(open_page, theme):
     page = open_page("?batch.rows=fixed", theme=theme)
     run(page)
-    page.add_script_tag(content=AXE.read_text("utf-8"))
-    found = page.evaluate("axe.run('.soo-live').then((found) => found.violations.map("
-                          "(v) => [v.id, v.nodes.map((n) => n.html.slice(0, 120))]))")  # fmt: skip
-    assert not found
+    assert not violations(page, ".soo-live")
 
 
 # ---- what a story's sentence says is what its run does

@@ -1,19 +1,19 @@
 """Every explorer on the built pages: what it shows is what Python computes."""
 
+import functools
 import gzip
 import json
 import re
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from conftest import violations
 from test_book import HTML, ROOT
 
 from soo_lib.book.precompute import pack
 
 BOOK = ROOT / "book"
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # The chapters with an explorer, and the cells that its function needs.
 NEEDS = {
     "trusting-a-model": ["setup", "explorer-compute"],
@@ -38,15 +38,20 @@ def cells(page):
     return {cell.id: cell.source for cell in notebook.cells if cell.cell_type == "code"}
 
 
-@pytest.fixture
-def compute(request, monkeypatch):
-    """The function behind a page's explorer, from the chapter's own cells."""
-    monkeypatch.chdir(BOOK)
-    source, space = cells(request.param), {"__name__": "__main__"}
-    for cell in NEEDS[request.param]:
+@functools.cache
+def computing(page):
+    """The function behind a page's explorer, from the chapter's own cells; each state once."""
+    source, space = cells(page), {"__name__": "__main__"}
+    for cell in NEEDS[page]:
         exec(compile(source[cell], cell, "exec"), space)
     name = re.search(r"explore\.Explorer\(\s*\"\w+\", (\w+)", source["explorer"])[1]
-    return request.param, space[name]
+    return functools.lru_cache(None, typed=True)(space[name])
+
+
+@pytest.fixture
+def compute(request, monkeypatch):
+    monkeypatch.chdir(BOOK)
+    return request.param, computing(request.param)
 
 
 def number(text):
@@ -211,20 +216,18 @@ def spec_of(page_name):
     return spec
 
 
-@pytest.mark.parametrize("compute", NEEDS, indirect=True)
 @pytest.mark.parametrize("hand", ["mouse", "keyboard"])
+@pytest.mark.parametrize("compute", NEEDS, indirect=True)
 def test_every_control_moves_the_picture_and_the_table(visit, compute, hand):
     name, function = compute
-    page, spec = visit(f"book/{name}.html"), spec_of(name)
+    page, spec = visit(f"book/{name}.html", formulas=False), spec_of(name)
     page.locator(f"{EXPLORER} summary").click()
     first = next((p["x"][0] for p in spec["panels"] if len(p.get("x", "")) > 1), "")
-    known, axis = {}, first
+    axis = first
 
     def check():
         """The state, once the page has been compared with it; and the page."""
-        choice = chosen(page, spec)
-        key = json.dumps(choice)
-        state = known[key] = known.get(key) or function(**choice)
+        state = function(**chosen(page, spec))
         check_table(page, state)
         for panel in spec["panels"]:
             check_picture(page, panel, state, axis)
@@ -259,7 +262,7 @@ def test_every_control_moves_the_picture_and_the_table(visit, compute, hand):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_values_are_read_by_pointer_and_by_keyboard(visit, name):
-    page = visit(f"book/{name}.html")
+    page = visit(f"book/{name}.html", formulas=False)
     for plot in page.locator(f"{EXPLORER} .plot").all():
         plot.focus()
         texts = []
@@ -276,7 +279,7 @@ def test_values_are_read_by_pointer_and_by_keyboard(visit, name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_step_play_keep_and_reset(visit, name):
-    page = visit(f"book/{name}.html", reduced_motion="reduce")
+    page = visit(f"book/{name}.html", formulas=False, reduced_motion="reduce")
     last = int(page.locator(f"{EXPLORER} .steps input").get_attribute("max"))
     start = frame(page)
     page.locator(f"{EXPLORER} .steps input").focus()
@@ -300,7 +303,8 @@ def test_step_play_keep_and_reset(visit, name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_copied_link_restores_the_choice(visit, name):
-    page = visit(f"book/{name}.html", permissions=["clipboard-read", "clipboard-write"])
+    page = visit(f"book/{name}.html", formulas=False,
+                 permissions=["clipboard-read", "clipboard-write"])  # fmt: skip
     spec, first = spec_of(name), page.locator(CONTROLS).first
     control = first.get_attribute("name")
     first.press("Home" if spec["initial"][control] == spec["controls"][control][-1] else "End")
@@ -317,16 +321,20 @@ def test_a_copied_link_restores_the_choice(visit, name):
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(visit, name, theme):
-    page = visit(f"book/{name}.html", theme)
+    page = visit(f"book/{name}.html", theme, formulas=False)
     page.locator(f"{EXPLORER} summary").click()
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run('.soo-explorer')")["violations"]
-    assert not found, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
+    assert not violations(page, ".soo-explorer")
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_overflows_on_a_phone(visit, name):
+def test_a_phone_shows_a_panel_and_the_steps_at_once_and_nothing_overflows(visit, name):
     page = visit(f"book/{name}.html", width=390)
+    steps = page.locator(f"{EXPLORER} .steps")
+    steps.evaluate("node => node.scrollIntoView({block: 'end'})")
+    page.wait_for_timeout(100)
+    assert page.locator(f"{EXPLORER} .panel").last.bounding_box()["y"] > 60  # below the header
+    box = steps.bounding_box()
+    assert box["y"] + box["height"] <= 902
     page.locator(f"{EXPLORER} summary").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     beyond = page.locator(f"{EXPLORER} :not(svg *, .tables *)").evaluate_all(
@@ -335,28 +343,8 @@ def test_nothing_overflows_on_a_phone(visit, name):
     assert not beyond
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_phone_shows_a_panel_and_the_steps_at_once(visit, name):
-    page = visit(f"book/{name}.html", width=390)
-    steps = page.locator(f"{EXPLORER} .steps")
-    steps.evaluate("node => node.scrollIntoView({block: 'end'})")
-    page.wait_for_timeout(100)
-    assert page.locator(f"{EXPLORER} .panel").last.bounding_box()["y"] > 60  # below the header
-    box = steps.bounding_box()
-    assert box["y"] + box["height"] <= 902
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_panels_fill_the_column(visit, name):
-    page = visit(f"book/{name}.html")
-    own = page.locator(EXPLORER).bounding_box()
-    panels = [panel.bounding_box() for panel in page.locator(f"{EXPLORER} .panel").all()]
-    assert min(p["x"] for p in panels) - own["x"] < 8
-    assert own["x"] + own["width"] - max(p["x"] + p["width"] for p in panels) < 8
-
-
 def test_what_diverges_stays_in_bounds_and_is_said(visit):
-    page = visit("book/minibatches.html?minibatches.rule=sgd")
+    page = visit("book/minibatches.html?minibatches.rule=sgd", formulas=False)
     page.locator(f"{EXPLORER} [name=batch_size]").press("End")
     said = page.locator(f"{EXPLORER} .beyond")
     assert re.search(r"Out of the picture above: up to \d", said.text_content())
@@ -378,13 +366,17 @@ def test_without_scripts_a_figure_and_its_caption_stand_there(visit, name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_with_scripts_the_explorer_alone_stands_there_from_a_file_too(visit, name):
+def test_with_scripts_the_explorer_alone_fills_the_column_from_a_file_too(visit, name):
     for address in (f"book/{name}.html", (HTML / "book" / f"{name}.html").as_uri()):
-        page = visit(address)
+        page = visit(address, formulas=False)
         page.wait_for_selector(f"{EXPLORER} svg")
         still = page.locator(f"div.cell_output:has({EXPLORER}) img:not(.photo)")
         assert not still.is_visible()
         assert page.locator(".soo-explorer-caption").last.is_visible()
+        own = page.locator(EXPLORER).bounding_box()
+        panels = [panel.bounding_box() for panel in page.locator(f"{EXPLORER} .panel").all()]
+        assert min(p["x"] for p in panels) - own["x"] < 8
+        assert own["x"] + own["width"] - max(p["x"] + p["width"] for p in panels) < 8
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -4,10 +4,10 @@ The widget's text in a bare page, so no book need be built.
 """
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import violations
 from helpers import Saddle
 from test_live import Quadratic
 
@@ -15,7 +15,6 @@ from soo_lib.book.learning import Learning
 from soo_lib.directions import BFGS, LBFGS
 from soo_lib.losses import Rosenbrock
 
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 LOSSES = {"quadratic": lambda: Quadratic(12, np.pi / 6), "valley": lambda: Rosenbrock(1, 5),
           "saddle": Saddle}  # fmt: skip
 
@@ -117,9 +116,7 @@ def test_each_story_opens_and_a_bad_link_is_named(open_page):
 def test_it_fits_and_is_accessible(open_page, theme, width):
     page = open_page(theme=theme, width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.add_script_tag(content=AXE.read_text("utf-8"))
-    found = page.evaluate("axe.run('.soo-live')")["violations"]
-    assert not found, [(f["id"], f["nodes"][0]["html"]) for f in found]
+    assert not violations(page, ".soo-live")
 
 
 def test_the_text_of_the_widget_is_one_file():

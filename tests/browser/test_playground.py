@@ -5,13 +5,11 @@ The widget's text in a bare page, so no book need be built.
 
 import functools
 import re
-from pathlib import Path
 
 import pytest
+from conftest import violations
 
 from soo_lib.book.live import Playground
-
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 
 
 @pytest.fixture
@@ -184,10 +182,7 @@ def test_no_overflow(open_page, width):
 def test_axe(open_page, theme):
     page = open_page(theme=theme)
     steps(page, 1)
-    page.add_script_tag(content=AXE.read_text("utf-8"))
-    found = page.evaluate("axe.run('.soo-live').then((found) => found.violations.map("
-                          "(v) => [v.id, v.nodes.map((n) => n.html.slice(0, 120))]))")  # fmt: skip
-    assert not found
+    assert not violations(page, ".soo-live")
 
 
 class TestStories:

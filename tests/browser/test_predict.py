@@ -1,13 +1,12 @@
 """Predictions: a guess, a veil until it is made, guess and truth together, and a memory."""
 
 import json
-from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import violations
 from test_book import CHAPTERS, HTML, ROOT, soup
 
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 CHOICE, NUMBER, CURVE = "book/saddles.html", "book/rosenbrock.html", "book/depth.html"
 
 
@@ -16,8 +15,8 @@ def block(page, kind):
     return page.locator(f".predict.admonition:has({inside[kind]})").first
 
 
-def opened(visit, path, kind, **settings):
-    page = visit(path, ready=".predict-look", **settings)
+def opened(visit, path, kind, formulas=False, **settings):
+    page = visit(path, ready=".predict-look", formulas=formulas, **settings)
     return page, block(page, kind)
 
 
@@ -152,18 +151,16 @@ def test_on_paper_nothing_is_veiled(visit):
 @pytest.mark.parametrize("path, kind", [(CHOICE, "choice"), (NUMBER, "number"), (CURVE, "curve")])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(visit, path, kind, theme):
-    page, found = opened(visit, path, kind, theme=theme, reduced_motion="reduce")
-    page.add_script_tag(path=AXE)
+    page, found = opened(visit, path, kind, True, theme=theme, reduced_motion="reduce")
     for press in (None, "Just show me"):
         if press:
             found.get_by_role("button", name=press).click()
-        problems = page.evaluate("axe.run('.predict')")["violations"]
-        assert not problems, [(p["id"], [node["html"] for node in p["nodes"]]) for p in problems]
+        assert not violations(page, ".predict")
 
 
 @pytest.mark.parametrize("path, kind", [(CHOICE, "choice"), (NUMBER, "number"), (CURVE, "curve")])
 def test_nothing_overflows_on_a_phone(visit, path, kind):
-    page, found = opened(visit, path, kind, width=390)
+    page, found = opened(visit, path, kind, True, width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     beyond = found.locator(":not(svg *)").evaluate_all(
         "all => all.filter(e => e.getBoundingClientRect().right > 390).map(e => e.outerHTML)"

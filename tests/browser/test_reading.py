@@ -1,10 +1,8 @@
 """What reading.js adds: meanings of terms, enlarged figures, a cue where something scrolls."""
 
-from pathlib import Path
-
 import pytest
+from conftest import violations
 
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 PAGE = "book/trusting-a-model.html"  # it has terms, figures, formulas, tables and no slow picture
 TERM = '.bd-article a[href*="#term-trust-region"]'
 NOTE = "#term-note"
@@ -17,11 +15,6 @@ def read(visit, page=PAGE, **settings):
     opened.wait_for_function(SET)
     opened.evaluate("document.fonts.ready")
     return opened
-
-
-def violations(page, where):
-    page.add_script_tag(path=str(AXE))
-    return [v["id"] for v in page.evaluate(f"axe.run({where!r})")["violations"]]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

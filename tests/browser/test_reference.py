@@ -17,7 +17,7 @@ def test_an_entry_fits_its_window(visit, width, theme):
 
 
 def test_a_click_on_a_name_in_a_cell_opens_its_entry(visit):
-    page = visit("book/rosenbrock.html", ready="article h1")
+    page = visit("book/rosenbrock.html", ready="article h1", formulas=False)
     shown = "div.cell_input:visible:not([inert] *)"  # not below a veiled prediction
     page.locator(f"{shown} a[href*='#soo_lib.']", has_text="minimize").first.click()
     page.wait_for_url("**/reference/solvers.html#soo_lib.solvers.minimize")
