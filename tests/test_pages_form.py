@@ -6,6 +6,7 @@ Like test_book.py it looks at the built book, so it runs after `make book`.
 
 import re
 import sys
+from functools import cache
 
 import pytest
 from fontTools.ttLib import TTFont
@@ -104,17 +105,19 @@ FIRST = terms.firsts((ROOT / "book/glossary.md").read_text("utf-8"))
 READ = [page for page in PAGES if page == "book/welcome" or page in CHAPTERS]
 
 
+@cache
 def running_text(page):
     """The pieces of a page's text in order, without code, formulas, tables, headings, pictures."""
     apart = {"pre", "code", "script", "style", "table", "figcaption", "summary", "h1", "h2", "h3",
              "aside"}  # fmt: skip
-    for text in article(page).find_all(string=True):
-        above = list(text.parents)
+    pieces = ((text, list(text.parents)) for text in article(page).find_all(string=True))
+    return [
+        (text, above) for text, above in pieces
         if not apart & {tag.name for tag in above} and not any(
             {"math", "predict", "margin", "soo-explorer-caption"} & set(tag.get("class", ()))
             for tag in above
-        ):
-            yield text, above
+        )
+    ]  # fmt: skip
 
 
 def test_every_term_names_its_chapter():
