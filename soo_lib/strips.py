@@ -12,6 +12,7 @@ from .checks import as_number, as_table
 BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
 STRIPS = 4  # a sum over all rows is a sum of at most so many, whatever the number of threads
 ENOUGH = 1e8  # multiplications that pay for a second thread: below, two wait for each other
+KEPT = 2**28  # bytes of a mapped file that may stay in memory: a larger one is let go as it is read
 
 _blas = ThreadpoolController()
 # As many as linear algebra was given when we were imported; solvers then run it on one.
@@ -80,7 +81,7 @@ class Bytes:
         while isinstance(rows, np.ndarray):  # down to the file behind them, if only read from
             readable = not isinstance(rows, np.memmap) or rows.mode == "r"
             rows = rows.base if readable else None
-        if isinstance(rows, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        if isinstance(rows, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") and len(rows) > KEPT:
             self.file = rows
 
     def __len__(self):

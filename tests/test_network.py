@@ -1,6 +1,8 @@
 """The network: its loss and gradient against independent ones, its parameters, its sums."""
 
+import re
 import tracemalloc
+from pathlib import Path
 
 import autograd
 import autograd.numpy as anp
@@ -192,6 +194,7 @@ def bytes_on_disk(tmp_path, m=5003):
 def test_bytes_give_the_digits_of_the_converted_array(tmp_path, monkeypatch, dtype, threads):
     monkeypatch.setattr(strips, "THREADS", threads)
     monkeypatch.setattr(strips, "ENOUGH", 0)
+    monkeypatch.setattr(strips, "KEPT", 0)
     pixels, mapped, y = bytes_on_disk(tmp_path)
     net = Network([6, 5, 3], "tanh")
     x, p, rows = net.init(0), net.init(1), [5, 2000, 7, 7]
@@ -229,7 +232,24 @@ def test_bytes_stay_bytes(tmp_path):
     assert peak < 60_000 * 6 * 8  # y alone takes a third of that, twice
 
 
-def test_changes_in_a_private_map_are_kept(tmp_path):
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="asks Linux")
+def test_a_large_map_is_let_go_and_a_small_one_is_kept(tmp_path, monkeypatch):
+    _, mapped, y = bytes_on_disk(tmp_path, m=2_000_000)
+    net = Network([6, 2])
+
+    def resident():
+        """Bytes of the file that are in this process' memory."""
+        _, _, after = Path("/proc/self/smaps").read_text().partition("rows.npy\n")
+        return 1024 * int(re.search(r"Rss:\s+(\d+) kB", after)[1])
+
+    for kept, most in ((0, 0.1), (strips.KEPT, 1.1)):
+        monkeypatch.setattr(strips, "KEPT", kept)
+        net.loss(mapped, y % 2, scale=0.01).fun(net.init(0))
+        assert most - 0.2 < resident() / mapped.nbytes < most
+
+
+def test_changes_in_a_private_map_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(strips, "KEPT", 0)
     pixels, _, y = bytes_on_disk(tmp_path)
     private = np.load(tmp_path / "rows.npy", mmap_mode="c")
     private[:] = changed = 255 - pixels
