@@ -104,6 +104,8 @@ def as_data(X, y):
 def take(X, y, rows):
     """Some ``rows`` of the data ``X``, (m, n), and ``y``, (m,): at least one."""
     try:
+        if np.iscomplexobj(rows):
+            raise IndexError("complex numbers")
         chosen = X[rows], y[rows]
     except IndexError as error:
         raise ValueError(f"rows must index the {len(X)} samples; {error}; got {rows!r}") from error

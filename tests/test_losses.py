@@ -335,7 +335,8 @@ def test_predict_names_bad_arguments():
 
 
 def test_a_subset_without_rows():
-    complains(lambda: Logistic(X, Y).subset(np.array([], int)), "rows")
+    for rows in (np.array([], int), np.array([], complex), np.array([1j])):
+        complains(lambda rows=rows: Logistic(X, Y).subset(rows), "rows")
 
 
 def test_a_loss_says_what_it_is():
