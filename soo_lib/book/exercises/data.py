@@ -20,11 +20,9 @@ def check_choose_rows(answer, rng):
             need(len(set(got)) == size, "A row occurs twice in one batch.")
             return set(got)
 
-        need(
-            rows(0) == rows(0),
-            "Asked twice for one iteration, it gives other rows: a line search "
-            "would compare two functions. Make a generator from the seed in every call.",
-        )
+        need(rows(0) == rows(0),
+             "Asked twice for one iteration, it gives other rows: a line search "
+             "would compare two functions. Make a generator from the seed in every call.")
         batches = [rows(i * hold) for i in range(70)]
         held = all(rows(i * hold + j) == batches[i] for i in range(3) for j in range(1, hold))
         need(held or rows(1) != rows(hold + 1),
@@ -32,26 +30,30 @@ def check_choose_rows(answer, rng):
              "iteration // hold.")  # fmt: skip
         need(held or not any(all(rows(i * hold + j) == rows(i * hold + 1) for i in range(1, 3)
                                  for j in range(k, hold - 1 + k)) for k in (0, 1)),
-             "The rows change one iteration late or early: iterations 0 to hold - 1 are one "
-             "block.")  # fmt: skip
+             "The rows change one iteration late or early: 0 to hold - 1 are one block.")
         need(held,
              "The rows change before `hold` iterations are over: y would be the difference of two "
              "functions' gradients.")  # fmt: skip
         need(batches[0] != batches[1], "The rows stay the same after `hold` iterations.")
-        need(len({frozenset(batch) for batch in batches[:20]}) > 2,
+        need(len({*map(frozenset, batches[:20])}) > 2,
              "Only two batches take turns: draw another one for each block.")  # fmt: skip
-        need(
-            rows(0) == batches[0],
-            "It remembers: iteration 0 gives other rows after later ones were asked for.",
-        )
+        need(rows(0) == batches[0],
+             "It remembers: iteration 0 gives other rows after later ones were asked for.")
         need(batches[:5] != [rows(i * hold, seed + 1) for i in range(5)],
              "The seed changes nothing.")  # fmt: skip
         need(rows(0, seed) == batches[0] and rows(0, seed + 1) != batches[0],
              "In the first block the seed changes nothing.")  # fmt: skip
         never = sorted(set(range(m)) - set.union(*batches))
-        some = min(never, default=0)
-        need(not never, f"In 70 batches {len(never)} of {m} rows are never drawn, row {some} for "
-             "one: draw from all m.")  # fmt: skip
+        need(not never, f"In 70 batches {len(never)} of {m} rows are never drawn, row "
+             f"{min(never, default=0)} for one: draw from all m.")  # fmt: skip
+        need(not all(spaced(batch, m) for batch in batches), "It takes rows at even distances in "
+             "the data, which may be sorted: draw them at random.")  # fmt: skip
+
+
+def spaced(batch, m):
+    """Whether the rows lie side by side or at even distances, round the end of the data or not."""
+    gaps = np.diff(sorted(batch) + [min(batch) + m]).astype(int)
+    return np.bincount(gaps).max() >= len(gaps) - 1
 
 
 @checker
@@ -63,14 +65,17 @@ def check_batch_size(answer, rng):
 
     def cases(m, sizes):
         """Gradients, one a row, and θ such that a certain b is the smallest."""
-        for b, below in zip(sizes, rng.permutation(np.linspace(0.15, 0.95, len(sizes)))):
+        shares = rng.permutation(np.linspace(0.15, 0.95, len(sizes)))
+        if sizes[-1] == m:  # there m and m - 1 give the same, so the least goes there
+            shares = np.roll(shares, -1 - shares.argmin())
+        for b, below in zip(sizes, shares):
             G = rng.normal(size=(m, 4)) * rng.uniform(0.5, 3, size=4) + rng.normal(size=4)
             G *= 10 ** rng.uniform(-1, 1)  # a lost square shows
             noise, g = G.var(axis=0, ddof=1).sum(), G.mean(axis=0)
             yield G, float(np.sqrt((1 / (b - below) - 1 / m) * noise / (g @ g))), b
 
     some = (8, 15, 20, 24, 29, 33, 38, 44, 52, 60)
-    for m, sizes, share in ((900, range(2, 10), 1 / 2), (60, some, 1)):
+    for m, sizes, share in ((900, range(1, 10), 1 / 2), (60, some, 1)):
         problems = list(cases(m, sizes))
         got = np.array([numbers(answer(G, theta), ()) for G, theta, _ in problems])
         right = np.array([b for *_, b in problems], float)
@@ -81,7 +86,14 @@ def check_batch_size(answer, rng):
 
 def blame(got, right, problems, share):
     """The Hint for batch sizes that are not right."""
-    need(np.ptp(got), f"It gives {got[0]:g} whatever the gradients and θ.")
+    need(not same(got, np.maximum(right, 2)), "A batch of one row may be enough: it begins at 2.")
+    across = [G.mean(axis=1, keepdims=True) for G, *_ in problems]  # g along the wrong axis
+    noise = [np.sum((G - g) ** 2) / (len(G) - 1) for (G, *_), g in zip(problems, across)]
+    across = same(got, [np.ceil(S / (theta**2 * np.sum(g * g) + S / len(G)))
+                        for (G, theta, _), g, S in zip(problems, across, noise)])  # fmt: skip
+    axis = "The mean over the rows is that over axis 0, not 1." * across
+    need(np.ptp(got), f"It gives {got[0]:g} whatever the gradients and θ. {axis}".strip())
+    need(not across, axis)
 
     def each(noise, signal, formula, whole):
         return np.array([whole(formula(noise(G), signal(theta, G.mean(axis=0)), len(G)))
