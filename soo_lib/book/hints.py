@@ -34,7 +34,7 @@ class Answer:
     def __init__(self, function):
         if not callable(function):
             raise Hint(f"The check needs your function itself; it was given {function!r}.")
-        self.function, self.changed = function, ""
+        self.function, self.changed, self.returned = function, "", False
 
     def __call__(self, *args):
         given = [arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args]
@@ -51,7 +51,10 @@ class Answer:
             if isinstance(arg, np.ndarray) and not same(arg, kept):
                 self.changed = f"It changes its argument {number}: work on a copy."
         if got is None or got is ...:
+            need(not self.returned, "It returns nothing here, though elsewhere something: "
+                 "behind an if or a loop it may end without a return.")  # fmt: skip
             raise Hint("Not yet: it returns nothing.")
+        self.returned = True
         return got
 
     def peak(self, *args):

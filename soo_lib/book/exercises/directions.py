@@ -70,6 +70,8 @@ def check_polak_ribiere(answer, rng):
             "The two gradients have changed places.": dot(old, old - g),
             "The numerator has the difference of the gradients, not their sum.": dot(g, g + old),
             "The numerator lacks gᵀg.": dot(g, old),
+            "0 is for a negative β, not for the negative terms of its sum.":
+                dot(np.maximum(g * (g - old), 0), 1),
         }, {
             "": dot(old, old),
             "Divide by the old gradient's square, not the new one's.": dot(g, g),
@@ -153,6 +155,7 @@ def two_loop_slips(g, S, Y):
         "Each α of the first loop is ρ sᵀq with the q of that moment, not sᵀg.":
             lambda s, y, q: s @ g,
         "α is ρ sᵀq, not ρ yᵀq.": lambda s, y, q: y @ q,
+        "In the first loop ρ is missing: α is ρ sᵀq.": lambda s, y, q: (s @ q) * (s @ y),
     }, {
         "": lambda s, y: y,
         "The first loop subtracts α y, not α s.": lambda s, y: s,
@@ -182,6 +185,8 @@ def two_loop_slips(g, S, Y):
     }, {
         "": lambda s, y, r, begin, q: y @ r,
         "β is ρ yᵀr, not ρ sᵀr.": lambda s, y, r, begin, q: s @ r,
+        "In the second loop ρ is missing: β is ρ yᵀr.":
+            lambda s, y, r, begin, q: (y @ r) * (s @ y),
         "β is ρ yᵀr with the r of that moment, not ρ yᵀq.": lambda s, y, r, begin, q: y @ q,
         "β is ρ yᵀr with the r of that moment, not the first r.":
             lambda s, y, r, begin, q: y @ begin,

@@ -85,6 +85,8 @@ def slips(G, steps):
             lambda X, first: 3.4445 * X - 4.775 * X @ X.T @ X + 2.0315 * X @ X.T @ X @ X.T @ X,
         "It divides by the norm again after each step: once, at the start.":
             lambda X, first: (Z := 1.5 * X - 0.5 * X @ X.T @ X) / np.linalg.norm(Z),
+        "It divides by the norm again before each step: once, at the start.":
+            lambda X, first: 1.5 * (Z := X / np.linalg.norm(X)) - 0.5 * Z @ Z.T @ Z,
         "The half belongs to X XᵀX alone: the factor of X is 1.5, not 0.75.":
             lambda X, first: 0.75 * X - 0.5 * X @ X.T @ X,
         "In X XᵀX it has G, before it was divided by its norm: take the X of each step.":

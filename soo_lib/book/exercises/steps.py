@@ -45,6 +45,8 @@ def check_armijo(answer, rng):
         off = [z for a, z, *_ in tried if not same(z, x + a * p)]
         need(not off, lambda off=off: f"It looks at {off[0][:2].round(3)}, which is no x + αp.")
         need(max(places, default=0) >= 0, "It looks along -p: the steps are x + αp.")
+        need(got.shape != (2,) or not any(same(got, a * p) for a in halves),
+             "Return the step α alone, not α p.")  # fmt: skip
         need(got.shape != (2,), "Return the step α, not the point that it leads to.")
         found.append(float(numbers(got, ())))
         falls.append(fall), cases.append((c1, slope, p @ p, right))
@@ -147,15 +149,16 @@ def check_strong_wolfe(answer, rng):
         def endless():
             need(tried, "It asks for φ' thousands of times, and never for φ: the first condition, "
                  "that the loss falls enough, needs φ.")  # fmt: skip
-            steps = [a for a in tried if np.any(a)]
-            last = f", the last {np.ravel(steps[-1])[0]:.3g}," if steps else ""
+            steps = [float(np.ravel(a)[0]) for a in tried if np.any(a)]
+            last = f", the last {steps[-1]:.3g}," if steps else ""
+            need(not steps or not good((steps[-1], phi, dphi, c1, c2)),
+                 f"It has looked {len(tried)} times{last} and refuses a step at which both "
+                 "conditions hold: are c1 and c2 in their places?")  # fmt: skip
             return (f"It has looked {len(tried)} times{last} and takes no step; halving and "
                     f"doubling need a dozen. φ(0) is {phi(0):.3g} here, not 0.")  # fmt: skip
 
         got = answer(bounded(watched, 1000, endless), bounded(dphi, 3000, endless), c1, c2)
         return float(numbers(got, ()))
-
-    found = [(ask(*valley), *valley) for valley in valleys(rng)]
 
     def first(a, phi, dphi, c1, c2):
         return phi(a) <= phi(0) + c1 * a * dphi(0) + 1e-12
@@ -163,11 +166,16 @@ def check_strong_wolfe(answer, rng):
     def second(a, phi, dphi, c1, c2):
         return abs(dphi(a)) <= -c2 * dphi(0) * (1 + 1e-9)
 
+    def good(case):
+        return case[0] > 0 and first(*case) and second(*case)
+
+    found = [(ask(*valley), *valley) for valley in valleys(rng)]
+
     def all_with(c):
         return all(a > 0 and first(a, p, d, *c(c1, c2)) and second(a, p, d, *c(c1, c2))
                    for a, p, d, c1, c2 in found)  # fmt: skip
 
-    failing = [case for case in found if not (case[0] > 0 and first(*case) and second(*case))]
+    failing = [case for case in found if not good(case)]
     if not failing:
         return
     flat = all(second(*case) for case in found)
@@ -185,6 +193,10 @@ def check_strong_wolfe(answer, rng):
     a, phi, dphi, c1, c2 = failing[0]
     short, long = (pick(a for a, *_ in found) for pick in (min, max))
     need(short > 0, f"A step must be positive; yours is {short:g}.")
+    need(short > 1e-9 or any(good((0.5**k, *case)) for a, *case in found if a <= 1e-9
+                             for k in range(20)),
+         "It halves from 1 alone, until a step is nothing: where it still falls steeply, and no "
+         "step was too long, the next one is twice as long.")  # fmt: skip
     need(short > 1e-9, "It halves until a step is nothing, so it refuses good "
          "ones: the first condition's bound is φ(0) + c1 α φ'(0).")  # fmt: skip
     fails = "Wolfe condition fails at the returned step"
