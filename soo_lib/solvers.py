@@ -165,11 +165,14 @@ def _scipy(loss, x, method, maxiter, options):
         if loss.outcome:
             raise StopIteration
 
+    class Overflow(Exception):
+        """Of our own: what a loss raises is not for us to catch."""
+
     # scipy's trust regions fall over what is not finite, or turn for ever: their model does without
     def hess(z):
         H = np.nan_to_num(loss.hess(z), posinf=0, neginf=0)
         if np.isinf(np.linalg.norm(H)) or np.isinf(np.linalg.norm(loss.last[2])):
-            raise StopIteration
+            raise Overflow
         return H
 
     def hessp(z, p):
@@ -186,7 +189,7 @@ def _scipy(loss, x, method, maxiter, options):
                 options={"maxiter": maxiter, **never.get(method, {"gtol": 0}), **options},
                 **{f.__name__: f for f in (hess, hessp) if f.__name__ in SCIPY[method]},
             )  # fmt: skip
-        except StopIteration:
+        except Overflow:
             return BEYOND
         except optimize.OptimizeWarning as warning:
             known = "see scipy.optimize.show_options('minimize', method)"

@@ -586,6 +586,22 @@ def test_a_network_diverges_without_a_warning(activation, threads, monkeypatch):
         check_best(found, loss)
 
 
+@pytest.mark.parametrize("error", [StopIteration, ValueError, FloatingPointError])
+@pytest.mark.parametrize("method", ["newton", "trust-exact", "trust-ncg", "L-BFGS-B"])
+def test_what_a_loss_raises_is_the_callers(method, error):
+    loss = Watched(Quadratic())
+    values = iter(range(3))
+
+    def fun_and_jac(x):
+        if next(values, None) is None:
+            raise error("no more batches")
+        return loss.loss.fun_and_jac(x)
+
+    loss.fun_and_jac = fun_and_jac
+    with pytest.raises(error, match="no more batches"):
+        minimize(loss, np.zeros(5), method, gtol=0)
+
+
 @every_method
 def test_a_start_where_the_loss_is_no_number(method):
     with np.errstate(invalid="ignore"):
