@@ -25,13 +25,18 @@ BIN := $(VENV)/bin
 HTML := _build/html
 # A stamp for each Python: asking for another one makes the environment anew.
 READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' || echo none)
-# Two workers, a notebook or a test file each; one thread of linear algebra a worker, or two
-# workers on two cores wait for each other.
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
-PARALLEL := -n 2 --dist loadfile
+# Three workers on two cores, a notebook or a test file each: the grader's tests wait for answers
+# that never end, and a page is waited for more than it computes. One thread of linear algebra a
+# worker, or workers wait for each other. In this order, not xdist's own: what is long comes first.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest \
+  -n 3 --dist loadfile --no-loadscope-reorder
+UNIT := tests --ignore=tests/test_book.py --ignore=tests/test_pages_form.py --ignore=tests/browser
+# Every notebook is run into the cache of the build, and nbval judges those runs.
+NOTEBOOKS := -p tools.run_once --nbval-lax book
 
 .PHONY: help serve test book lab data benchmark records students grade slides pdf sphinx strip clean \
-  fonts cache lint unit html check-book check-browser check-notebooks check-binder
+  fonts cache lint html check-computed unit check-notebooks check-pages check-book check-browser \
+  check-binder bubblewrap chromium
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -41,9 +46,9 @@ serve: html  ## build the book and serve it on this machine: the reader's comman
 	@echo; echo "The book is at http://localhost:$(PORT)/ (stop with Ctrl-C)"; echo
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(HTML)
 
-test: lint unit check-notebooks html check-book check-browser  ## build the book and run every test: what CI runs
+test: lint check-computed html check-pages  ## build the book and run every test: what CI runs
 	@echo; echo "All passed:"
-	@for run in unit notebooks book browser; do printf '%-10s ' $$run; tail -n 1 _build/logs/$$run.txt; done
+	@for run in computed pages; do printf '%-9s' $$run; tail -n 1 _build/logs/check-$$run.txt; done
 
 book: html  ## build the book into _build/html; any warning is an error
 
@@ -106,19 +111,10 @@ fonts: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 
-# The grader's first: they wait for answers that never end, and two more workers have the cores.
-# Then the alphabet: xdist's own order leaves the experiments, few and long, to one worker.
-unit: $(READY) data
-	@mkdir -p _build/logs
-	@tools/get_bubblewrap.sh || echo "Without it the tests of the grader's box are skipped."
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder tests/test_teach.py tests \
-	  --ignore=tests/test_book.py --ignore=tests/test_pages_form.py --ignore=tests/browser \
-	  | tee _build/logs/unit.txt
-
 # The execution cache knows a notebook's cells but not the library and the numbers they read, so
 # it goes whenever one of those changes.
 cache: $(READY) data
-	@mkdir -p _build
+	@mkdir -p _build/logs
 	@key=$$({ find soo_lib book/results -type f -not -path '*/__pycache__/*' 2>/dev/null || true; \
 	  echo constraints.txt; } | LC_ALL=C sort | xargs sha256sum | cat - _build/.data | sha256sum); \
 	if [ "$$key" != "$$(cat _build/.cache-key 2>/dev/null)" ]; then \
@@ -129,17 +125,23 @@ cache: $(READY) data
 html: cache fonts
 	$(BIN)/jupyter-book build --all -W -n --keep-going .
 
-check-book: html
-	@mkdir -p _build/logs
-	$(PYTEST) tests/test_book.py tests/test_pages_form.py | tee _build/logs/book.txt
+check-computed: TESTS := tests/test_teach.py $(NOTEBOOKS) $(UNIT)
+unit: TESTS := tests/test_teach.py $(UNIT)
+check-notebooks: TESTS := $(NOTEBOOKS)
+check-pages: TESTS := tests/browser tests/test_book.py tests/test_pages_form.py
+check-book: TESTS := tests/test_book.py tests/test_pages_form.py
+check-browser: TESTS := tests/browser
 
-# A page is waited for more than it computes: three browsers on two cores.
-check-browser: html
-	@mkdir -p _build/logs
+check-computed unit: bubblewrap
+check-computed unit check-notebooks: cache fonts
+	$(PYTEST) $(TESTS) | tee _build/logs/$@.txt
+
+check-pages check-browser: chromium
+check-pages check-book check-browser: html
+	$(PYTEST) $(TESTS) | tee _build/logs/$@.txt
+
+bubblewrap:
+	@tools/get_bubblewrap.sh || echo "Without it the tests of the grader's box are skipped."
+
+chromium:
 	@tools/get_chromium.sh
-	$(PYTEST) -n 3 tests/browser | tee _build/logs/browser.txt
-
-# Runs every notebook, two at a time, into the cache of the build, and has nbval judge those runs.
-check-notebooks: cache fonts
-	@mkdir -p _build/logs
-	$(PYTEST) $(PARALLEL) -p tools.run_once --nbval-lax book | tee _build/logs/notebooks.txt

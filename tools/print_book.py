@@ -180,12 +180,13 @@ def number(folder, joined, first):
 
 def slides(folder):
     """A chapter at a time: its title, then its figures with their section and caption."""
-    joined = PdfWriter()
-    for at, (title, path, *_, soup) in enumerate(pages()):
+    sheets, starts = [], {}
+    for title, path, *_, soup in pages():
         figures = soup.select("article div.cell_output img")
         if not figures:
             continue
-        sheets = [f"<section><h1>{html.escape(title)}</h1></section>"]
+        starts[title] = len(sheets)
+        sheets.append(f"<section><h1>{html.escape(title)}</h1></section>")
         for image in figures:
             section = image.find_previous(["h1", "h2", "h3"]).get_text().strip("#\n ")
             inline = image["src"].startswith("data:")
@@ -196,12 +197,12 @@ def slides(folder):
                 f"<section><h2>{html.escape(section)}</h2><img src='{source}'>"
                 f"<p>{html.escape(words)}</p></section>"
             )
-        deck = folder / f"{at}.html"
-        deck.write_text(document(SLIDES, "".join(sheets)), "utf-8")
-        start = len(joined.pages)
-        joined.append(PdfReader(to_pdf(deck, folder / f"{at}.pdf")), import_outline=False)
+        print(f"{title}: {len(sheets) - starts[title]}")
+    deck, joined = folder / "slides.html", PdfWriter()
+    deck.write_text(document(SLIDES, "".join(sheets)), "utf-8")
+    joined.append(PdfReader(to_pdf(deck, folder / "slides.pdf")), import_outline=False)
+    for title, start in starts.items():
         joined.add_outline_item(title=title, page_number=start)
-        print(f"{title}: {len(joined.pages) - start}")
     return joined
 
 
