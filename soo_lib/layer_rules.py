@@ -8,9 +8,10 @@ one by itself, as in their reference implementations, which keep it transposed.
 from types import SimpleNamespace
 
 import numpy as np
+import scipy.linalg
 
 from .curvature import kronecker_factors
-from .precondition import damped
+from .precondition import damped, shifts
 from .roots import rescaled
 from .rules import adam
 from .strips import product
@@ -19,35 +20,62 @@ QUINTIC = 3.4445, -4.775, 2.0315  # steepest at 0: it gets within .3 of 1 in fiv
 
 
 def kronecker(batch, x, f, g, step, state, damping=1e-2, momentum=0.9, refresh=10, decay=0.0,
-              ekfac=False):  # fmt: skip
+              truncate=0.0, ekfac=False):  # fmt: skip
     """v <- μv + (A ⊗ G)⁻¹g in each layer, Δx = -αv, μ = ``momentum`` (appendix B).
 
     The factors are those of every ``refresh``-th batch, or with ``decay`` > 0 an average with the
     older ones, plus ``damping`` (Martens and Grosse 2015). They are inverted in float64, and
-    multiplied in the network's own precision. With ``ekfac`` the products of their eigenvalues give
-    way to the batch's curvature along the same axes (George and others 2018; a second visit).
+    multiplied in the network's own precision. With ``truncate`` > 0 eigenvalues of a factor up to
+    that share of what damping adds to them count as 0: few are left, and products with the inverse
+    cost next to nothing. With ``ekfac`` the products of all eigenvalues give way to the batch's
+    curvature along the same axes (George and others 2018; a second visit).
     """
+    if ekfac and truncate:
+        raise ValueError(f"truncate must be 0 with ekfac; got {truncate!r}")
+    dtype = batch.loss.dtype
     if (state.k - 1) % refresh == 0:
         new = kronecker_factors(batch.loss, x)
-        batch.visits += 1
+        batch.visits += 1 + ekfac
+        if not all(np.isfinite(factor).all() for pair in new for factor in pair):
+            return np.full_like(x, np.nan)  # they overflow before the loss does; the loop will stop
         state.pairs = [
             tuple(decay * old + (1 - decay) * factor for old, factor in zip(*pairs))
             for pairs in zip(getattr(state, "pairs", new), new)
         ]
         if ekfac:
-            batch.visits += 1
-            parts = [(U, V, 1 / (S + damping)) for U, V, S in rescaled(batch.loss, x, state.pairs)]
+            bases = rescaled(batch.loss, x, state.pairs)
+            state.inverses = [_scaled(U, V, 1 / (S + damping), dtype) for U, V, S in bases]
         else:
-            parts = [map(np.linalg.inv, damped(A, G, damping)) for A, G in state.pairs]
-        state.inverses = [[part.astype(batch.loss.dtype) for part in each] for each in parts]
+            state.inverses = [_inverse(*pair, damping, truncate, dtype) for pair in state.pairs]
     p = np.empty_like(g)
-    for (U, V, *scale), part in zip(state.inverses, batch.loss.net.layer_slices):
-        P = g[part].reshape(len(U), len(V)).astype(U.dtype)
-        if ekfac:
-            P, V = product(U.T, P, V) * scale[0], V.T
-        p[part] = product(U, P, V).ravel()
+    for inverse, (A, G), part in zip(state.inverses, state.pairs, batch.loss.net.layer_slices):
+        p[part] = inverse(g[part].reshape(len(A), len(G)).astype(dtype)).ravel()
     state.v = momentum * state.v + p
     return -step * state.v
+
+
+def _inverse(A, G, damping, truncate, dtype):
+    """P ↦ A⁻¹ P G⁻¹ for the two :func:`~soo_lib.precondition.damped`."""
+    if not truncate:
+        U, V = (np.linalg.inv(factor).astype(dtype) for factor in damped(A, G, damping))
+        return lambda P: product(U, P, V)
+    large = []
+    for factor, shift in zip((A, G), shifts(A, G, damping)):
+        values, vectors = scipy.linalg.eigh(factor, subset_by_value=(truncate * shift, np.inf))
+        large += vectors.astype(dtype), (values / (values + shift)).astype(dtype)
+    U, a, V, b = large
+
+    def inverse(P):  # (I - U diag(a) Uᵀ) P (I - V diag(b) Vᵀ) over both shifts, which make damping
+        P = P - U @ (a[:, None] * (U.T @ P))
+        return (P - (P @ V * b) @ V.T) / damping
+
+    return inverse
+
+
+def _scaled(U, V, S, dtype):
+    """P ↦ U (S ∘ UᵀPV) Vᵀ."""
+    U, V, S = (part.astype(dtype) for part in (U, V, S))
+    return lambda P: product(U, product(U.T, P, V) * S, V.T)
 
 
 def adahessian(batch, x, f, g, step, state, beta1=0.9, beta2=0.999, eps=1e-4, weight_decay=0.0):

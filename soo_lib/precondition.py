@@ -225,9 +225,14 @@ def damped(A, G, damping):
     π² is the ratio of the mean eigenvalues of A and G, so that the two are damped alike: factored
     Tikhonov damping (Martens and Grosse 2015, section 6.3).
     """
-    sizes = [max(np.trace(M) / len(M), np.finfo(float).tiny) for M in (A, G)]  # G = 0: dead units
-    gamma, pi = np.sqrt(_damping(damping)), np.sqrt(sizes[0] / sizes[1])
-    return A + pi * gamma * np.eye(len(A)), G + gamma / pi * np.eye(len(G))
+    return tuple(M + shift * np.eye(len(M)) for M, shift in zip((A, G), shifts(A, G, damping)))
+
+
+def shifts(A, G, damping):
+    """πγ and γ/π, what :func:`damped` adds to the eigenvalues; π is 1 where a factor is 0."""
+    gamma, sizes = np.sqrt(_damping(damping)), [np.trace(M) / len(M) for M in (A, G)]
+    pi = np.sqrt(sizes[0]) / np.sqrt(sizes[1]) if min(sizes) > 0 else 1.0  # G = 0: dead units
+    return pi * gamma, gamma / pi
 
 
 def _upper(H, name):

@@ -174,6 +174,40 @@ def test_kronecker_refreshes_averages_and_remembers(refresh, decay):
     assert found.njev == 2 * 90 + fresh
 
 
+@pytest.mark.parametrize("share", [1e-9, 0.1, 0.5, 1e9])
+def test_truncated_factors_are_inverted_as_if_their_small_eigenvalues_were_0(share):
+    loss, x = network()
+    found = minimize_stochastic(loss, x, "kronecker", 90, 1, 0.05, truncate=share)
+    g, p, left = loss.jac(x), [], []
+    for pair, layer in zip(kronecker_factors(loss, x), loss.net.layer_slices):
+        whole = damped(*pair, 1e-2)
+        for M, B in zip(pair, whole):
+            values, Q = np.linalg.eigh(M)
+            values[values <= share * (B - M)[0, 0]] = 0
+            left.append(np.sum(values > 0))
+            B[:] = (Q * (values + (B - M)[0, 0])) @ Q.T
+        p.append(np.linalg.solve(np.kron(*whole), g[layer]))
+    np.testing.assert_allclose(found.x, x - 0.05 * np.concatenate(p), rtol=1e-8, atol=1e-10)
+    if share == 1e9:  # nothing but the damping is left
+        np.testing.assert_allclose(found.x, x - 5 * g, rtol=1e-8, atol=1e-10)
+    assert (max(left) == 0) == (share == 1e9)
+
+
+@pytest.mark.parametrize("how", [{}, {"truncate": 0.1}, {"ekfac": True}])
+@pytest.mark.parametrize("sizes", [(1e20, 1.0), (1e5, 1e5), (1e5, 0.0), (0.0, 1e5)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_kronecker_bears_factors_that_vanish_or_overflow(how, sizes, dtype):
+    """A batch that is classified without doubt has G = 0; large activations overflow in A alone."""
+    rng = np.random.default_rng(0)
+    net = Network([6, 8, 3], "relu")
+    loss = net.loss(rng.normal(size=(50, 6)), rng.integers(0, 3, 50), dtype=dtype)
+    x = net.init(0)
+    for part, size in zip(net.layer_slices, sizes):
+        x[part] *= size
+    found = minimize_stochastic(loss, x, "kronecker", 10, 2, **how)
+    assert np.isfinite(found.x).all() and found.message
+
+
 def test_cg_is_the_linear_method_on_a_quadratic():
     """On all rows and with whole steps it ends after as many steps as there are unknowns."""
     loss = least_squares(n=4)
@@ -444,6 +478,8 @@ def test_wrong_arguments(wrong, name):
     ({"refresh": 0}, "refresh"),
     ({"decay": 1.0}, "decay"),
     ({"momentum": 1.5}, "momentum"),
+    ({"truncate": -0.1}, "truncate"),
+    ({"truncate": 0.1, "ekfac": True}, "truncate"),
 ])  # fmt: skip
 def test_wrong_settings_of_the_kronecker_rule(wrong, name):
     loss, x0 = network()
