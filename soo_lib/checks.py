@@ -46,6 +46,30 @@ def as_count(value, name, minimum=1, maximum=None):
     return count
 
 
+def as_real(found, shape, name):
+    """What the loss gave as its ``name``: ``found``, as an array of ``shape`` of real numbers."""
+    array = np.asarray(found)
+    if array.shape != shape or array.dtype.kind not in "fiu":
+        need = " x ".join(map(str, shape)) + " real numbers" if shape else "one real number"
+        got = f"an array of shape {array.shape} and type {array.dtype}"
+        raise ValueError(f"the loss's {name} must be {need}; got {got}")
+    return array
+
+
+def coarser(dtype, other):
+    """``dtype``, or ``other`` where that tells real numbers less finely."""
+    known = np.dtype(other).kind == "f" and np.finfo(other).eps > np.finfo(dtype).eps
+    return other if known else dtype
+
+
+def size_of(x):
+    """How many numbers ``x`` holds; 0 of what is no array, of which :func:`as_vector` complains."""
+    try:
+        return np.size(x)
+    except ValueError:
+        return 0
+
+
 def as_function(value, name):
     """``value`` itself, if it can be called."""
     if not callable(value):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .checks import as_rng, as_vector
+from .checks import as_real, as_rng, as_vector, coarser, size_of
 from .losses import as_loss
 
 
@@ -36,7 +36,7 @@ class GradientTest:
 
     def __repr__(self):
         verdict = "gradient right" if self.ok else "GRADIENT WRONG"
-        rounding = "exact up to rounding" if self.ok else "no order: all rounding"
+        rounding = "exact up to rounding" if self.ok else "no order: or all is rounding"
         order = rounding if np.isnan(self.order) else f"order {round(self.order, 2) + 0.0:.2f}"
         return f"{verdict}: relative error {self.relative_error:.1e}, {order}"
 
@@ -90,26 +90,29 @@ def gradient_test(loss, x, seed=0):
     x = as_vector(x, loss.n_params, finite=True)
     d = as_rng(seed).normal(size=x.shape)
     d *= max(1.0, np.linalg.norm(x)) / np.linalg.norm(d)
-    f, g = loss.fun(x), as_vector(loss.jac(x), len(x), "loss.jac(x)")
-    slope = d @ g
+    f, g = as_real(loss.fun(x), (), "value"), as_vector(loss.jac(x), len(x), "loss.jac(x)")
+    slope, u = d @ g, np.finfo(coarser(getattr(loss, "dtype", float), f.dtype)).eps
 
     eps = 2.0 ** -np.arange(2, 26)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        values = np.array([(loss.fun(x + e * d), loss.fun(x - e * d)) for e in eps])
+        values = np.array([(loss.fun(x + e * d), loss.fun(x - e * d)) for e in eps], float)
     inside = np.isfinite(values).all(axis=1)  # near a border only the smaller ε are
     if not inside.any():
         raise ValueError("x must lie where the loss is finite; got no finite value on both sides")
     eps, values = eps[inside], values[inside]
     errors = np.abs((values[:, 0] - values[:, 1]) / (2 * eps) - slope)
-    # Close to a minimum the slope itself says little: the loss's variation then sets the scale.
-    variation = np.abs(values - f).max()
+    # Close to a minimum the slope itself says little: the loss's variation then sets the scale. But
+    # not that of a wall, beyond the last ε whose half has less than a hundredth of its variation.
+    size, noise = np.abs(values - f).max(axis=1), 1e3 * u * np.abs(values).max(axis=1)
+    wall = np.flatnonzero(size[:-1] / 100 > size[1:] + noise[1:])
+    variation = size[wall[-1] + 1 if len(wall) else 0 :].max()
     scale = max(abs(slope), np.linalg.norm(g) * np.linalg.norm(d) / np.sqrt(len(x)))
     relative = float(errors.min() / max(scale, 1e-3 * variation, np.finfo(float).tiny))
 
     # The order, where ε is small enough for the leading term and large enough for rounding,
     # which leaves about u/ε in the difference: the five smallest ε well clear of that.
-    u = np.finfo(getattr(loss, "dtype", float)).eps
-    clear = np.flatnonzero(errors > 30 * u * np.abs(values).max(axis=1) / eps)[-5:]
+    told = np.maximum(np.abs(values).max(axis=1), np.abs(x) @ np.abs(g))  # x is rounded too
+    clear = np.flatnonzero(errors > 30 * u * told / eps)[-5:]
     order = np.nan
     if len(clear) >= 3:
         order = float(np.polyfit(np.log(eps[clear]), np.log(errors[clear]), 1)[0])
@@ -145,7 +148,7 @@ def rounding(loss, x, f, g):
 
     A value ``f`` is rounded, and so is the point, (n_params,), where ``g`` is the gradient.
     """
-    x, g = as_vector(x, np.size(x)), as_vector(g, np.size(g), "g")
+    x, g = as_vector(x, size_of(x)), as_vector(g, size_of(g), "g")
     u = np.finfo(getattr(loss, "dtype", float)).eps
     return float(u * (abs(f) + np.abs(x) @ np.abs(g)))
 
@@ -159,8 +162,9 @@ def why_no_decrease(loss, x, f, g, p):
     times as long, one after the other, leave rounding behind, wherever it comes from: a right
     gradient then foretells two in a row, also at a minimum. A wrong one shows in the values alone.
     Two of them, a(h) and a(4h) above ``f``, have the slope (16 a(h) - a(4h))/12h at ``x``; where
-    that comes out alike three times, but not as the gradient's, it is no rounding, unless longer
-    steps take the gradient's side: a loss that cancels may be a saw of the finest teeth.
+    that comes out alike three times, but not as the gradient's, while that bends no more than a
+    parabola's, it is no rounding, unless longer steps take the gradient's side: a loss that
+    cancels may be a saw of the finest teeth.
     """
     if not 1e-154 < np.abs(g).max() < 1e154:  # all that follows is of squares
         return BEYOND
@@ -177,27 +181,35 @@ def why_no_decrease(loss, x, f, g, p):
     h = max(min(200 * noise / -slope, 1e-4 * far), 1e-14 * far)  # noise is 0 where f and x are
     # In a row; the slope that the values told last, and one that they told alike (NaN: none)
     foretold, alike, nearer, known, other = 0, 0, 0, np.nan, np.nan
-    change, constant = 0.0, True
+    change, turn, falls, fell, moved, still = 0.0, 0.0, 0, False, False, False
     for _ in range(24):
         z = x + h * d
         value, end = loss.fun_and_jac(z)
         before, change, model = change, value - f, 0.5 * (g + end) @ (z - x)
-        constant = constant and change == 0
+        turned, turn = turn, end @ d - slope  # of the slope along d: 4 times as much of a parabola
         if not np.isfinite(change + model):
             break
         if change == 0:  # where a loss cancels it may not move for many decades of h: leap
+            still = still or min(-slope, -slope - turn) * h > 100 * noise  # by the slopes it falls
             h, foretold, alike, known = 16 * h, 0, 0, np.nan
             continue
+        moved = True
         size, error = max(abs(change), abs(model)), abs(change - model)
         if size > 100 * max(noise, rounding(loss, z, value, end)):
             foretold = foretold + 1 if error <= 0.05 * size else 0
             told = (16 * before - change) / (3 * h) if before else np.nan
-            alike = alike + 1 if abs(told - known) <= 0.1 * abs(told - slope) else 0
-            nearer = nearer + 1 if abs(told - slope) <= 0.1 * abs(other - slope) else 0
+            off, steady = abs(told - slope), abs(turn - 4 * turned) <= abs(told - slope)
+            alike = alike + 1 if steady and abs(told - known) <= 0.1 * off else 0
+            nearer = nearer + 1 if off <= 0.1 * abs(other - slope) else 0
+            about = 20 * model < change < model / 20  # what is foretold, roughly
+            falls = falls + 1 if about and change < 4 * before < 0 else 0
+            fell = fell or falls == 2
             known, other = told, known if alike == 2 else np.nan if nearer == 2 else other
         if foretold >= 2 and np.isnan(other):
-            bend = (end @ d - slope) / h  # a parabola's lowest point is slope²/2bend below
+            bend = turn / h  # a parabola's lowest point is slope²/2bend below
             lost = 0 < slope**2 <= 200 * max(noise, error) * bend
             return floor if lost else GAVE_UP
         h *= 4
-    return NO_DECREASE if constant or not np.isnan(other) else floor
+    if (still and not moved) or not np.isnan(other):
+        return NO_DECREASE
+    return GAVE_UP if fell else floor  # off a plateau it falls in more of a hurry than foretold

@@ -12,7 +12,7 @@ Batches, penalties and recorders are losses around a loss, so each goes with eve
 import numpy as np
 import scipy
 
-from .checks import as_count, as_data, as_number, as_table, as_vector, take
+from .checks import as_count, as_data, as_number, as_table, as_vector, size_of, take
 
 
 class Loss:
@@ -69,7 +69,7 @@ def as_loss(loss, x):
     if missing:
         raise ValueError(f"loss must have {' and '.join(missing)}; got {loss!r}")
     whole = Loss()
-    whole.n_params = getattr(loss, "n_params", np.size(x))
+    whole.n_params = getattr(loss, "n_params", size_of(x))
     for name in "fun jac fun_and_jac hess hessp ggnp dtype gnorm why_no_minimum".split():
         if hasattr(loss, name):
             setattr(whole, name, getattr(loss, name))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh, qr
 
-from .checks import as_count, as_number, as_rng, as_vector
+from .checks import as_count, as_number, as_rng, as_vector, size_of
 from .curvature import kronecker_factors, layer_hessians
 from .lanczos import as_symmetric, quadrature, rejected, symmetric
 
@@ -49,7 +49,7 @@ def operator(loss, x, curvature="exact"):
     >>> cg(operator(loss, x), -loss.jac(x))[0].round(9).tolist()  # Newton's direction
     [1.0, 0.0]
     """
-    n = getattr(loss, "n_params", np.size(x))
+    n = getattr(loss, "n_params", size_of(x))
     x = as_vector(x, n, finite=True).copy()
     if curvature in ("exact", "ggn"):
         name = "hessp" if curvature == "exact" else "ggnp"

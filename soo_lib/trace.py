@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from .checks import as_real, coarser
 from .gradient_test import rounding, why_no_decrease
 from .losses import Loss
 
@@ -137,11 +138,9 @@ class Recorder(Loss):
 
     def _numbers(self, found, shape, name):
         with self.idle():  # in float64, and a copy: a loss may use its arrays again
-            array = np.asarray(found)
-            if array.shape != shape or array.dtype.kind not in "fiu":
-                need = " x ".join(map(str, shape)) + " real numbers" if shape else "one real number"
-                got = f"an array of shape {array.shape} and type {array.dtype}"
-                raise ValueError(f"the loss's {name} must be {need}; got {got}")
+            array = as_real(found, shape, name)
+            if not shape:  # a float32 is one whatever the loss says of itself
+                self.dtype = coarser(self.dtype, array.dtype)
             return array.astype(float, copy=len(shape) == 1) if shape else float(array)
 
     @contextmanager
@@ -183,7 +182,9 @@ class Recorder(Loss):
         if not (np.isfinite(row.fun) and np.isfinite(row.gnorm)):
             if not before:
                 return False, "the loss or its gradient is not finite at x0: start elsewhere"
-            return False, "diverged: the loss is no longer finite; the step is too long"
+            why = "it has no minimum" if row.fun == -np.inf else "the step is too long"
+            lost = "gradient" if np.isfinite(row.fun) else "loss"
+            return False, f"diverged: the {lost} is no longer finite; {why}"
         if row.gnorm <= self.gtol:
             message = f"converged: gradient norm {row.gnorm:.2g} <= gtol"
             if not before and row.gnorm:
@@ -205,8 +206,7 @@ class Recorder(Loss):
         return None
 
     def _stalled(self):
-        """Whether the second half of the last iterations is no lower than the first, and led on
-        nowhere.
+        """Whether the last iterations' second half is no lower than the first, and led on nowhere.
 
         Where values are lost in rounding slopes may still lead on: along a valley, which the
         second half then follows as the first did, to a minimum, or off a saddle, where the

@@ -1,10 +1,12 @@
 """The gradient test (eq. 31): it passes right gradients, and fails wrong ones."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from helpers import Quadratic, complains, overlapping
 
-from soo_lib.gradient_test import NO_DECREASE, gradient_test, why_no_decrease
+from soo_lib.gradient_test import GAVE_UP, NO_DECREASE, gradient_test, why_no_decrease
 from soo_lib.losses import Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.sampling import Batched, Reshuffled, partition
@@ -138,6 +140,36 @@ def test_batches_pass(dtype):
         assert result.ok, result
 
 
+def test_a_value_in_float32_is_one_whatever_the_loss_says_of_itself():
+    loss = Loss()
+    loss.n_params, loss.fun = 2, lambda x: np.float32(Rosenbrock().fun(x) + 100)
+    for factor, ok in ((1.0, True), (1.1, False)):
+        loss.jac = lambda x, factor=factor: factor * Rosenbrock().jac(x).astype(np.float32)
+        assert gradient_test(loss, [-1.2, 1.0]).ok == ok
+
+
+@pytest.mark.parametrize("steepness", [20, 100, 300])
+def test_a_wall_beyond_excuses_no_gradient(steepness):
+    """A loss may be 1e100 a quarter further on: that is no scale for an error here."""
+    loss = Loss()
+    loss.n_params, loss.fun = 2, lambda x: float(np.exp(steepness * x[0]) + x @ x)
+    for factor, ok in ((1.0, True), (1.001, False), (-1.0, False)):
+        loss.jac = lambda x, factor=factor: factor * (
+            2 * x + steepness * np.exp(steepness * x[0]) * np.array([1.0, 0.0])
+        )
+        for seed in range(10):
+            assert gradient_test(loss, [1.0, 2.0], seed=seed).ok == ok, factor
+
+
+@pytest.mark.parametrize(
+    "value, got", [("3", "<U1"), (np.ones(1), "(1,)"), (1 + 0j, "complex128"), (None, "object")]
+)
+def test_a_value_that_is_no_real_number_is_named(value, got):
+    loss = Loss()
+    loss.n_params, loss.fun, loss.jac = 1, lambda x: value, lambda x: x
+    complains(lambda: gradient_test(loss, [1.0]), "value", "one real number", got)
+
+
 def test_a_loss_that_is_reshuffled_at_every_call_fails():
     for loss, x in (LOSSES["logistic"], LOSSES["sigmoid"]):
         for seed in range(5):
@@ -157,6 +189,9 @@ def test_bad_x():
     complains(lambda: gradient_test(loss, [1.0, np.inf]), "x", "infinite")
     complains(lambda: gradient_test(loss, [1.0, 2.0, 3.0]), "x", "(3,)", "(2,)")
     complains(lambda: gradient_test(loss, 1.0), "x", "()", "(2,)")
+    plain = SimpleNamespace(fun=loss.fun, jac=loss.jac)  # the length of x is all that it goes by
+    complains(lambda: gradient_test(plain, [[1.0], [2.0, 3.0]]), "x", "a vector")
+    complains(lambda: minimize(plain, [[1.0], [2.0, 3.0]]), "x0", "a vector")
 
 
 def test_a_gradient_of_a_wrong_length_is_named():
@@ -246,3 +281,31 @@ def test_a_constant_has_no_gradient():
     loss = Loss()
     loss.n_params, loss.fun, loss.jac = 2, lambda x: 3.0, lambda x: np.array([1.0, 2.0])
     assert verdict(loss, np.array([0.1, 0.2])) == NO_DECREASE
+
+
+def test_a_constant_along_p_has_no_slope_even_where_it_ends_in_nan():
+    loss = Loss()
+    loss.n_params, loss.fun = 2, lambda x: float(1.0 + x[0] * np.exp(-x[1]))  # 0 · inf in the end
+    loss.jac = lambda x: np.array([-x[0] * np.exp(-x[1]), np.exp(-x[1])])  # two entries swapped
+    with np.errstate(all="ignore"):
+        assert verdict(loss, np.zeros(2)) == NO_DECREASE
+
+
+@pytest.mark.parametrize("x", [4.0, 5.0, 6.0, 7.0])
+def test_a_right_gradient_is_not_accused_on_a_plateau(x):
+    """The far side of the valley, where all is 1 again, tells no slope at ``x``."""
+    loss = Loss()
+    loss.n_params, loss.fun = 2, lambda x: np.sum(np.tanh(2 * x) ** 2)
+    loss.jac = lambda x: 4 * np.tanh(2 * x) / np.cosh(2 * x) ** 2
+    assert verdict(loss, np.full(2, x)) != NO_DECREASE
+    loss.fun, loss.jac = lambda x: 1 - np.exp(-0.5 * x @ x), lambda x: x * np.exp(-0.5 * x @ x)
+    assert verdict(loss, np.full(2, x)) != NO_DECREASE
+    assert minimize(loss, [6.0, 6.0], "bfgs", gtol=1e-20).message == GAVE_UP
+
+
+def test_a_right_gradient_is_not_accused_where_a_tail_goes_flat():
+    loss = Loss()
+    loss.n_params, loss.fun = 1, lambda x: 1e9 + np.logaddexp(0, x[0])
+    loss.jac = lambda x: 1 / (1 + np.exp(-x))
+    with np.errstate(over="ignore"):
+        assert verdict(loss, np.array([-18.0])) != NO_DECREASE

@@ -586,6 +586,25 @@ def test_a_network_diverges_without_a_warning(activation, threads, monkeypatch):
         check_best(found, loss)
 
 
+def test_what_falls_for_ever_is_not_said_to_have_taken_too_long_a_step():
+    loss = Loss()
+    loss.n_params, loss.fun, loss.jac = 1, lambda x: float(-(x[0] ** 3)), lambda x: -3 * x**2
+    found = minimize(loss, [1.0], "gradient", "backtracking")
+    assert found.message == "diverged: the loss is no longer finite; it has no minimum"
+    loss.jac = lambda x: -3 * x**2 / (x < 100)
+    found = minimize(loss, [1.0], "gradient", "fixed", step=100)
+    assert found.message == "diverged: the gradient is no longer finite; the step is too long"
+
+
+@pytest.mark.parametrize("method", OWN)
+def test_the_floor_is_that_of_the_values_type(method):
+    loss = Loss()
+    loss.n_params, loss.fun = 2, lambda x: np.float32(Rosenbrock().fun(x) + 1)
+    loss.jac, loss.hess = Rosenbrock().jac, Rosenbrock().hess
+    found = minimize(loss, [-1.2, 1.0], method, gtol=1e-13, maxiter=2000)
+    assert found.success or "float64" not in found.message
+
+
 @pytest.mark.parametrize("error", [StopIteration, ValueError, FloatingPointError])
 @pytest.mark.parametrize("method", ["newton", "trust-exact", "trust-ncg", "L-BFGS-B"])
 def test_what_a_loss_raises_is_the_callers(method, error):

@@ -13,7 +13,8 @@ export const rounding = (x, f, g) => EPS * (Math.abs(f) + x.reduce((sum, v, i) =
 
 /** Why a search from x along p found no decrease where gᵀp < 0. The slopes at both ends of a step foretell what
  * it does to the loss; a right gradient does so twice in a row, beyond rounding. Of a wrong one the values alone
- * tell another slope, alike three times, and longer steps do not take its side. */
+ * tell another slope, alike three times, while its own bends no more than a parabola's, and longer steps do not
+ * take its side. */
 export function why_no_decrease(loss, x, f, g, p) {
   if (!(largest(g) > 1e-154 && largest(g) < 1e154)) return BEYOND; // all that follows is of squares
   const noise = rounding(x, f, g), [again, g_again] = loss.fun_and_jac(x); // a second look: is the loss the same?
@@ -21,30 +22,35 @@ export function why_no_decrease(loss, x, f, g, p) {
   if (!(Math.abs(again - f) <= 100 * noise && largest(plus(g_again, -1, g)) <= same * largest(g))) return RESAMPLED;
   if (!(dot(g, p) < 0)) p = times(-1, g);
   const d = times(1 / largest(p), p), slope = dot(g, d), far = largest(x) || 1; // noise is 0 where f and x are
-  let h = Math.max(Math.min((200 * noise) / -slope, 1e-4 * far), 1e-14 * far), change = 0, constant = true;
-  let foretold = 0, alike = 0, nearer = 0, known = NaN, other = NaN; // in a row; the slope told last, and one told alike
+  let h = Math.max(Math.min((200 * noise) / -slope, 1e-4 * far), 1e-14 * far), change = 0, turn = 0;
+  let foretold = 0, falls = 0, fell = false, moved = false, still = false, alike = 0, nearer = 0, known = NaN, other = NaN; // in a row; the slope told last, and one told alike
   for (let i = 0; i < 24; i++) {
     const z = plus(x, h, d), [value, end] = loss.fun_and_jac(z), model = 0.5 * dot(plus(g, 1, end), plus(z, -1, x)), before = change;
-    change = value - f;
-    constant &&= change === 0;
+    const turned = turn; // of the slope along d: 4 times as much of a parabola
+    [change, turn] = [value - f, dot(end, d) - slope];
     if (!Number.isFinite(change + model)) break;
     if (change === 0) { // where a loss cancels it may not move for many decades of h: leap
+      still ||= Math.min(-slope, -slope - turn) * h > 100 * noise; // by the slopes it falls
       [h, foretold, alike, known] = [16 * h, 0, 0, NaN];
       continue;
     }
+    moved = true;
     const size = Math.max(Math.abs(change), Math.abs(model)), error = Math.abs(change - model);
     if (size > 100 * Math.max(noise, rounding(z, value, end))) {
       const told = before ? (16 * before - change) / (3 * h) : NaN, off = Math.abs(told - slope);
       foretold = error <= 0.05 * size ? foretold + 1 : 0;
-      alike = Math.abs(told - known) <= 0.1 * off ? alike + 1 : 0;
+      alike = Math.abs(turn - 4 * turned) <= off && Math.abs(told - known) <= 0.1 * off ? alike + 1 : 0;
       nearer = off <= 0.1 * Math.abs(other - slope) ? nearer + 1 : 0;
+      falls = 20 * model < change && change < model / 20 && change < 4 * before && before < 0 ? falls + 1 : 0;
+      fell ||= falls === 2;
       [known, other] = [told, alike === 2 ? known : nearer === 2 ? NaN : other];
     }
     if (foretold >= 2 && Number.isNaN(other)) {
-      const bend = (dot(end, d) - slope) / h; // a parabola's lowest point is slope²/2bend below
+      const bend = turn / h; // a parabola's lowest point is slope²/2bend below
       return slope ** 2 > 0 && slope ** 2 <= 200 * Math.max(noise, error) * bend ? FLOOR : GAVE_UP;
     }
     h *= 4;
   }
-  return constant || !Number.isNaN(other) ? NO_DECREASE : FLOOR;
+  if ((still && !moved) || !Number.isNaN(other)) return NO_DECREASE;
+  return fell ? GAVE_UP : FLOOR; // off a plateau it falls in more of a hurry than foretold
 }

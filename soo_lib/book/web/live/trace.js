@@ -43,8 +43,11 @@ export class Recorder extends Loss {
   }
   converged() {
     const row = this.rows.at(-1), before = this.rows.at(-2);
-    if (!Number.isFinite(row.fun) || !Number.isFinite(row.gnorm))
-      return [false, before ? "diverged: the loss is no longer finite; the step is too long" : "the loss or its gradient is not finite at x0: start elsewhere"];
+    if (!Number.isFinite(row.fun) || !Number.isFinite(row.gnorm)) {
+      if (!before) return [false, "the loss or its gradient is not finite at x0: start elsewhere"];
+      const why = row.fun === -Infinity ? "it has no minimum" : "the step is too long";
+      return [false, `diverged: the ${Number.isFinite(row.fun) ? "gradient" : "loss"} is no longer finite; ${why}`];
+    }
     if (row.gnorm <= this.gtol)
       return [true, `converged: gradient norm ${two_digits(row.gnorm)} <= gtol${before || !row.gnorm ? "" : " already at x0; gtol is absolute, and knows no loss's units"}`];
     if (this.ftol && before && Math.abs(before.fun - row.fun) <= this.ftol) // eq. 29
