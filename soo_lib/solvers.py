@@ -168,16 +168,16 @@ def _scipy(loss, x, method, maxiter, options):
     class Overflow(Exception):
         """Of our own: what a loss raises is not for us to catch."""
 
-    # scipy's trust regions fall over what is not finite, or turn for ever: their model does without
+    # scipy's trust regions fall over a number or step that is none, or turn for ever: do without
     def hess(z):
         H = np.nan_to_num(loss.hess(z), posinf=0, neginf=0)
         if np.isinf(np.linalg.norm(H)) or np.isinf(np.linalg.norm(loss.last[2])):
             raise Overflow
-        return H
+        return np.where(np.abs(H) > 1e-150 * np.abs(loss.last[2]).max(), H, 0)
 
     def hessp(z, p):
         product = loss.hessp(z, p)
-        return product if np.isfinite(p @ product) else np.zeros_like(p)
+        return product if 0 < np.abs(p * (p @ p / (p @ product))).max() < 1e150 else 0 * p
 
     # Our criteria, checked after every iteration, stand in for scipy's, which differ by method.
     never = {"L-BFGS-B": {"ftol": 0, "gtol": 0, "maxfun": np.inf}, "Newton-CG": {"xtol": 0}}

@@ -596,6 +596,16 @@ def test_what_falls_for_ever_is_not_said_to_have_taken_too_long_a_step():
     assert found.message == "diverged: the gradient is no longer finite; the step is too long"
 
 
+@pytest.mark.parametrize("method", ["trust-exact", "trust-ncg", "trust-krylov"])
+def test_next_to_no_curvature_is_none_to_scipys_trust_regions(method):
+    """Their own step g/H is infinite there, and scipy raises over it."""
+    for size in (1e-320, 1e-300, 1e-250, 1e-200, 1e-150):
+        for curvature in ([1, 2], [1, -1], [1, 0], [1, 1 / size]):
+            for g in (1.0, 1e-100):
+                found = minimize(stretched(size * np.array(curvature), g), [1.0, 2.0], method)
+                assert not found.success or np.abs(found.jac).max() <= 1e-8
+
+
 @pytest.mark.parametrize("method", OWN)
 def test_the_floor_is_that_of_the_values_type(method):
     loss = Loss()
