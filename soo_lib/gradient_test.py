@@ -135,7 +135,7 @@ RESAMPLED = (
 ROUNDING = "no further decrease: the differences of the loss are lost in rounding, the floor of {}"
 GAVE_UP = (
     "the search gave up where the loss still falls, as its gradient foretells: it may have no "
-    "minimum; or allow more trials, or another first step"
+    "minimum, or a kink ahead; or allow more trials, or another first step"
 )
 BEYOND = (
     "the search gave up where the loss has a gradient whose square is 0 or infinite in float64; "

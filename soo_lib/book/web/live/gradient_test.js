@@ -5,7 +5,7 @@ import { EPS, dot, largest, plus, times } from "./linalg.js";
 const NO_DECREASE = "line search found no decrease along a descent direction; is the gradient right? is the loss re-sampled? has it a kink here, as of a ReLU?";
 const RESAMPLED = "line search found no decrease along a descent direction: the loss is re-sampled, drawn anew at each evaluation, so the search compares values of different losses; keep its batches fixed";
 const FLOOR = "no further decrease: the differences of the loss are lost in rounding, the floor of float64";
-const GAVE_UP = "the search gave up where the loss still falls, as its gradient foretells: it may have no minimum; or allow more trials, or another first step";
+const GAVE_UP = "the search gave up where the loss still falls, as its gradient foretells: it may have no minimum, or a kink ahead; or allow more trials, or another first step";
 const BEYOND = "the search gave up where the loss has a gradient whose square is 0 or infinite in float64; scale the loss";
 
 /** How finely values of the loss can be told at x: u(|f| + Σ|xᵢgᵢ|). */
