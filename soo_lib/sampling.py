@@ -5,7 +5,7 @@ from functools import reduce
 import numpy as np
 
 from .checks import as_count, as_rng
-from .losses import Loss, over_data
+from .losses import Loss, as_loss, over_data
 from .means import Mean, plus, times, value
 
 MOST = 10**8  # rows, in all batches together: beyond, a slip would fill the memory for hours
@@ -140,7 +140,7 @@ class Batched(Mean):
         listed = isinstance(batches, list | tuple) and all(np.size(rows) for rows in batches)
         if not batches or not listed or any(np.ndim(rows) != 1 for rows in batches):
             raise ValueError(f"batches must be lists of rows, none of them empty; got {batches!r}")
-        self.loss = over_data(loss, "n_params", "fun_and_jac")
+        self.loss = as_loss(over_data(loss, "n_params", "fun_and_jac"), None)
         self.n_params, self.n_samples = loss.n_params, loss.n_samples
         self.dtype, self.penalty = getattr(loss, "dtype", float), getattr(loss, "penalty", None)
         self.parts = [loss.subset(rows) for rows in batches]
@@ -151,6 +151,9 @@ class Batched(Mean):
         """The mean of what the batches say, one after another; see :mod:`soo_lib.means`."""
         shares = zip(self.weights, self.parts)
         return reduce(plus, (times(w, value(part, what, *vectors)) for w, part in shares))
+
+    def gnorm(self, g):
+        return self.loss.gnorm(g)
 
     def why_no_minimum(self, x):
         return self.loss.why_no_minimum(x)
@@ -169,7 +172,7 @@ class Reshuffled(Loss):
     """
 
     def __init__(self, loss, batch_size, n_batches, seed=0):
-        self.loss = over_data(loss, "n_params", "fun_and_jac")
+        self.loss = as_loss(over_data(loss, "n_params", "fun_and_jac"), None)
         self.n_params, self.n_samples = loss.n_params, loss.n_samples
         draw(loss.n_samples, batch_size, n_batches)  # complain now, not at the first evaluation
         self.batch_size, self.n_batches = batch_size, n_batches
@@ -193,6 +196,9 @@ class Reshuffled(Loss):
 
     def ggnp(self, x, p):
         return self._fresh().ggnp(x, p)
+
+    def gnorm(self, g):
+        return self.loss.gnorm(g)
 
     def _fresh(self):
         # The mean over equal batches is the mean over all their rows: one loss, not n_batches.

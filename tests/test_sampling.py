@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from soo_lib.losses import Rosenbrock
 from soo_lib.network import Network
+from soo_lib.precondition import Preconditioned
 from soo_lib.sampling import Batched, Reshuffled, draw, partition
 from soo_lib.solvers import minimize
 
@@ -160,6 +161,30 @@ def test_a_solver_finds_the_same_minimum_through_fixed_batches():
 
 
 # ---- Reshuffled
+
+
+def test_batches_of_a_loss_in_other_variables_measure_a_gradient_in_the_first():
+    loss, P = overlapping(M, l2=0.3), np.array([0.1, 1.0, 10.0])
+    whole = Preconditioned(loss, P)
+    g = whole.jac(np.ones(3))
+    for part in (Batched(whole, partition(M, 7)), Reshuffled(whole, 7, 2)):
+        assert part.gnorm(g) == whole.gnorm(g) != np.abs(g).max()
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "L-BFGS-B"])
+def test_a_loss_of_your_own_may_be_batched(method):
+    """What scipy asks for and some rows: no base class of ours."""
+
+    class Plain:
+        n_samples, n_params = M, 3
+
+        def __init__(self, loss):
+            self.fun, self.jac, self.fun_and_jac = loss.fun, loss.jac, loss.fun_and_jac
+            self.subset = lambda rows: Plain(loss.subset(rows))
+
+    found = minimize(Batched(Plain(overlapping(M, l2=0.3)), partition(M, 20)), np.zeros(3), method)
+    assert found.success
+    Reshuffled(Plain(overlapping(M)), 5, 2).gnorm(found.jac)
 
 
 @every_loss
