@@ -2,7 +2,7 @@
 
 import time
 
-from .checks import as_count, as_rng, as_vector
+from .checks import as_count, as_function, as_rng, as_vector
 from .gradient_test import GAVE_UP, NO_DECREASE, RESAMPLED
 from .losses import as_loss, over_data
 from .precondition import Preconditioned
@@ -42,8 +42,9 @@ def minimize_refreshed(loss, x0, kind, every=10, rows=None, seed=0, method="lbfg
     ValueError
         For an argument out of its range, or a P that cannot be made.
     """
-    if not callable(kind):
-        raise ValueError(f"kind must be callable; got {kind!r}")
+    as_function(kind, "kind")
+    if callback is not None:
+        as_function(callback, "callback")
     every, maxiter = as_count(every, "every"), as_count(maxiter, "maxiter", minimum=0)
     loss = as_loss(loss, x0)
     if rows is not None:

@@ -411,6 +411,8 @@ def test_a_block_that_is_not_positive_definite_is_named():
         ({"x0": np.zeros(42)}, "x0", ["(43,)", "(42,)"]),
         ({"x0": np.full(43, np.nan)}, "x0", ["finite", "43"]),
         ({"method": "sgd"}, "method", ["'sgd'"]),
+        ({"kind": 3}, "kind", ["3"]),
+        ({"callback": 3}, "callback", ["function", "3"]),
     ],
     ids=str,
 )
