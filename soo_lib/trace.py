@@ -1,7 +1,6 @@
 """The recorder: a loss around a loss that counts every call and keeps one row an iteration.
 
-Our solvers and scipy's look at the loss through the same recorder, so their calls and
-seconds are counted in the same way.
+Our solvers and scipy's look at the loss through it, so that calls and seconds count alike.
 """
 
 import inspect
@@ -183,8 +182,9 @@ class Recorder(Loss):
             if not before:
                 return False, "the loss or its gradient is not finite at x0: start elsewhere"
             why = "it has no minimum" if row.fun == -np.inf else "the step is too long"
-            lost = "gradient" if np.isfinite(row.fun) else "loss"
-            return False, f"diverged: the {lost} is no longer finite; {why}"
+            kink = "the loss or its gradient is not finite where a step ended: a kink, or too far"
+            lost = f"diverged: the loss is no longer finite; {why}"
+            return False, kink if np.isfinite(row.fun) else lost
         if row.gnorm <= self.gtol:
             message = f"converged: gradient norm {row.gnorm:.2g} <= gtol"
             if not before and row.gnorm:

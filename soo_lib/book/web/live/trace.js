@@ -45,8 +45,8 @@ export class Recorder extends Loss {
     const row = this.rows.at(-1), before = this.rows.at(-2);
     if (!Number.isFinite(row.fun) || !Number.isFinite(row.gnorm)) {
       if (!before) return [false, "the loss or its gradient is not finite at x0: start elsewhere"];
-      const why = row.fun === -Infinity ? "it has no minimum" : "the step is too long";
-      return [false, `diverged: the ${Number.isFinite(row.fun) ? "gradient" : "loss"} is no longer finite; ${why}`];
+      if (Number.isFinite(row.fun)) return [false, "the loss or its gradient is not finite where a step ended: a kink, or too far"];
+      return [false, `diverged: the loss is no longer finite; ${row.fun === -Infinity ? "it has no minimum" : "the step is too long"}`];
     }
     if (row.gnorm <= this.gtol)
       return [true, `converged: gradient norm ${two_digits(row.gnorm)} <= gtol${before || !row.gnorm ? "" : " already at x0; gtol is absolute, and knows no loss's units"}`];
