@@ -7,16 +7,16 @@ comparing the answer with what the usual slips would have given, alone and two a
 from .choices import check_leave_saddle, check_price_to_reach
 from .curvature import (
     check_hessian_step,
-    check_kronecker_product,
     check_sign_rule,
     check_softmax_hessian,
 )
-from .data import check_batch_size, check_choose_rows, check_leaked_rows
+from .data import check_batch_size, check_choose_rows
 from .directions import check_newton_step, check_polak_ribiere, check_two_loop
 from .gradients import check_diagnose, check_logistic_gradient
+from .leaks import check_leaked_rows
 from .models import check_step_inside
 from .parts import check_summed_gradient
-from .polar import check_newton_schulz
+from .polar import check_kronecker_product, check_newton_schulz
 from .quadratics import check_bfgs_update, check_conjugate_gradients
 from .steps import check_armijo, check_strong_wolfe
 

@@ -1,4 +1,4 @@
-"""A matrix without its singular values, by products alone."""
+"""Products alone: a matrix without its singular values, and a Kronecker product applied."""
 
 import numpy as np
 
@@ -153,3 +153,49 @@ def slips(G, steps):
     return {"This is U Vᵀ itself, where the steps lead. Return what `steps` of them give.": U @ V,
             **({"This is the other polar factor, the symmetric one.": (V.T * s) @ V}
                if square else {}), **found}  # fmt: skip
+
+
+@checker
+def check_kronecker_product(answer, rng):
+    """``kronecker_product(A, G, v)``: np.kron(A, G) @ v without np.kron.
+
+    Half of the points for small factors, half for such whose product fits into no memory.
+    """
+    m, n = (int(k) for k in rng.permutation([3, 4, 5])[:2])
+    A, G, v = rng.normal(size=(m, m)), rng.normal(size=(n, n)), rng.normal(size=m * n)
+
+    def slips():
+        def flat(order):
+            return lambda M: M.ravel(order=order)
+
+        columns = "reshape and ravel go by rows, as np.kron does: it flattens by columns"
+        return {
+            "The factors have changed places, or reshape and ravel both go by columns: this is "
+            "np.kron(G, A) @ v.": np.kron(G, A) @ v,
+        } | mixtures(lambda V, left, right, out: out(left @ V @ right), {
+            "": v.reshape(m, n), f"{columns} on the way in.": v.reshape(m, n, order="F"),
+        }, {
+            "":
+                A,
+            "In effect A is transposed: it is A V Gᵀ or, on the transpose, G Vᵀ Aᵀ.": A.T,
+            "A is missing.": np.eye(m),
+        }, {
+            "": G.T,
+            "In effect G is not transposed: it is A V Gᵀ or, on the transpose, G Vᵀ Aᵀ.": G,
+            "G is missing.": np.eye(n),
+        }, {
+            "": flat("C"), f"{columns} on the way out.": flat("F"),
+        })  # fmt: skip
+
+    compare(
+        answer(A, G, v),
+        np.kron(A, G) @ v,
+        slips,
+        "Not yet: v is a matrix V with a row for each row of A. Which side does G act on?",
+    )
+    yield 1 / 2
+    for n in (60, 600):  # np.kron would take 0.1 GB and 1 TB
+        A, G, v = rng.normal(size=(n, n)), rng.normal(size=(n, n)), rng.normal(size=n * n)
+        got, peak = answer.peak(A, G, v)
+        need(n > 60 or peak < 5e6, f"Right, but it takes {peak / 1e6:.0f} MB: do not form it.")
+        compare(got, (A @ v.reshape(n, n) @ G.T).ravel(), dict, "Right for small factors alone.")
