@@ -134,6 +134,14 @@ def numbers(got, shape, where=""):
     return array.astype(float)
 
 
+def probe(answer, shape, *args):
+    """What it gives for a smaller problem, after a wrong answer; None where that is no answer."""
+    try:
+        return numbers(answer(*args), shape)
+    except Hint:
+        return None
+
+
 def bounded(function, limit, hint):
     """``function``, with the Hint ``hint()`` once it has been called more than ``limit`` times."""
     calls = itertools.count(1)
@@ -171,6 +179,7 @@ def compare(got, right, slips, otherwise, where=""):
     """A Hint unless ``got`` is right: that of the slip which would give it, or a general one.
 
     ``slips`` is a function, called where something is wrong: a dictionary from hints to values.
+    ``otherwise`` may be one too, that asks further.
     """
     right = np.asarray(right, float)
     got = numbers(got, right.shape, where)
@@ -186,7 +195,11 @@ def compare(got, right, slips, otherwise, where=""):
     off = np.abs(got - right).max(initial=0) / np.abs(right).max(initial=1e-300)
     need(off > 1e-3, f"{where}Right to about {off:.0e} of its size, and no further: something is "
          "rounded, stopped too early, or a little of something is added.")  # fmt: skip
-    raise Hint(where + otherwise)
+    if callable(otherwise):
+        raise Hint(where + otherwise())
+    i = np.unravel_index(np.abs(got - right).argmax(), right.shape) if right.size else ()
+    entry = f"Entry {', '.join(map(str, i))}" if i else "It"
+    raise Hint(f"{where}{otherwise} {entry} should be {right[i]:.4g}; yours is {got[i]:.4g}.")
 
 
 def scale(a, b):

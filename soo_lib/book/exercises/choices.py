@@ -32,7 +32,7 @@ def check_price_to_reach(answer, rng):
     Half of the points for runs that arrive, half for such as never do.
     """
     found = list(runs(rng, arrive=True))
-    got = np.array([numbers(answer(*run), ()) for run in found])
+    got = np.array([arrived(answer(*run), *run) for run in found])
 
     def each(which, price):
         """Of all runs the price at the place that ``which`` finds."""
@@ -96,8 +96,17 @@ def check_price_to_reach(answer, rng):
         same(got, right) or not same(got[~at_once], right[~at_once]),
         "Right, but where the start is at the target already: then its price is that of row 0.",
     )
-    compare(got, right, slips, "Not yet: of the first row with fun <= target take "
-            "nfev + 2 njev + 4 nhessp.")  # fmt: skip
+
+    def wrong():
+        i = np.flatnonzero(~np.isclose(got, right))[0]
+        t, f, *calls = found[i]
+        k = first(f, t)
+        return ("Not yet: of the first row with fun <= target take nfev + 2 njev + 4 nhessp. A run "
+                f"is there in row {k}, after {calls[0][k]:g} values, {calls[1][k]:g} gradients and "
+                f"{calls[2][k]:g} products, {right[i]:g} passes; yours is {got[i]:g}, "
+                f"{whose(got[i], f, calls)}.")  # fmt: skip
+
+    compare(got, right, slips, wrong)
     yield 1 / 2
     for run in runs(rng, arrive=False):
         try:
@@ -114,7 +123,25 @@ def check_price_to_reach(answer, rng):
              "the price of the whole run: as if it had arrived. Return np.inf.")  # fmt: skip
         need(not np.isnan(what), "Where the target is never reached it gives NaN, which is neither "
              "more nor less than any price: return np.inf.")  # fmt: skip
-        need(what == np.inf, f"Where the target is never reached, return np.inf, not {what:g}.")
+        need(what == np.inf, "Where the target is never reached, return np.inf, not "
+             f"{what:g}, {whose(what, run[1], run[2:])}.")  # fmt: skip
+
+
+def whose(price, fun, calls):
+    """Which row of a run has this price."""
+    rows = np.flatnonzero(np.dot([1, 2, 4], calls) == price)
+    if not len(rows):
+        return "the price of no row"
+    nan = ", where the loss is NaN, which is not below anything" * bool(np.isnan(fun[rows[0]]))
+    return f"the price of row {rows[0]}{nan}"
+
+
+def arrived(got, target, fun, *calls):
+    """The number, of a run that reaches the target."""
+    nan = ", though in its last rows the loss is NaN" * bool(np.isnan(fun).any())
+    need(not np.array_equal(got, np.inf), "It says np.inf of a run that is at the target in row "
+         f"{np.argmax(fun <= target)}{nan}.")  # fmt: skip
+    return numbers(got, ())
 
 
 def bent(rng, signs):

@@ -130,6 +130,8 @@ def check_hessian_step(answer, rng):
                 lambda v: np.tile(v[:, None], rows),
             "The σ'' term goes on the diagonal, not as one number everywhere.":
                 lambda v: np.full((rows, rows), v.sum()),
+            "The σ'' term is added to D H_X D: it is not multiplied by σ' on both sides.":
+                lambda v: np.diag(d * v * d),
             "The first term is right. Add the one with σ''.": lambda v: np.zeros((rows, rows)),
         })  # fmt: skip
         return {"This is eq. 66. Now σ' on both sides, and the σ'' term.": HX,
@@ -159,8 +161,10 @@ def check_sign_rule(answer, rng):
     Half of the points for the signs, half for the zeros.
     """
     z, g = rng.integers(-3, 4, size=(2, 500)) / 2
-    right, got = z * g <= 0, numbers(answer(z, g), (500,))
-    need(np.isin(got, (0, 1)).all(), "Return an array of True and False: a comparison gives one.")
+    right, said = z * g <= 0, answer(z, g)
+    got = numbers(said, (500,))
+    need(np.isin(got, (0, 1)).all() and np.asarray(said).dtype == bool,
+         f"Return an array of True and False: a comparison gives one. Yours begins with {got[:3]}.")
     inside = z * g != 0
     if (got == right)[inside].all():
         yield 1 / 2

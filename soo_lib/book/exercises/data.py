@@ -24,8 +24,12 @@ def check_choose_rows(answer, rng):
              "Asked twice for one iteration, it gives other rows: a line search "
              "would compare two functions. Make a generator from the seed in every call.")
         batches = [rows(i * hold) for i in range(70)]
+        for k in (0, 1):
+            before, _, after = rows(k), rows(9 * hold), rows(k)
+            need(before == after, f"It remembers: iteration {k} gives other rows after iteration "
+                 f"{9 * hold} was asked for. The arguments alone decide.")  # fmt: skip
         held = all(rows(i * hold + j) == batches[i] for i in range(3) for j in range(1, hold))
-        need(held or rows(1) != rows(hold + 1),
+        need(held or any(rows(k) != rows(hold + k) for k in range(hold)),
              "It goes by the remainder iteration % hold; the number of a block of iterations is "
              "iteration // hold.")  # fmt: skip
         need(held or not any(all(rows(i * hold + j) == rows(i * hold + 1) for i in range(1, 3)
@@ -43,11 +47,11 @@ def check_choose_rows(answer, rng):
              "The seed changes nothing.")  # fmt: skip
         need(rows(0, seed) == batches[0] and rows(0, seed + 1) != batches[0],
              "In the first block the seed changes nothing.")  # fmt: skip
+        need(not all(spaced(batch, m) for batch in batches), "It takes rows at even distances in "
+             "the data, which may be sorted: draw them at random.")  # fmt: skip
         never = sorted(set(range(m)) - set.union(*batches))
         need(not never, f"In 70 batches {len(never)} of {m} rows are never drawn, row "
              f"{min(never, default=0)} for one: draw from all m.")  # fmt: skip
-        need(not all(spaced(batch, m) for batch in batches), "It takes rows at even distances in "
-             "the data, which may be sorted: draw them at random.")  # fmt: skip
 
 
 def spaced(batch, m):
@@ -82,15 +86,23 @@ def check_batch_size(answer, rng):
         if not same(got, right):
             blame(got, right, problems, share)
         yield share
+    G = np.array([3.0, 0.0]) + 1.5 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])  # no rounding
+    b = numbers(answer(G, 0.5), ())
+    need(b == 1, f"Right but where the bound is met exactly: (1/1 - 1/4) S² is θ²‖g‖², both 2.25, "
+         f"so b = 1 will do; yours is {b:g}.")  # fmt: skip
 
 
 def blame(got, right, problems, share):
     """The Hint for batch sizes that are not right."""
     need(not same(got, np.maximum(right, 2)), "A batch of one row may be enough: it begins at 2.")
     across = [G.mean(axis=1, keepdims=True) for G, *_ in problems]  # g along the wrong axis
-    noise = [np.sum((G - g) ** 2) / (len(G) - 1) for (G, *_), g in zip(problems, across)]
-    across = same(got, [np.ceil(S / (theta**2 * np.sum(g * g) + S / len(G)))
-                        for (G, theta, _), g, S in zip(problems, across, noise)])  # fmt: skip
+
+    def along(axis):  # with m the rows, or the columns
+        noise = [np.sum((G - g) ** 2) / (G.shape[axis] - 1) for (G, *_), g in zip(problems, across)]
+        return [np.ceil(S / (theta**2 * np.sum(g * g) + S / G.shape[axis]))
+                for (G, theta, _), g, S in zip(problems, across, noise)]  # fmt: skip
+
+    across = same(got, along(0)) or same(got, along(1))
     axis = "The mean over the rows is that over axis 0, not 1." * across
     need(np.ptp(got), f"It gives {got[0]:g} whatever the gradients and θ. {axis}".strip())
     need(not across, axis)

@@ -40,7 +40,8 @@ def check_newton_step(answer, rng):
     need(not same(got, x), "It does not move: this is x itself.")
     need(same(got, x + p) or not along(got - x, p),
          "The direction is right, but not the length: a full step is x - H⁻¹g.")  # fmt: skip
-    compare(got, x + p, slips, "Not yet: solve H p = -g, and return x + p.")
+    compare(got, x + p, slips, lambda: "Not yet: solve H p = -g, and return x + p. With your p, "
+            f"H p + g is not 0: its first entry is {(H @ (got - x) + g)[0]:.3g}.")  # fmt: skip
 
 
 def along(a, b):
@@ -56,6 +57,8 @@ def check_polak_ribiere(answer, rng):
     """
     g, old = rng.normal(size=(2, 12, 5))
     g[::2] = 0.6 * old[::2] + 0.1 * g[::2]  # here β < 0
+    g[1::4] = 1.5 * old[1::4] + 0.1 * g[1::4]  # here β > 0, and the two gradients agree
+    g[3::4] = 2 * g[3::4] - 0.5 * old[3::4]
 
     def dot(a, b):
         return np.sum(a * b, axis=1)
@@ -83,6 +86,8 @@ def check_polak_ribiere(answer, rng):
             "Divide by g_oldᵀg_old, not by the difference's square.": dot(g - old, g - old),
             "Divide by g_oldᵀg_old, not by gᵀg_old.": dot(g, old),
             "The denominator g_oldᵀg_old is missing.": np.ones(len(g)),
+            "a / g_old @ g_old divides by g_old first, entry by entry: put g_old @ g_old in "
+            "brackets.": np.full(len(g), 1 / g.shape[1]),
         }, {
             "": lambda beta: np.maximum(beta, 0),
             "Where it is negative take 0, which restarts the method.": lambda beta: beta,
@@ -96,8 +101,14 @@ def check_polak_ribiere(answer, rng):
     got = np.array([numbers(answer(*pair), ()) for pair in zip(g, old)])
     if same(got[right > 0], right[right > 0]):
         yield 1 / 2
-    compare(got, right, slips,
-            "Not yet: gᵀ(g - g_old) over g_oldᵀg_old, and 0 where that is negative.")  # fmt: skip
+
+    def wrong():
+        i = np.flatnonzero(~np.isclose(got, right))[0]
+        return (f"Not yet: where gᵀg is {dot(g, g)[i]:.4g}, gᵀg_old {dot(g, old)[i]:.4g} and "
+                f"g_oldᵀg_old {dot(old, old)[i]:.4g}, β is {right[i]:.4g}; yours is "
+                f"{got[i]:.4g}.")  # fmt: skip
+
+    compare(got, right, slips, wrong)
 
 
 @checker

@@ -69,6 +69,7 @@ def check_leaked_rows(answer, rng):
         "It compares each row of dev with the row of train of the same number alone: compare with "
         "every row.": set(same_place),
     }  # fmt: skip
+    need(found != {i + 1 for i in leaks}, "It counts the rows from 1: the first is row 0.")
     if found != set(leaks):
         for hint, rows in slips.items():
             need(found != rows or not rows, hint)

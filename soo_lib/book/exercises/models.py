@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import checker, need, numbers, same
+from ..hints import Hint, checker, need, numbers, same
 
 
 def problem(rng, values, lam, room=1.0):
@@ -109,7 +109,7 @@ def on_path(p, g, B):
     return lam if np.linalg.norm(slope + lam * p) < 1e-4 * most else None
 
 
-def fault(p, g, B, radius):
+def fault(p, g, B, radius, right):
     """A Hint that says what of the conditions for the lowest point fails at p (N&W theorem 4.1)."""
     size, (w, Q) = np.linalg.norm(p), np.linalg.eigh(B)
     need(size > 0, "It does not move: 0 is no lowest point here.")
@@ -128,8 +128,11 @@ def fault(p, g, B, radius):
             need(on_path(p, g, other) is None, hint)
         need(size < (1 + 1e-6) * radius, f"It leaves the ball, whose radius is {radius:.4g}: its "
              f"length is {size - radius:.2g} more.")  # fmt: skip
-        need(False, "Not yet: at the lowest point the model's slope g + Bp points against p, or is "
-             "0; that is (B + λI) p = -g with λ >= 0.")  # fmt: skip
+        at = ("on the rim" if size > (1 - 1e-6) * radius else "inside")
+        best = ("inside" if np.linalg.norm(right) < (1 - 1e-6) * radius else "on the rim")
+        need(False, f"Not yet: the model is {model(p, g, B):.4g} there, {at}; its lowest value is "
+             f"{model(right, g, B):.4g}, {best}. There g + Bp points against p, or is 0: "
+             "(B + λI) p = -g with λ >= 0.")  # fmt: skip
     so = "It solves (B + λI) p = -g, but"
     need(same(size, radius) or not np.isclose(size, radius**0.5, rtol=1e-4),
          f"{so} the length is the radius's root: ‖p‖ is bounded, not ‖p‖².")  # fmt: skip
@@ -162,10 +165,10 @@ def check_step_inside(answer, rng):
         found = [slips(*given) for _, *given in wrong]
         for hint in found[0] if wrong else ():
             need(not all(same(p, slip[hint]) for (p, *_), slip in zip(wrong, found)), hint)
-        for (p, g, B, radius, _), slip in zip(wrong, found):
+        for (p, g, B, radius, right), slip in zip(wrong, found):
             for hint, value in slip.items():
                 need(not same(p, value), hint)
-            fault(p, g, B, radius)
+            fault(p, g, B, radius, right)
 
     def eigenvalues(*first):
         return np.r_[first, rng.uniform(0.6, 5, size=int(rng.integers(2, 4)))]
@@ -177,7 +180,10 @@ def check_step_inside(answer, rng):
     ask(*bent, *[problem(rng, eigenvalues(-2, -0.7), rng.uniform(2.2, 5)) for _ in range(3)])
     n = int(rng.integers(3, 6))
     g, radius = rng.normal(size=n), rng.uniform(0.5, 2)
-    got = numbers(answer(g, np.zeros((n, n)), radius), (n,), "With B = 0: ")
+    try:
+        got = numbers(answer(g, np.zeros((n, n)), radius), (n,))
+    except Hint as hint:
+        raise Hint(f"With B = 0, where the model is a slope: {hint}") from hint
     need(is_lowest(got, g, np.zeros((n, n)), radius, -radius * g / np.linalg.norm(g)),
          "With B = 0 the model is a slope: its lowest point is on the rim, along -g.")  # fmt: skip
     yield 3 / 4

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import Hint, checker, compare, mixtures, need, numbers, same
+from ..hints import Hint, checker, compare, mixtures, need, numbers, probe, same
 
 
 @checker
@@ -47,8 +47,21 @@ def after(G, steps):
 def ask(answer, G, steps):
     got = numbers(answer(G, steps), G.shape)
     need(not same(got, G), "It does not move: this is G itself.")
-    compare(got, after(G, steps), lambda: slips(G, steps), "Not yet: X = G / ‖G‖_F, and then "
-            "`steps` times X ← 1.5 X - 0.5 X XᵀX.")  # fmt: skip
+    compare(got, after(G, steps), lambda: slips(G, steps), lambda: stray(answer, G, steps))
+
+
+def stray(answer, G, steps):
+    """In words after how many steps it is wrong."""
+    what = "X = G / ‖G‖_F, and then `steps` times X ← 1.5 X - 0.5 X XᵀX"
+    for k in range(1, steps):
+        got, right = probe(answer, G.shape, G, k), after(G, k)
+        if got is not None and not same(got, right):
+            s, best = (np.linalg.svd(X, compute_uv=False)[0] for X in (got, right))
+            return (f"Not yet: {what}. With steps = {k} X has the largest singular value {s:.4g}; "
+                    f"it should be {best:.4g}.")  # fmt: skip
+    return f"Not yet: {what}. With fewer than {steps} steps it is right."
+
+
 
 
 def slips(G, steps):
@@ -79,6 +92,10 @@ def slips(G, steps):
             lambda X, first: 1.5 * X - 0.5 * X**3,
         "X stays what it was in X XᵀX: take the new X each time.":
             lambda X, first: 1.5 * X - 0.5 * first @ first.T @ first,
+        "X Xᵀ stays what it was in X XᵀX: take the new X each time.":
+            lambda X, first: 1.5 * X - 0.5 * first @ first.T @ X,
+        "XᵀX stays what it was in X XᵀX: take the new X each time.":
+            lambda X, first: 1.5 * X - 0.5 * X @ first.T @ first,
         "The first term is 1.5 times the new X, not the first one.":
             lambda X, first: 1.5 * first - 0.5 * X @ X.T @ X,
         "These are Muon's coefficients, three of them: they are quick, and never arrive.":

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import Hint, checker, compare, mixtures, need, numbers, same
+from ..hints import Hint, checker, compare, mixtures, need, numbers, probe, same
 
 
 @checker
@@ -16,14 +16,36 @@ def check_conjugate_gradients(answer, rng):
     need(not same(got, x), "It does not move: this is x itself.")
     need(not same(got, np.linalg.solve(A, b)),
          "This solves Ax = b at once. After 3 steps of more the method is not there yet.")
-    formulas = "g = Ax - b, α = gᵀg / pᵀAp, β = gᵀg / g_oldᵀg_old, p = -g + βp"
     compare(got, linear_cg(A, b, x, 3), lambda: cg_slips(A, b, x, 3) | {
         "It starts from 0: start from the x that is given.": linear_cg(A, b, 0 * x, 3),
         "This is the way from x. Return the point that it leads to.": linear_cg(A, b, x, 3) - x,
-    }, f"Not yet: {formulas}.")  # fmt: skip
+    }, lambda: stray(answer, A, b, x))  # fmt: skip
     for steps, what in ((n, "n steps should end at the minimum"), (1, "one step is wrong")):
         compare(answer(A, b, x, steps), linear_cg(A, b, x, steps), dict,
                 f"Three steps are right, but {what}: how often does the loop run?")  # fmt: skip
+
+
+def stray(answer, A, b, x):
+    """In words the first of three steps that goes wrong, by its α and β."""
+    points = [linear_cg(A, b, x, k) for k in range(4)]
+    moves, gs = np.diff(points, axis=0), [A @ point - b for point in points]
+    ps = [p * (g @ g) / -(p @ g) for p, g in zip(moves, gs)]  # for pᵀg is -gᵀg
+    for k, name in enumerate(("first", "second", "third")):
+        got = probe(answer, x.shape, A, b, x, k + 1)
+        if got is None or same(got, points[k + 1]):
+            continue
+        basis, moved = np.transpose([-gs[k], *ps[max(k - 1, 0) : k]]), got - points[k]
+        alpha, *rest = parts = np.linalg.lstsq(basis, moved, rcond=None)[0]
+        right = moves[k] @ ps[k] / (ps[k] @ ps[k])
+        said = f"Not yet: the {name} of the steps is wrong."
+        if not alpha or not same(basis @ parts, moved):
+            return f"{said} It is no multiple of {'-g + βp' if k else '-g'}, with g = Ax - b."
+        if k and not np.isclose(rest[0] / alpha, beta := gs[k] @ gs[k] / (gs[k - 1] @ gs[k - 1])):
+            return (f"{said} In -g + βp it has β = {rest[0] / alpha:.4g}, where gᵀg / g_oldᵀg_old "
+                    f"is {beta:.4g}.")  # fmt: skip
+        return (f"{said} Its direction is right, but it has α = {alpha:.4g}, where gᵀg / pᵀAp is "
+                f"{right:.4g}.")  # fmt: skip
+    return "Not yet, though from the start one, two and three steps are right."
 
 
 def linear_cg(A, b, x, steps, gradient=lambda A, b, x: A @ x - b,
@@ -126,8 +148,10 @@ def check_bfgs_update(answer, rng):
             H,
     }, "Right for a pair, but not for a hundredth of it.")  # fmt: skip
     yield 1 / 2
-    first = np.eye(n)[0]
-    for what, step, bad in (("negative", s, -y), ("0", s - s[0] * first, first)):
+    first, Hs = np.eye(n)[0], H @ s
+    other = Hs - (Hs @ s / (s @ s) + Hs @ Hs / (Hs @ s)) / 2 * s  # sᵀy < 0, but sᵀHy > 0
+    pairs = ("negative", s, -y), ("negative", s, other), ("0", s - s[0] * first, first)
+    for what, step, bad in pairs:
         where = f"The matrix is right. But where sᵀy is {what}: "
         try:
             got = numbers(answer(H, step, bad), (n, n), where)
@@ -177,6 +201,9 @@ def update_slips(H, s, y):
                     right=lambda r, s, y: -r * np.outer(s, y)),
         "s * y is no outer product: np.outer makes the matrices.":
             updated(H, s, y, left=lambda r, s, y: -r * s * y, right=lambda r, s, y: -r * s * y),
+        "s @ y and s @ s are one number each: np.outer makes the matrices.":
+            updated(H, s, y, left=lambda r, s, y: -1.0, right=lambda r, s, y: -1.0,
+                    last=lambda r, s, y: r * (s @ s)),
         "s * y and s * s are no outer products: np.outer makes the matrices.":
             updated(H, s, y, left=lambda r, s, y: -r * s * y, right=lambda r, s, y: -r * s * y,
                     last=lambda r, s, y: r * s * s),

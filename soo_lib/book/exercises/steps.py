@@ -28,7 +28,7 @@ def check_armijo(answer, rng):
             tried.append(((np.asarray(z) - x) @ p / (p @ p), np.ravel(z), x, p))
             return loss.fun(z)
 
-        def endless(right=right, tried=tried):
+        def endless(right=right, tried=tried, f=f, slope=slope, c1=c1):
             a, z, x, p = tried[-1]
             if not same(z, x + a * p):
                 return f"It looks at {z[:2].round(3)}, which is no x + αp."
@@ -36,9 +36,15 @@ def check_armijo(answer, rng):
                 return "It looks along -p, where the loss rises: the steps are x + αp."
             if a > 1:
                 return "Its steps grow beyond x + p: halve α, and go from the given x each time."
-            return (f"It has evaluated fun 200 times and takes no step, where {right:g} is one: "
-                    "the bound is f + c1 α slope, with the f it began from, with α, and + since "
-                    "the slope is negative; halve while fun lies above it.")  # fmt: skip
+            steps = [a for a, *_ in tried]
+            falls = [(a, f - loss.fun(x + a * p), -c1 * a * slope) for a in steps if a > 1e-8]
+            for a, fall, least in falls:
+                need(fall < least, f"It refuses the step {a:.3g}, at which fun is {fall:.5g} less "
+                     f"than f, and c1 α slope asks for {least:.5g} less: take the first such "
+                     "step.")  # fmt: skip
+            first = ", ".join(f"{a:.3g}" for a in steps[:4])
+            return (f"It has evaluated fun 200 times and takes no step: the first are {first}. "
+                    f"Halve α each time, down to {right:g} here.")  # fmt: skip
 
         got = numbers(answer(bounded(fun, 200, endless), x, p, f, slope, c1), None)
         places = [a for a, *_ in tried]
@@ -152,10 +158,14 @@ def check_strong_wolfe(answer, rng):
             steps = [float(np.ravel(a)[0]) for a in tried if np.any(a)]
             last = f", the last {steps[-1]:.3g}," if steps else ""
             need(not steps or not good((steps[-1], phi, dphi, c1, c2)),
-                 f"It has looked {len(tried)} times{last} and refuses a step at which both "
-                 "conditions hold: are c1 and c2 in their places?")  # fmt: skip
+                 lambda: f"It has looked {len(tried)} times{last} and refuses a step at which both "
+                 f"conditions hold: {fall(steps[-1], phi, dphi, c1, c2)}; "
+                 f"{slope(steps[-1], phi, dphi, c1, c2)}."
+                 + " With c1 and c2 in each other's places they do not hold."
+                 * (not good((steps[-1], phi, dphi, c2, c1))))  # fmt: skip
+            start = "" if len(steps) < len(tried) else f" φ(0) is {phi(0):.3g} here; it never asks."
             return (f"It has looked {len(tried)} times{last} and takes no step; halving and "
-                    f"doubling need a dozen. φ(0) is {phi(0):.3g} here, not 0.")  # fmt: skip
+                    f"doubling need a dozen.{start}")  # fmt: skip
 
         got = answer(bounded(watched, 1000, endless), bounded(dphi, 3000, endless), c1, c2)
         return float(numbers(got, ()))
@@ -168,6 +178,12 @@ def check_strong_wolfe(answer, rng):
 
     def good(case):
         return case[0] > 0 and first(*case) and second(*case)
+
+    def fall(a, phi, dphi, c1, c2):
+        return f"φ(α) - φ(0) is {phi(a) - phi(0):.3g}, and c1 α φ'(0) is {c1 * a * dphi(0):.3g}"
+
+    def slope(a, phi, dphi, c1, c2):
+        return f"φ'(α) is {dphi(a):.3g}, and c2 |φ'(0)| is {-c2 * dphi(0):.3g}"
 
     found = [(ask(*valley), *valley) for valley in valleys(rng)]
 
@@ -185,28 +201,31 @@ def check_strong_wolfe(answer, rng):
                  f"It uses c1 = {c[0]:g} and c2 = {c[1]:g} of its own; take the arguments.")
     need(not all_with(lambda c1, c2: (c2, c1)), "c1 and c2 have changed places.")
     need(not flat or not all(phi(a) < phi(0) for a, phi, *_ in found),
-         "Its steps are flat enough, and below φ(0), but not by c1 α |φ'(0)|: take the c1 given, "
-         "and φ'(0) as it is, negative.")  # fmt: skip
+         "Its steps are flat enough, and below φ(0), but not by c1 α |φ'(0)|: at the returned step "
+         f"{failing[0][0]:.3g} {fall(*failing[0])}.")  # fmt: skip
     need(not flat,
          "Its steps are flat enough, but not all are low enough: where |φ'| is small the loss may "
-         "still be high. Test the first condition too; in it φ'(0) is negative.")  # fmt: skip
+         "still be high. The first condition fails at the returned step "
+         f"{failing[0][0]:.3g}: {fall(*failing[0])}.")  # fmt: skip
+    need(not all(abs(dphi(a)) <= c2 for a, _, dphi, _, c2 in found),
+         "At all its steps |φ'(α)| is at most c2; the bound is c2 |φ'(0)|.")  # fmt: skip
     a, phi, dphi, c1, c2 = failing[0]
     short, long = (pick(a for a, *_ in found) for pick in (min, max))
     need(short > 0, f"A step must be positive; yours is {short:g}.")
     need(short > 1e-9 or any(good((0.5**k, *case)) for a, *case in found if a <= 1e-9
                              for k in range(20)),
-         "It halves from 1 alone, until a step is nothing: where it still falls steeply, and no "
-         "step was too long, the next one is twice as long.")  # fmt: skip
-    need(short > 1e-9, "It halves until a step is nothing, so it refuses good "
-         "ones: the first condition's bound is φ(0) + c1 α φ'(0).")  # fmt: skip
+         f"It goes down to a step of {short:.1g}, where 2 or more is one that holds: where φ still "
+         "falls steeply, and no step was too long, the next one is twice as long.")  # fmt: skip
+    need(short > 1e-9, lambda: next(
+        f"It goes down to a step of {a:.1g}, where {s:g} is one that holds: there "
+        f"{fall(s, *case)}; {slope(s, *case)}." for a, *case in found for k in range(20)
+        if a <= 1e-9 and good(((s := 0.5**k), *case))))  # fmt: skip
     fails = "Wolfe condition fails at the returned step"
     only = " The first alone is met everywhere." * all(first(*case) for case in found)
     only += " None of its steps is longer than 1, where some must be." * (long <= 1)
     need(first(a, phi, dphi, c1, c2), f"The first {fails} {a:.3g}, with c1 = {c1:g}: the loss "
-         "falls too little there.")  # fmt: skip
-    need(
-        dphi(a) >= c2 * dphi(0),
-        f"The second {fails} {a:.3g}, with c2 = {c2:g}: it still falls steeply there.{only}",
-    )
-    need(False, f"The second {fails} {a:.3g}, with c2 = {c2:g}: it rises steeply there, and "
-         "the strong condition bounds |φ'(α)|, not φ'(α) alone.")  # fmt: skip
+         f"falls too little there: {fall(*failing[0])}.")  # fmt: skip
+    need(dphi(a) >= c2 * dphi(0), f"The second {fails} {a:.3g}, with c2 = {c2:g}: it still falls "
+         f"steeply there: {slope(*failing[0])}.{only}")  # fmt: skip
+    need(False, f"The second {fails} {a:.3g}, with c2 = {c2:g}: it rises steeply there, and the "
+         f"strong condition bounds |φ'(α)|, not φ'(α) alone: {slope(*failing[0])}.")  # fmt: skip
