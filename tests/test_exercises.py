@@ -842,7 +842,7 @@ NATURAL = {
     "armijo": [
         (
             rule(lambda fun, x, p, f, slope, c1, a: fun(x + a * p) > f + c1 * slope),
-            "α is missing|with α",
+            "α is missing|refuses the step",
         ),
         (
             rule(lambda fun, x, p, f, slope, c1, a: fun(x + a * p) > f + 1e-4 * a * slope),
@@ -852,7 +852,7 @@ NATURAL = {
         (rule(lambda fun, x, p, f, slope, c1, a: fun(x + a * p) > f + a * slope), "c1"),
         (
             rule(lambda fun, x, p, f, slope, c1, a: fun(x + a * p) <= f + c1 * a * slope),
-            "inequality|halve while",
+            "inequality|refuses the step 1",
         ),
         (rule(lambda fun, x, p, f, slope, c1, a: fun(x - a * p) > f + c1 * a * slope), "along -p"),
         (rule(lambda fun, x, p, f, slope, c1, a: fun(a * p) > f + c1 * a * slope), "no x|Armijo"),
@@ -1489,8 +1489,8 @@ for name, wrong, says in (
     ("bfgs_update", refusing_any_term, "one number, is positive"),
     ("softmax_hessian", shifted_softmax(np.mean), "near 1000 and near -1000"),
     ("softmax_hessian", shifted_softmax(np.min), "near 1000 and near -1000"),
-    ("diagnose", blind_to_little, "few ten-thousandths"),
-    ("diagnose", by_its_gradient, "only the loss is drawn anew"),
+    ("diagnose", blind_to_little, "Any difference will do"),
+    ("diagnose", by_its_gradient, "Any difference will do"),
     ("leave_saddle", lambda g, H, radius: 0 * g if np.linalg.eigvalsh(H)[0] > -0.1
      else leave()(g, H, radius), "that little is a way down"),
 ):  # fmt: skip

@@ -7,7 +7,7 @@ import scipy
 
 from ...losses import Logistic
 from ...sampling import Reshuffled
-from ..hints import checker, compare, mixtures, need, numbers, same
+from ..hints import checker, compare, mixtures, need, numbers, probe, same
 
 
 @checker
@@ -52,15 +52,27 @@ def check_logistic_gradient(answer, rng):
             "Divide by the number of samples m, not of parameters.": lambda r: X.T @ r / n,
             "It multiplies the mean of X with the mean residual: the sum is over the "
             "products.": lambda r: X.mean(axis=0) * r.mean(),
-            "It adds x, the gradient of a penalty that is not there.": lambda r: X.T @ r / m + x,
         })  # fmt: skip
 
-    compare(
-        answer(x, X, y),
-        loss.jac(x),
-        slips,
-        "Not yet: with ŷ = σ(Xx), the residual is ŷ - y, and Xᵀ brings it back to x.",
-    )
+    def alone():
+        """In words the residual of a sample that is asked for alone."""
+        what, q = "Not yet: the gradient is Xᵀ(ŷ - y) / m, with ŷ = σ(Xx).", scipy.special.expit(z)
+        for i, row in enumerate(X):
+            if (got := probe(answer, x.shape, x, X[i : i + 1], y[i : i + 1])) is None:
+                return what
+            r = got @ row / (row @ row)
+            need(same(got, r * row), f"{what} Of a sample alone it is a multiple of its row in X; "
+                 "yours is none.")  # fmt: skip
+            need(same(got, (q[i] - y[i]) * row), f"{what} Of a sample alone with (Xx)_i = "
+                 f"{z[i]:.3g} and y = {y[i]} it is {q[i] - y[i]:.3g} times its row in X; yours is "
+                 f"{r:.3g} times it.")  # fmt: skip
+        return f"{what} Of each sample alone it is right, but not of the {m} together."
+
+    right, got = loss.jac(x), numbers(answer(x, X, y), x.shape)
+    more = (got - right) @ x / (x @ x)
+    need(same(got, right) or not same(got, right + more * x), f"It adds {more:.3g} x, the gradient "
+         "of a penalty that is not there.")  # fmt: skip
+    compare(got, right, slips, alone)
     yield 1 / 2
     for far in (1e3 * x, -1e5 * x):
         right = loss.jac(far)
@@ -74,7 +86,10 @@ def check_logistic_gradient(answer, rng):
                 "σ is wrong there; try scipy's expit.", "For large Xx: ")  # fmt: skip
 
 
-KINDS = {  # what is done to a right gradient, and what an answer that misses only this overlooks
+KINDS = {  # what is done to a right gradient, and what an answer that misses it overlooks; the
+    # first that is missed is told: a loose bound may miss some of the later ones too
+    "block": "It misses a gradient of which a half is wrong: look at each entry, the last ones "
+             "too, with a bound below 0.001.",
     "high": "It misses one entry of the gradient that is 0.001 off: each entry must be looked at, "
              "and a looser bound than that lets it pass.",
     "low": "It misses one entry of the gradient that is 0.001 off: each entry must be looked at, "
@@ -85,16 +100,14 @@ KINDS = {  # what is done to a right gradient, and what an answer that misses on
             "entry, not sums or norms.",
     "flip": "It misses a gradient whose sign is wrong altogether: compare the entries themselves, "
             "not their sizes.",
-    "block":
-        "It misses a gradient of which a half is wrong: look at each entry, the last ones too.",
     "factor": "It misses a gradient that is twice too large: compare lengths too, not directions "
               "alone.",
 }  # fmt: skip
 
 
-def spoil(g, kind, rng):
-    """A gradient with a bug, never by less than 0.001 in an entry."""
-    wrong, i = g.copy(), int(rng.integers(len(g)))
+def spoil(g, kind, i):
+    """A gradient with a bug, that of one entry in entry i, never by less than 0.001 in an entry."""
+    wrong = g.copy()
     if kind in ("high", "low"):
         wrong[i] += 1e-3 if kind == "high" else -1e-3
     elif kind == "sign":
@@ -123,7 +136,7 @@ def check_diagnose(answer, rng):
 
     A third of the points for telling a loss that moves, two thirds for the gradients.
     """
-    said = []
+    said, twice, shown, ends = [], {}, {}, {"high": -1, "low": 0}
     moving = ("resampled", "loss alone", "little")
     kinds = [*KINDS, "high", "low", *moving, "resampled", *["none"] * 4]
     for kind in rng.permutation(kinds):
@@ -131,18 +144,30 @@ def check_diagnose(answer, rng):
         sound, x = Logistic(rng.normal(size=(90, n)), np.arange(90) % 2), rng.normal(size=n)
         drawn = Reshuffled(sound, 10, 3, int(rng.integers(99)))
         fun = {"resampled": drawn.fun, "loss alone": drawn.fun, "little": restless(sound.fun)}
+        fun = fun.get(str(kind), sound.fun)
         loss = drawn if kind == "resampled" else sound
         bug = str(kind) if kind in KINDS else None
-        seed = int(rng.integers(99))
+        at = ends.pop(bug, int(rng.integers(n)))
 
-        def jac(x, loss=loss, bug=bug, seed=seed):
+        def jac(x, loss=loss, bug=bug, at=at):
             g = loss.jac(x)
-            return spoil(g, bug, np.random.default_rng(seed)) if bug else g
+            return spoil(g, bug, at) if bug else g
 
-        got = str(answer(fun.get(str(kind), sound.fun), jac, x))
+        looks = {}
+
+        def watched(z, fun=fun, looks=looks):
+            looks.setdefault(np.asarray(z, float).tobytes(), []).append(value := fun(z))
+            return value
+
+        got = str(answer(watched, jac, x))
         need(got in ("gradient", "resampled", "none"),
              f"Return one of gradient, resampled, none; yours is {got[:40]}.")  # fmt: skip
         said.append((str(kind), got))
+        twice[str(kind)] = next((v[:2] for v in looks.values() if v[:1] != v[1:2] != []), None)
+        i = np.argmax(np.abs(jac(x) - sound.jac(x)))
+        if got == "none":
+            shown[str(kind)] = (f"Of one its entry {i} is {jac(x)[i]:.4g}, where fun's slope is "
+                                f"{sound.jac(x)[i]:.4g}.")  # fmt: skip
 
     def share(said_so, *which):
         """How many of the patients of some kinds were told this."""
@@ -158,6 +183,10 @@ def check_diagnose(answer, rng):
     need(not share("resampled", "none", *KINDS),
          "It calls a loss resampled that is the same at each call: compare fun(x) with fun(x), at "
          "one point and exactly.")  # fmt: skip
+    for kind in moving:
+        need(not twice[kind] or share("resampled", kind) == 1, lambda kind=kind: "It does not say "
+             "'resampled' of a loss drawn anew, though it has looked twice at one point: there fun "
+             f"gave {twice[kind][0]:.7g} and {twice[kind][1]:.7g}. Any difference will do.")
     need(not share("gradient", "resampled"),
          "It blames the gradient for a loss drawn anew at each call: first look twice at one "
          "point.")  # fmt: skip
@@ -186,4 +215,4 @@ def check_diagnose(answer, rng):
     need(not signed or {"high", "low"} <= set(missed),
          "It misses entries that are off in one of the two directions: take the difference's "
          "absolute value.")  # fmt: skip
-    need(not missed, KINDS[missed[-1]] if missed else "")
+    need(not missed, lambda: f"{KINDS[missed[0]]} {shown[missed[0]]}")
