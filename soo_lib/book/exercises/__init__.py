@@ -4,7 +4,7 @@ The problems are random, and their sizes differ, so that no slip goes unseen. A 
 comparing the answer with what the usual slips would have given, alone and two at a time.
 """
 
-from .choices import check_leave_saddle, check_price_to_reach
+from .choices import check_price_to_reach
 from .curvature import (
     check_hessian_step,
     check_sign_rule,
@@ -17,8 +17,10 @@ from .leaks import check_leaked_rows
 from .models import check_step_inside
 from .parts import check_summed_gradient
 from .polar import check_kronecker_product, check_newton_schulz
-from .quadratics import check_bfgs_update, check_conjugate_gradients
+from .quadratics import check_conjugate_gradients
+from .saddles import check_leave_saddle
 from .steps import check_armijo, check_strong_wolfe
+from .updates import check_bfgs_update
 
 __all__ = [
     "check_armijo",

@@ -1,0 +1,111 @@
+"""The way out of a saddle."""
+
+import numpy as np
+
+from ..hints import checker, need, numbers, same
+
+
+def bent(rng, signs):
+    """A symmetric matrix with eigenvalues of these signs, and what ``eigh`` says of it.
+
+    Where signs differ, the most negative is neither the smallest in size nor the largest.
+    """
+    n = len(signs)
+    sizes = np.r_[1.9, 0.4, rng.uniform(0.9, 1.4, size=n - 3), 3.1]
+    V = np.linalg.qr(rng.normal(size=(n, n)))[0]
+    H = (V * (sizes * signs)) @ V.T
+    return (H + H.T) / 2, *np.linalg.eigh((H + H.T) / 2)
+
+
+def direction(found):
+    """A Hint where steps are not along the first eigenvector: of each the step, H, w and V."""
+    units = [(p / np.linalg.norm(p), *about) for p, *about in found]
+    wrong = [case for case in units if not same(abs(case[0] @ case[3][:, 0]), 1.0)]
+    others = {
+        "eigh's eigenvectors are the columns of its second result: this is a row.":
+            lambda w, V: V[0],
+        "This is the direction in which the loss bends up most: np.linalg.eigh sorts the "
+        "eigenvalues, the lowest first, and eig does not.": lambda w, V: V[:, -1],
+        "It takes the eigenvalue that is largest in size: the most negative one is meant.":
+            lambda w, V: V[:, np.argmax(np.abs(w))],
+        "It takes the eigenvalue that is smallest in size: the most negative one is meant.":
+            lambda w, V: V[:, np.argmin(np.abs(w))],
+        "It goes along several eigenvectors at once: along that of the most negative eigenvalue "
+        "alone the loss bends down most.": lambda w, V: V[:, w < 0].sum(axis=1) / sum(w < 0) ** 0.5,
+    }  # fmt: skip
+    for hint, other in others.items() if wrong else ():
+        need(not all(same(abs(u @ other(w, V)), 1.0) for u, _, w, V in wrong), hint)
+    for u, H, w, _ in wrong[:1]:
+        bend = u @ H @ u
+        need(not all(same(H @ u, (u @ H @ u) * u) for u, H, *_ in wrong), "It goes along an "
+             f"eigenvector, but that of the eigenvalue {bend:.3g}, where the most negative is "
+             f"{w[0]:.3g}: np.linalg.eig gives them in any order, eigh sorts them.")  # fmt: skip
+        need(False, f"Not yet: along this step the loss bends by {bend:.3g}; along the eigenvector "
+             f"of H's most negative eigenvalue it bends by {w[0]:.3g}.")  # fmt: skip
+
+
+def distance(length, radius, w, v):
+    """A Hint where a step along the eigenvector v has not the length asked for."""
+    wrong = {
+        "Its length should be the radius: an eigenvector has length 1.": 1,
+        "The eigenvalue does not belong in the length, which is the radius.": abs(w[0]) * radius,
+        "Its length should be the radius, not the eigenvalue's size.": abs(w[0]),
+        "The length is the root of the sum of squares, not the largest entry.":
+            radius / np.abs(v).max(),
+        "The length is the root of the sum of squares, not the sum of sizes.":
+            radius / np.abs(v).sum(),
+    }  # fmt: skip
+    for hint, value in wrong.items():
+        need(not same(length, value), f"The direction is right. {hint}")
+    need(same(length, radius), f"The direction is right. The length should be {radius:.3g}, the "
+         f"radius; it is {length:.3g}.")  # fmt: skip
+
+
+@checker
+def check_leave_saddle(answer, rng):
+    """``leave_saddle(g, H, radius)``: a step along the most negative curvature, downhill.
+
+    Half of the points for the direction, a quarter for its sign, a quarter for staying at minima.
+    """
+    n, found = int(rng.integers(5, 8)), []
+    one = np.ones(n - 3)
+    for signs in ([-1, 1, *-one, 1], [-1, 1, *one, 1], [-1, -1, *one, 1], [-1, -1, *-one, -1]):
+        H, w, V = bent(rng, np.array(signs))
+        radius, g = rng.uniform(0.2, 0.7), rng.normal(size=n)
+        got = numbers(answer(0 * g, H, radius), (n,), "With g = 0: ")
+        if not got.any():
+            need(w[-1] > 0, "At a maximum, where all eigenvalues are negative, it stays: any way "
+                 "leads down from there.")  # fmt: skip
+            moved = numbers(answer(g, H, radius), (n,))
+            need(not same(abs(moved @ V[:, 0]), radius), "With g = 0 it stays, as np.sign(0) is 0: "
+                 "at the saddle itself either sign will do.")  # fmt: skip
+            need(not moved.any(), "With g = 0 it stays, as every step does that is made of g: the "
+                 "way out is an eigenvector of H.")  # fmt: skip
+            need(False, "It stays where H has a negative eigenvalue (eigh sorts them, eig does "
+                 "not): its eigenvector leads out.")  # fmt: skip
+        found.append((got, H, w, V, radius))
+    direction([case[:4] for case in found])
+    for got, _, w, V, radius in found:
+        distance(np.linalg.norm(got), radius, w, V[:, 0])
+    yield 1 / 2
+    slopes = []
+    for _ in range(10):
+        H, w, V = bent(rng, np.r_[-1, 1, one, 1])
+        radius, g = rng.uniform(0.2, 0.7), rng.normal(size=n)
+        got = numbers(answer(g, H, radius), (n,))
+        need(same(abs(got @ V[:, 0]), radius) and same(np.linalg.norm(got), radius),
+             "Right where g = 0. Elsewhere too it goes along the eigenvector, for the radius: g "
+             "only says which of the two ways.")  # fmt: skip
+        slopes.append(g @ got)
+    need(np.min(slopes) < 0, "It climbs: of the two ways take the one with gᵀp <= 0.")
+    need(np.max(slopes) <= 0, "Which way it goes is chance, for an eigenvector has no sign of its "
+         "own: where gᵀp > 0 turn it round.")  # fmt: skip
+    yield 3 / 4
+    for slope in (0 * g, g):
+        H = bent(rng, np.ones(n))[0]
+        got = numbers(answer(slope, H, radius), (n,), "Where H has no negative eigenvalue: ")
+        need(not got.any(), "Where H has no negative eigenvalue there is no saddle to leave, and "
+             "p = 0.")  # fmt: skip
+    H, w, _ = bent(rng, np.r_[-0.002, np.ones(n - 1)])
+    got = numbers(answer(g, H, radius), (n,))
+    need(got.any(), f"It stays where an eigenvalue is {w[0]:.4f}: that little is a way down too.")
