@@ -11,7 +11,7 @@ from .curvature import (
     check_softmax_hessian,
 )
 from .data import check_batch_size, check_choose_rows
-from .directions import check_newton_step, check_polak_ribiere, check_two_loop
+from .directions import check_newton_step, check_polak_ribiere
 from .gradients import check_diagnose, check_logistic_gradient
 from .leaks import check_leaked_rows
 from .models import check_step_inside
@@ -19,8 +19,10 @@ from .parts import check_summed_gradient
 from .polar import check_kronecker_product, check_newton_schulz
 from .quadratics import check_conjugate_gradients
 from .saddles import check_leave_saddle
-from .steps import check_armijo, check_strong_wolfe
+from .steps import check_armijo
+from .two_loops import check_two_loop
 from .updates import check_bfgs_update
+from .wolfe import check_strong_wolfe
 
 __all__ = [
     "check_armijo",

@@ -4,10 +4,12 @@ import numpy as np
 
 from ..hints import Hint, checker, compare, mixtures, need, numbers, same
 
+KINDS = "falls", "falls", "meets", "returns", "overflows", "at once"
 
-def runs(rng, arrive):
+
+def runs(rng, arrive, kinds=KINDS):
     """Runs on record: a target, the losses, and the calls so far; a few rise on their way."""
-    for kind in rng.permutation(["falls", "falls", "meets", "returns", "overflows", "at once"]):
+    for kind in rng.permutation(kinds):
         k = int(rng.integers(12, 20))
         fun = 10.0 * 0.7 ** (np.arange(k) + rng.uniform(0.1, 0.4, size=k))
         first = 0 if kind == "at once" else int(rng.integers(4, 8))
@@ -16,6 +18,8 @@ def runs(rng, arrive):
         fun[-1] *= 1.7  # the lowest loss is not the last
         if kind == "returns":
             fun[first + 1 : first + 3] = 1.5 * target  # and later comes back
+        elif kind == "leaves":
+            fun[-1] = 1.5 * target  # and ends above it
         elif kind == "overflows":
             fun[-2:] = np.nan
         if not arrive:
@@ -107,6 +111,9 @@ def check_price_to_reach(answer, rng):
                 f"{whose(got[i], f, calls)}.")  # fmt: skip
 
     compare(got, right, slips, wrong)
+    t, f, *calls = run = next(runs(rng, True, ["leaves"]))
+    need(same(arrived(answer(*run), *run), weighed(1, 2, 4)(calls, first(f, t))),
+         "Wrong where a run that was at the target ends above it: take the first time.")
     yield 1 / 2
     for run in runs(rng, arrive=False):
         try:
@@ -139,6 +146,7 @@ def whose(price, fun, calls):
 def arrived(got, target, fun, *calls):
     """The number, of a run that reaches the target."""
     nan = ", though in its last rows the loss is NaN" * bool(np.isnan(fun).any())
+    nan += ", and ends above it" * bool(fun[-1] > target)
     need(not np.array_equal(got, np.inf), "It says np.inf of a run that is at the target in row "
          f"{np.argmax(fun <= target)}{nan}.")  # fmt: skip
     return numbers(got, ())

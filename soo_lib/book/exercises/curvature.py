@@ -3,7 +3,7 @@
 import numpy as np
 import scipy
 
-from ..hints import checker, compare, mixtures, need, numbers, same
+from ..hints import checker, compare, mixtures, need, numbers, same, scale
 
 
 @checker
@@ -150,6 +150,8 @@ def check_hessian_step(answer, rng):
         otherwise = "The first term is right. The other is Diag(σ'' gX): σ'' = a(1 - a)(1 - 2a)."
         yield 2 / 3
     elif same(got - plain, right - first):
+        factor = scale(plain, first)
+        need(not factor, f"The σ'' term is right, and the first up to {factor}.")
         otherwise = "The σ'' term is right. The first is D W H Wᵀ D, with D = Diag(a(1 - a))."
     compare(got, right, slips, otherwise)
 
@@ -187,7 +189,6 @@ def check_sign_rule(answer, rng):
             "It says False everywhere.": np.zeros(500),
         }  # fmt: skip
 
-    words = {-1: "negative", 0: "0", 1: "positive"}
     for hint, value in ({} if np.array_equal(got, right) else slips()).items():
         need(not np.array_equal(got, value), hint)
     need(
@@ -198,7 +199,7 @@ def check_sign_rule(answer, rng):
     need(
         not len(wrong),
         lambda: (
-            f"Where z is {words[np.sign(z[wrong[0]])]} and g is "
-            f"{words[np.sign(g[wrong[0]])]} it says {bool(got[wrong[0]])}; σ''(z) has -z's sign."
+            f"Where z is {z[wrong[0]]:g} and g is {g[wrong[0]]:g} it says {bool(got[wrong[0]])}; "
+            "σ''(z) has -z's sign."
         ),
     )

@@ -16,8 +16,9 @@ def check_logistic_gradient(answer, rng):
 
     Half of the points for the formula, half for arguments of any size.
     """
-    m, n = int(rng.integers(11, 17)), int(rng.integers(3, 6))
+    m, n = int(rng.integers(11, 17)), int(rng.integers(6, 8))
     X, x = rng.normal(size=(m, n)), rng.normal(size=n)
+    x *= 3 / np.abs(X @ x).max()
     y = rng.permutation(np.arange(m) % 3 // 2)  # a third of them 1
     loss, z = Logistic(X, y), X @ x
 
@@ -50,6 +51,8 @@ def check_logistic_gradient(answer, rng):
             "": lambda r: X.T @ r / m,
             "Right up to a factor m: the loss is a mean over the m samples.": lambda r: X.T @ r,
             "Divide by the number of samples m, not of parameters.": lambda r: X.T @ r / n,
+            "Divide by the number of samples m, not of those with y = 1.":
+                lambda r: X.T @ r / y.sum(),
             "It multiplies the mean of X with the mean residual: the sum is over the "
             "products.": lambda r: X.mean(axis=0) * r.mean(),
         })  # fmt: skip

@@ -48,6 +48,8 @@ def check_leaked_rows(answer, rng):
         "It names the rows of train; return the numbers of the rows of dev.": in_train,
         "It names rows of train, the first that match; return the numbers of the rows of dev.":
             set(match.argmax(axis=1)[leaks]),
+        "It names rows of train, the last that match; return the numbers of the rows of dev.":
+            set(m - 1 - match[:, ::-1].argmax(axis=1)[leaks]),
         "It names the rows that do not leak.": set(range(len(dev))) - set(leaks),
         "It names the rows that occur twice within dev; a leak is a row of train.": twice,
         "It names the rows that occur twice within dev besides the leaks.": twice | set(leaks),
@@ -65,7 +67,7 @@ def check_leaked_rows(answer, rng):
         "It compares sums: two rows may have one sum.": set(np.flatnonzero(sums)),
         "It compares sums, digit for digit: two rows may have one sum.":
             set(np.flatnonzero(np.isin(dev.sum(axis=1), train.sum(axis=1)))),
-        "It compares the entries without their order.": set(np.flatnonzero(ordered)),
+        "It takes rows that have the same entries in another order.": set(np.flatnonzero(ordered)),
         "It compares each row of dev with the row of train of the same number alone: compare with "
         "every row.": set(same_place),
     }  # fmt: skip

@@ -25,7 +25,7 @@ def check_summed_gradient(answer, rng):
                 "rows.")  # fmt: skip
         yield share
     found = []
-    for k in (1, 3, 5, 6, 7, 8, 11):
+    for k in (1, 3, 5, 6, 7, 8, 11, 13, 15, 16):
         parts, x = exact(rng, k)
         g, m = [X.T @ (X @ x - y) for X, y in parts], sum(len(y) for _, y in parts)
         got, right = ask(answer, parts, x), pairs(g) / m
@@ -45,7 +45,7 @@ def divide_once(answer, rng):
     """A Hint where parts are divided before they are added: here by numbers that do round."""
     found = []
     for k in (5, 7, 8):
-        parts, x = exact(rng, k, rows=48)
+        parts, x = exact(rng, k, rows=56)  # a seventh rounds, and does not round back
         g, m = [X.T @ (X @ x - y) for X, y in parts], sum(len(y) for _, y in parts)
         each = [pairs([v / m for v in g]), pairs([v * (1 / m) for v in g])]
         found.append((ask(answer, parts, x), [pairs(g) / m, pairs(g) * (1 / m)], each))
@@ -142,12 +142,16 @@ def orders(g):
         "it pairs each with the one half a list further on: add neighbours.": apart(g),
         "it adds the odd one to the last pair: let it wait, as it is, for the next round.":
             pairs(g, lambda sums, last: [*sums[:-1], sums[-1] + last]),
+        "it adds the odd one to the first pair: let it wait, as it is, for the next round.":
+            pairs(g, lambda sums, last: [sums[0] + last, *sums[1:]]),
         "the odd one has moved to the front: it waits at the end.":
             pairs(g, lambda sums, last: [last, *sums]),
         "the odd ones wait until the end of all: each is there again in the next round.": late(g),
         "it begins to pair at the end of the list, so that the first is the odd one.":
             pairs(g[::-1]),
         "it pairs once, and adds those sums one after the other: pair them again.": sum(once),
+        "it pairs twice, and adds those sums one after the other: pair them again.":
+            sum([a + b for a, b in zip(once[::2], once[1::2])] + once[len(once) // 2 * 2 :]),
         "it sums without rounding in between: a good sum, and its order is no matter, but not the "
         "one that is asked for, which adds two by two.": exactly,
         "it sorts the parts by size first: their places in the list say who is added to whom.":
@@ -161,6 +165,11 @@ def slips(parts, x):
     """What comes of one or two things that are wrong; the order is no matter here."""
     rows, n = np.array([len(y) for _, y in parts]), len(x)
     m, K = rows.sum(), len(parts)
+
+    def middle(g):
+        while len(g) > 1:
+            g = [(a + b) / 2 for a, b in zip(g[::2], g[1::2])] + g[len(g) // 2 * 2 :]
+        return g[0]
 
     def gradient(residual, back, combine):
         return combine(np.array([back(X, residual(X, y)) for X, y in parts]))
@@ -183,6 +192,10 @@ def slips(parts, x):
         "It sums over the rows: the loss is a mean over all m of them.": lambda g: g.sum(axis=0),
         "It takes the mean of the parts' means: a part counts as much as it has rows.":
             lambda g: np.mean(g / rows[:, None], axis=0),
+        "It takes the mean of two, and again: add neighbours, and divide once, at the end.":
+            lambda g: middle(list(g / rows[:, None])),
+        "It halves each sum of two: add neighbours, and divide once, at the end.":
+            lambda g: middle(list(g)) / m,
         "It sums the parts' means: sum over all rows, and divide once by their number.":
             lambda g: np.sum(g / rows[:, None], axis=0),
         "It divides by the number of parts: divide by that of all rows.":

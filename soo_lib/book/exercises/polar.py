@@ -56,6 +56,8 @@ def stray(answer, G, steps):
     for k in range(1, steps):
         got, right = probe(answer, G.shape, G, k), after(G, k)
         if got is not None and not same(got, right):
+            for j in range(40):
+                need(not same(got, after(G, j)), f"Asked for {k} step{'s' * (k > 1)} it takes {j}.")
             s, best = (np.linalg.svd(X, compute_uv=False)[0] for X in (got, right))
             return (f"Not yet: {what}. With steps = {k} X has the largest singular value {s:.4g}; "
                     f"it should be {best:.4g}.")  # fmt: skip
@@ -96,6 +98,8 @@ def slips(G, steps):
             lambda X, first: 1.5 * X - 0.5 * first @ first.T @ X,
         "XᵀX stays what it was in X XᵀX: take the new X each time.":
             lambda X, first: 1.5 * X - 0.5 * X @ first.T @ first,
+        "In X XᵀX it takes 1.5 X for X: keep the old one.":
+            lambda X, first: 1.5 * X - 0.5 * 1.5**3 * X @ X.T @ X,
         "The first term is 1.5 times the new X, not the first one.":
             lambda X, first: 1.5 * first - 0.5 * X @ X.T @ X,
         "These are Muon's coefficients, three of them: they are quick, and never arrive.":
@@ -208,7 +212,7 @@ def check_kronecker_product(answer, rng):
         answer(A, G, v),
         np.kron(A, G) @ v,
         slips,
-        "Not yet: v is a matrix V with a row for each row of A. Which side does G act on?",
+        lambda: told_apart(answer, A, G, v),
     )
     yield 1 / 2
     for n in (60, 600):  # np.kron would take 0.1 GB and 1 TB
@@ -216,3 +220,18 @@ def check_kronecker_product(answer, rng):
         got, peak = answer.peak(A, G, v)
         need(n > 60 or peak < 5e6, f"Right, but it takes {peak / 1e6:.0f} MB: do not form it.")
         compare(got, (A @ v.reshape(n, n) @ G.T).ravel(), dict, "Right for small factors alone.")
+
+
+def told_apart(answer, A, G, v):
+    """In words which factor is at fault, where one may be the identity."""
+    m, n = len(A), len(G)
+    what = "Not yet: v is a matrix V with a row for each row of A."
+    for left, right, names, rule in (
+        (np.eye(m), np.eye(n), "A and G are", "it should give v back"),
+        (A, np.eye(n), "G is", "A should multiply the columns of V"),
+        (np.eye(m), G, "A is", "G should multiply the rows of V"),
+    ):
+        got = probe(answer, v.shape, left, right, v)
+        if got is not None and not same(got, np.kron(left, right) @ v):
+            return f"{what} It is wrong already where {names} the identity: there {rule}."
+    return f"{what} With the identity for A or G it is right, but not for two other factors."

@@ -38,10 +38,15 @@ def stray(answer, A, b, x):
         alpha, *rest = parts = np.linalg.lstsq(basis, moved, rcond=None)[0]
         right = moves[k] @ ps[k] / (ps[k] @ ps[k])
         said = f"Not yet: the {name} of the steps is wrong."
+        if not moved.any():
+            return f"{said} It stays where it is."
+        if k and same(ps[k - 1] * (moved @ ps[k - 1]), moved * (ps[k - 1] @ ps[k - 1])):
+            return f"{said} It goes along the direction before: -g, at the new point, is not in it."
         if not alpha or not same(basis @ parts, moved):
             return f"{said} It is no multiple of {'-g + βp' if k else '-g'}, with g = Ax - b."
         if k and not np.isclose(rest[0] / alpha, beta := gs[k] @ gs[k] / (gs[k - 1] @ gs[k - 1])):
-            return (f"{said} In -g + βp it has β = {rest[0] / alpha:.4g}, where gᵀg / g_oldᵀg_old "
+            mine = round(rest[0] / alpha, 12) + 0.0
+            return (f"{said} In -g + βp it has β = {mine:.4g}, where gᵀg / g_oldᵀg_old "
                     f"is {beta:.4g}.")  # fmt: skip
         return (f"{said} Its direction is right, but it has α = {alpha:.4g}, where gᵀg / pᵀAp is "
                 f"{right:.4g}.")  # fmt: skip

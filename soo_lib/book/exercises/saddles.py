@@ -24,8 +24,8 @@ def direction(found):
     others = {
         "eigh's eigenvectors are the columns of its second result: this is a row.":
             lambda w, V: V[0],
-        "This is the direction in which the loss bends up most: np.linalg.eigh sorts the "
-        "eigenvalues, the lowest first, and eig does not.": lambda w, V: V[:, -1],
+        "This is the direction in which the loss bends up most, that of the largest eigenvalue: "
+        "the most negative is the first that np.linalg.eigh gives.": lambda w, V: V[:, -1],
         "It takes the eigenvalue that is largest in size: the most negative one is meant.":
             lambda w, V: V[:, np.argmax(np.abs(w))],
         "It takes the eigenvalue that is smallest in size: the most negative one is meant.":
@@ -33,13 +33,17 @@ def direction(found):
         "It goes along several eigenvectors at once: along that of the most negative eigenvalue "
         "alone the loss bends down most.": lambda w, V: V[:, w < 0].sum(axis=1) / sum(w < 0) ** 0.5,
     }  # fmt: skip
+    unsorted = [np.linalg.eig(H)[1].real.T for _, H, *_ in wrong]  # its columns, as rows
+    for place in (0, -1) if wrong else ():
+        need(not all(same(abs(u @ V[place]), 1.0) for (u, *_), V in zip(wrong, unsorted)),
+             "np.linalg.eig gives eigenvalues in any order: eigh sorts them, the lowest first.")
     for hint, other in others.items() if wrong else ():
         need(not all(same(abs(u @ other(w, V)), 1.0) for u, _, w, V in wrong), hint)
     for u, H, w, _ in wrong[:1]:
         bend = u @ H @ u
         need(not all(same(H @ u, (u @ H @ u) * u) for u, H, *_ in wrong), "It goes along an "
              f"eigenvector, but that of the eigenvalue {bend:.3g}, where the most negative is "
-             f"{w[0]:.3g}: np.linalg.eig gives them in any order, eigh sorts them.")  # fmt: skip
+             f"{w[0]:.3g}.")  # fmt: skip
         need(False, f"Not yet: along this step the loss bends by {bend:.3g}; along the eigenvector "
              f"of H's most negative eigenvalue it bends by {w[0]:.3g}.")  # fmt: skip
 
@@ -81,8 +85,8 @@ def check_leave_saddle(answer, rng):
                  "at the saddle itself either sign will do.")  # fmt: skip
             need(not moved.any(), "With g = 0 it stays, as every step does that is made of g: the "
                  "way out is an eigenvector of H.")  # fmt: skip
-            need(False, "It stays where H has a negative eigenvalue (eigh sorts them, eig does "
-                 "not): its eigenvector leads out.")  # fmt: skip
+            need(False, f"It stays where H has the eigenvalues {w.round(2)}: the eigenvector of "
+                 "the most negative leads out.")  # fmt: skip
         found.append((got, H, w, V, radius))
     direction([case[:4] for case in found])
     for got, _, w, V, radius in found:

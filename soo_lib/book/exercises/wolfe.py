@@ -1,0 +1,125 @@
+"""Steps that satisfy the strong Wolfe conditions."""
+
+import numpy as np
+
+from ..hints import bounded, checker, need, numbers, probe
+
+
+def valleys(rng):
+    """Functions of one number with their derivatives, c1 and c2, and whether a flat point of theirs
+    may lie high: scaled so that a search from 1, halving or doubling, meets the traps."""
+    quadratic = lambda t: t * t / 2 - t, lambda t: t - 1  # noqa: E731
+    quartic = lambda t: t**4 / 4 - t, lambda t: t**3 - 1  # noqa: E731
+    waves = lambda t: t * t / 20 - np.sin(t), lambda t: t / 10 - np.cos(t)  # noqa: E731
+    pairs = [(1e-4, 0.9), (0.1, 0.3), (0.3, 0.5), (0.01, 0.1), (0.2, 0.25)]
+    traps = [(waves, 1 / t, (0.1, 0.3)) for t in (5.27, 7.07, 14.14, 2 * 5.27)]
+    traps += [(quadratic, 1 / t, (0.45, 0.6)) for t in (1.3, 1.4, 2.6)]  # flat, too long
+    traps += [(quadratic, 1 / t, (0.1, 0.15)) for t in (0.75, 1.25, 0.8)]  # c2 is small
+    traps += [(quartic, 1 / 1.21, (0.1, 0.3))]  # Armijo holds, and it rises
+    others = [(shape, s, pairs[rng.integers(len(pairs))]) for shape in (quadratic, quartic, waves)
+              for s in np.geomspace(0.03, 30, 6) * rng.uniform(0.8, 1.25, size=6)]  # fmt: skip
+    for k in rng.permutation(len(traps + others)):
+        (f, df), s, (c1, c2) = (traps + others)[k]
+        base, height = rng.normal() * 5, 10 ** rng.uniform(-1, 1)
+        yield (lambda a, f=f, s=s, h=height, b=base: b + h * f(a / s),
+               lambda a, df=df, s=s, h=height: h / s * df(a / s), c1, c2)  # fmt: skip
+
+
+@checker
+def check_strong_wolfe(answer, rng):
+    """``strong_wolfe(phi, dphi, c1, c2)``: a step that satisfies the strong Wolfe conditions."""
+
+    def ask(phi, dphi, c1, c2):
+        tried = []
+
+        def watched(a):
+            tried.append(a)
+            return phi(a)
+
+        def endless():
+            need(tried, "It asks for φ' thousands of times, and never for φ: the first condition, "
+                 "that the loss falls enough, needs φ.")  # fmt: skip
+            steps = [float(np.ravel(a)[0]) for a in tried if np.any(a)]
+            last = f", the last {steps[-1]:.3g}," if steps else ""
+            need(not steps or not good((steps[-1], phi, dphi, c1, c2)),
+                 lambda: f"It has looked {len(tried)} times{last} and refuses a step at which both "
+                 f"conditions hold: {fall(steps[-1], phi, dphi, c1, c2)}; "
+                 f"{slope(steps[-1], phi, dphi, c1, c2)}."
+                 + " With c1 and c2 in each other's places they do not hold."
+                 * (not good((steps[-1], phi, dphi, c2, c1))))  # fmt: skip
+            start = "" if len(steps) < len(tried) else f" φ(0) is {phi(0):.3g} here; it never asks."
+            return (f"It has looked {len(tried)} times{last} and takes no step; halving and "
+                    f"doubling need a dozen.{start}")  # fmt: skip
+
+        got = answer(bounded(watched, 1000, endless), bounded(dphi, 3000, endless), c1, c2)
+        return float(numbers(got, ()))
+
+    def first(a, phi, dphi, c1, c2):
+        return phi(a) <= phi(0) + c1 * a * dphi(0) + 1e-12
+
+    def second(a, phi, dphi, c1, c2):
+        return abs(dphi(a)) <= -c2 * dphi(0) * (1 + 1e-9)
+
+    def good(case):
+        return case[0] > 0 and first(*case) and second(*case)
+
+    def fall(a, phi, dphi, c1, c2):
+        return f"φ(α) - φ(0) is {phi(a) - phi(0):.3g}, and c1 α φ'(0) is {c1 * a * dphi(0):.3g}"
+
+    def slope(a, phi, dphi, c1, c2):
+        return f"φ'(α) is {dphi(a):.3g}, and c2 |φ'(0)| is {-c2 * dphi(0):.3g}"
+
+    found = [(ask(*valley), *valley) for valley in valleys(rng)]
+
+    def all_with(c):
+        return all(a > 0 and first(a, p, d, *c(c1, c2)) and second(a, p, d, *c(c1, c2))
+                   for a, p, d, c1, c2 in found)  # fmt: skip
+
+    failing = [case for case in found if not good(case)]
+    if not failing:
+        return
+    flat = all(second(*case) for case in found)
+    if not flat and all(ask(phi, dphi, 1e-5, 0.95) == a for a, phi, dphi, *_ in found):
+        for c in ((0.1, 0.3), (1e-4, 0.9), (1e-4, 0.1), (1e-3, 0.9), (0.1, 0.9), (1e-4, 0.5)):
+            need(not all_with(lambda *_, c=c: c),
+                 f"It uses c1 = {c[0]:g} and c2 = {c[1]:g} of its own; take the arguments.")
+    def from_zero(phi, dphi, c1, c2):
+        shifted = bounded(lambda a: phi(a) - phi(0), 1000, "")
+        a = probe(answer, (), shifted, bounded(dphi, 3000, ""), c1, c2)
+        return a is not None and good((a, phi, dphi, c1, c2))
+
+    need(not all(from_zero(*valley) for _, *valley in found),
+         lambda: "Right for a φ with φ(0) = 0 alone; in the first condition stands φ(0), which is "
+         f"{failing[0][1](0):.3g} for one.")  # fmt: skip
+    need(not all_with(lambda c1, c2: (c2, c1)), "c1 and c2 have changed places.")
+    need(not flat or not all(phi(a) < phi(0) for a, phi, *_ in found),
+         "Its steps are flat enough, and below φ(0), but not by c1 α |φ'(0)|: at the returned step "
+         f"{failing[0][0]:.3g} {fall(*failing[0])}.")  # fmt: skip
+    need(not flat,
+         "Its steps are flat enough, but not all are low enough: where |φ'| is small the loss may "
+         "still be high. The first condition fails at the returned step "
+         f"{failing[0][0]:.3g}: {fall(*failing[0])}.")  # fmt: skip
+    need(not all(abs(dphi(a)) <= c2 for a, _, dphi, _, c2 in found),
+         "At all its steps |φ'(α)| is at most c2; the bound is c2 |φ'(0)|.")  # fmt: skip
+    a, phi, dphi, c1, c2 = failing[0]
+    short, long = (pick(a for a, *_ in found) for pick in (min, max))
+    need(short > 0, f"A step must be positive; yours is {short:g}.")
+    need(short > 1e-9 or any(good((0.5**k, *case)) for a, *case in found if a <= 1e-9
+                             for k in range(20)),
+         f"It goes down to a step of {short:.1g}, where 2 or more is one that holds: where φ still "
+         "falls steeply, and no step was too long, the next one is twice as long.")  # fmt: skip
+    need(short > 1e-9, lambda: next(
+        f"It goes down to a step of {a:.1g}, where {s:g} is one that holds: there "
+        f"{fall(s, *case)}; {slope(s, *case)}." for a, *case in found for k in range(20)
+        if a <= 1e-9 and good(((s := 0.5**k), *case))))  # fmt: skip
+    fails = "Wolfe condition fails at the returned step"
+    only = " The first alone is met everywhere." * all(first(*case) for case in found)
+    only += " None of its steps is longer than 1, where some must be." * (long <= 1)
+    need(first(a, phi, dphi, c1, c2), f"The first {fails} {a:.3g}, with c1 = {c1:g}: the loss "
+         f"falls too little there: {fall(*failing[0])}.")  # fmt: skip
+    need(dphi(a) >= c2 * dphi(0), f"The second {fails} {a:.3g}, with c2 = {c2:g}: it still falls "
+         f"steeply there: {slope(*failing[0])}.{only}")  # fmt: skip
+    weak = all(first(*case) and case[2](case[0]) >= case[4] * case[2](0) for case in found)
+    strong = ", and the strong condition bounds |φ'(α)|, not φ'(α) alone" * weak
+    need(False, f"The second {fails} {a:.3g}, with c2 = {c2:g}: it rises steeply there{strong}: "
+         f"{slope(*failing[0])}.{only}")  # fmt: skip
