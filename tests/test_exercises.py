@@ -436,7 +436,7 @@ WRONG = {
         (lambda *a: solution("armijo")(*a) / 2, "halves once too often"),
         (lambda *a: min(0.5, solution("armijo")(*a)), "Try the step 1"),
         (lambda *a: 1.0, "always returns 1"),
-        (lambda *a: 0.5**40, "held for the step .* already"),
+        (lambda *a: 0.5**40, "never has looked at"),
         (lambda *a: -solution("armijo")(*a), "must be positive"),
     ],
     "strong_wolfe": [
@@ -762,7 +762,7 @@ NATURAL = {
         (price(lambda fun, t: np.argmax(fun <= t) + 1), "one iteration later"),
         (price(lambda fun, t: max(np.argmax(fun <= t) - 1, 0)), "one iteration before"),
         (price(lambda fun, t: np.nanargmin(np.abs(fun - t))), "nearest"),
-        (price(lambda fun, t: np.argmax(fun > t)), "other way round"),
+        (price(lambda fun, t: np.argmax(fun > t)), "price of row 0"),
         (price(weights=(1, 0, 0)), "values alone"),
         (price(weights=(0, 2, 4)), "leaves out the values"),
         (price(weights=(1, 3, 4)), "not three"),
@@ -790,7 +790,7 @@ NATURAL = {
         (leave(size=lambda p, radius, w: radius**2 * p), "length should be"),
         (lambda g, H, radius: -leave(stay=False)(g, H, radius), "It climbs"),
         (lambda g, H, radius: leave()(g, H, radius) - g, "g only says which"),
-        (signed, "sign.0. is 0"),
+        (signed, "either sign will do"),
         (newton_away, "made of g"),
         (plain_eig, "eigh sorts"),
         (lambda g, H, radius: 0 * g if np.linalg.eigvalsh(H)[-1] < 0 else leave()(g, H, radius),
@@ -918,7 +918,7 @@ NATURAL = {
     "choose_rows": [
         (held(lambda i, hold, seed: [seed, i % hold]), "remainder"),
         (held(lambda i, hold, seed: [seed, (i + 1) // hold]), "late or early"),
-        (held(lambda i, hold, seed: [seed, i // hold % 2]), "take turns"),
+        (held(lambda i, hold, seed: [seed, i // hold % 2]), "only 2 different"),
         (
             lambda i, m, size, hold, seed: rng([seed, i // hold]).choice(m - 1, size, False),
             "row 60",

@@ -78,7 +78,7 @@ def checker(problem):
     def check(function, seed=0):
         share, answer = 0.0, None
         try:
-            with time_limit():
+            with time_limit(), np.errstate(all="ignore"):  # a wrong answer may be huge
                 answer = Answer(function)
                 for earned in problem(answer, np.random.default_rng(seed)) or ():
                     share = earned
@@ -188,9 +188,12 @@ def compare(got, right, slips, otherwise, where=""):
     slips = {hint: np.asarray(value, float) for hint, value in slips().items()}
     for hint, value in slips.items():
         need(not same(got, value), hint)
-    need(right.size < 3 or not (factor := scale(got, right)), f"{where}Right up to {factor}.")
+    need(np.count_nonzero(right) < 3 or not (factor := scale(got, right)),
+         f"{where}Right up to {factor}.")  # fmt: skip
     for hint, value in slips.items():  # a slip, and a factor besides
-        if value.size > 2 and value.shape == right.shape and (factor := scale(got, value)):
+        if np.count_nonzero(value) > 2 and value.shape == right.shape and (
+            factor := scale(got, value)
+        ):
             raise Hint(f"{hint} Besides, it is off by {factor}.")
     off = np.abs(got - right).max(initial=0) / np.abs(right).max(initial=1e-300)
     need(off > 1e-3, f"{where}Right to about {off:.0e} of its size, and no further: something is "

@@ -67,6 +67,8 @@ def check_price_to_reach(answer, rng):
             "This is the whole run's price: stop at the target.": lambda f, t: len(f) - 1,
             "It takes the loss nearest to the target, which may lie above it.":
                 lambda f, t: int(np.nanargmin(np.abs(f - t))),
+            "This is the price of row 0 of every run, as if any loss were at most the target.":
+                lambda f, t: 0,
             "The inequality is the other way round: it stops where the loss is above the target.":
                 lambda f, t: int(np.argmax(f > t)),
         }, {

@@ -39,8 +39,6 @@ def check_choose_rows(answer, rng):
              "The rows change before `hold` iterations are over: y would be the difference of two "
              "functions' gradients.")  # fmt: skip
         need(batches[0] != batches[1], "The rows stay the same after `hold` iterations.")
-        need(len({*map(frozenset, batches[:20])}) > 2,
-             "Only two batches take turns: draw another one for each block.")  # fmt: skip
         need(rows(0) == batches[0],
              "It remembers: iteration 0 gives other rows after later ones were asked for.")
         need(batches[:5] != [rows(i * hold, seed + 1) for i in range(5)],
@@ -49,6 +47,9 @@ def check_choose_rows(answer, rng):
              "In the first block the seed changes nothing.")  # fmt: skip
         need(not all(spaced(batch, m) for batch in batches), "It takes rows at even distances in "
              "the data, which may be sorted: draw them at random.")  # fmt: skip
+        different = len({*map(frozenset, batches)})
+        need(different > 40, f"In 70 blocks there are only {different} different batches: draw "
+             "another one for each block.")  # fmt: skip
         never = sorted(set(range(m)) - set.union(*batches))
         need(not never, f"In 70 batches {len(never)} of {m} rows are never drawn, row "
              f"{min(never, default=0)} for one: draw from all m.")  # fmt: skip

@@ -28,6 +28,7 @@ def check_newton_step(answer, rng):
             "1 / H and H**-1 invert entry by entry: solve the system.": -(1 / H) @ g,
             "It solves for x where the system has g.": -np.linalg.solve(H, x),
             "It solves for x - g where the system has g.": np.linalg.solve(H, x - g) - x,
+            "It divides by the roots of H's eigenvalues.": -V @ (V.T @ g / np.sqrt(w)),
             "It takes H's upper triangle alone.": -np.linalg.solve(np.triu(H), g),
             "It takes H's lower triangle alone.": -np.linalg.solve(np.tril(H), g),
             "It takes V for Vᵀ: the eigenvectors are the columns of V.": -V.T @ (V @ g / w),
@@ -70,7 +71,7 @@ def check_polak_ribiere(answer, rng):
     g, old = rng.normal(size=(2, 12, 5))
     g[::2] = 0.6 * old[::2] + 0.1 * g[::2]  # here β < 0
     g[1::4] = 1.5 * old[1::4] + 0.1 * g[1::4]  # here β > 0, and the two gradients agree
-    g[3::4] = 2 * g[3::4] - 0.5 * old[3::4]
+    g[3::4] *= -2 * np.sign(np.sum(g * old, axis=1))[3::4, None]  # and here they do not
     g[1] = 1.02 * old[1]  # a small β is one too
 
     def dot(a, b):

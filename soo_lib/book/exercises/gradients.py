@@ -109,7 +109,7 @@ KINDS = {  # what is done to a right gradient, and what an answer that misses it
 
 
 def spoil(g, kind, i):
-    """A gradient with a bug, that of one entry in entry i, never by less than 0.001 in an entry."""
+    """A gradient with a bug, never by less than 0.001 in an entry; that of one entry is in i."""
     wrong = g.copy()
     if kind in ("high", "low"):
         wrong[i] += 1e-3 if kind == "high" else -1e-3
@@ -128,8 +128,8 @@ def spoil(g, kind, i):
 
 
 def restless(fun):
-    """``fun``, up and down by one or two ten-thousandths from call to call."""
-    share = itertools.cycle([1e-4, -1e-4, 2e-4, -2e-4])
+    """``fun``, up and down by one or two ten-thousandths from call to call, never by the same."""
+    share = ((-1) ** k * (1 + 0.618034 * k % 1) * 1e-4 for k in itertools.count())
     return lambda x: fun(x) * (1 + next(share))
 
 
@@ -139,7 +139,7 @@ def check_diagnose(answer, rng):
 
     A third of the points for telling a loss that moves, two thirds for the gradients.
     """
-    said, twice, shown, ends = [], {}, {}, {"high": -1, "low": 0}
+    said, twice, shown, ends = [], {}, {}, {"high": [-1, 1], "low": [0, -2]}
     moving = ("resampled", "loss alone", "little")
     kinds = [*KINDS, "high", "low", *moving, "resampled", *["none"] * 4]
     for kind in rng.permutation(kinds):
@@ -150,7 +150,7 @@ def check_diagnose(answer, rng):
         fun = fun.get(str(kind), sound.fun)
         loss = drawn if kind == "resampled" else sound
         bug = str(kind) if kind in KINDS else None
-        at = ends.pop(bug, int(rng.integers(n)))
+        at = ends[bug].pop() if bug in ends else None
 
         def jac(x, loss=loss, bug=bug, at=at):
             g = loss.jac(x)

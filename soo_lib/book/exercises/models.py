@@ -140,8 +140,9 @@ def fault(p, g, B, radius, right):
              f"length is {size - radius:.2g} more.")  # fmt: skip
         at = ("on the rim" if size > (1 - 1e-6) * radius else "inside")
         best = ("inside" if np.linalg.norm(right) < (1 - 1e-6) * radius else "on the rim")
-        need(False, f"Not yet: the model is {model(p, g, B):.4g} there, {at}; its lowest value is "
-             f"{model(right, g, B):.4g}, {best}. There g + Bp points against p, or is 0: "
+        low = model(right, g, B)
+        need(False, f"Not yet: it is {at}, where the model is {model(p, g, B) - low:.2g} above its "
+             f"lowest value, {low:.4g}, which is {best}. There g + Bp points against p, or is 0: "
              "(B + λI) p = -g with λ >= 0.")  # fmt: skip
     so = "It solves (B + λI) p = -g, but"
     need(lam > -1e-4 * np.abs(w).max(), f"{so} with a negative λ: there is a lower point inside.")

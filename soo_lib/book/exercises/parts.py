@@ -44,8 +44,8 @@ def check_summed_gradient(answer, rng):
 def divide_once(answer, rng):
     """A Hint where parts are divided before they are added: here by numbers that do round."""
     found = []
-    for k in (5, 7, 8):
-        parts, x = exact(rng, k, rows=56)  # a seventh rounds, and does not round back
+    for k in (5, 6, 7, 8):
+        parts, x = exact(rng, k, rows=88)  # an eleventh rounds, and may not round back
         g, m = [X.T @ (X @ x - y) for X, y in parts], sum(len(y) for _, y in parts)
         each = [pairs([v / m for v in g]), pairs([v * (1 / m) for v in g])]
         found.append((ask(answer, parts, x), [pairs(g) / m, pairs(g) * (1 / m)], each))

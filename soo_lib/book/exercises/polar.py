@@ -53,11 +53,11 @@ def ask(answer, G, steps):
 def stray(answer, G, steps):
     """In words after how many steps it is wrong."""
     what = "X = G / ‖G‖_F, and then `steps` times X ← 1.5 X - 0.5 X XᵀX"
-    for k in range(1, steps):
+    for k in range(steps):
         got, right = probe(answer, G.shape, G, k), after(G, k)
         if got is not None and not same(got, right):
             for j in range(40):
-                need(not same(got, after(G, j)), f"Asked for {k} step{'s' * (k > 1)} it takes {j}.")
+                need(not same(got, after(G, j)), f"With steps = {k} it takes {j} of them.")
             s, best = (np.linalg.svd(X, compute_uv=False)[0] for X in (got, right))
             return (f"Not yet: {what}. With steps = {k} X has the largest singular value {s:.4g}; "
                     f"it should be {best:.4g}.")  # fmt: skip

@@ -81,7 +81,7 @@ def check_leave_saddle(answer, rng):
             need(w[-1] > 0, "At a maximum, where all eigenvalues are negative, it stays: any way "
                  "leads down from there.")  # fmt: skip
             moved = numbers(answer(g, H, radius), (n,))
-            need(not same(abs(moved @ V[:, 0]), radius), "With g = 0 it stays, as np.sign(0) is 0: "
+            need(not same(abs(moved @ V[:, 0]), radius), "With g = 0 it stays: gᵀv is 0, but "
                  "at the saddle itself either sign will do.")  # fmt: skip
             need(not moved.any(), "With g = 0 it stays, as every step does that is made of g: the "
                  "way out is an eigenvector of H.")  # fmt: skip

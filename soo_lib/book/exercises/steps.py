@@ -115,9 +115,16 @@ def check_armijo(answer, rng):
     stuck = [places for places, a in zip(looks, right) if a < 1 and len(places) > 1]
     need(not stuck or not all(same(min(places), 1) for places in stuck),
          "It evaluates fun at x + p alone: at x + αp, with the α that is tried.")  # fmt: skip
-    odd = [a for places in looks for a in places if a > 1e-9 and not np.isclose(a, halves).any()]
+    odd = [a for places in looks for a in places if a > 1e-6 and not np.isclose(a, halves).any()]
     need(not odd or (np.log2(found[found > 0]) % 1).any(), lambda: "It evaluates fun at x + "
          f"{odd[0]:.3g} p, where α is 1, ½, ¼, ... of p as it is.")  # fmt: skip
+    for places, a in zip(looks, found):
+        steps = -np.unique([-float(f"{b:.3g}") for b in places if b > 1e-6])[:9]
+        need(not a > 0 or np.isclose(a, places).any(), lambda a=a: f"It returns {a:.3g}, and never "
+             f"has looked at x + {a:.3g} p.")  # fmt: skip
+        need(np.allclose(steps, halves[: len(steps)], 0.01, 0), lambda steps=steps: "Halve the "
+             "step each time, from 1 on: it looks at "
+             f"{', '.join(f'{b:.3g}' for b in steps[:4])}.")  # fmt: skip
     need((found > 0).all(), f"A step must be positive; yours is {found.min():g}.")
     off = found[np.log2(found) % 1 != 0]
     need(not len(off), lambda: f"Halve the step each time: {off[0]:g} is none of 1, ½, ¼, ...")

@@ -82,6 +82,7 @@ def two_loop_slips(g, S, Y):
     }, {
         "": lambda q: q * sy / yy,
         "Between the loops multiply by γ = sᵀy / yᵀy of the newest pair.": lambda q: q,
+        "The second loop starts from γq, not from 0.": lambda q: 0 * q,
         "γ comes from the newest pair; yours is the oldest pair's.":
             lambda q: q * (S[0] @ Y[0]) / (Y[0] @ Y[0]),
         "γ is sᵀy / yᵀy, not its inverse.": lambda q: q * yy / sy,

@@ -22,7 +22,7 @@ def check_bfgs_update(answer, rng):
     need(not same(got, H), "H has not changed, and the pair's product sᵀy, one number, is "
          "positive.")  # fmt: skip
     if not same(got, right):
-        compare(got, right, lambda: update_slips(H, s, y), lacking(got, s, y))
+        compare(got, right, lambda: update_slips(H, s, y), lambda: lacking(got, right, s, y))
     compare(answer(H, s / 100, y / 100), right, lambda: {
         "The matrix is right, but the pair of a short step is refused: there too sᵀy is positive.":
             H,
@@ -47,8 +47,12 @@ def updated(H, s, y, rho=lambda s, y: 1 / (s @ y), left=lambda r, s, y: -r * np.
     return (eye + left(r, s, y)) @ H @ (eye + right(r, s, y)) + last(r, s, y)
 
 
-def lacking(got, s, y):
+def lacking(got, right, s, y):
     """The first property of the update that a matrix lacks."""
+    more = s @ (got - right) @ s / (s @ s) ** 2
+    if same(got, right + more * np.outer(s, s)):
+        return f"Not yet: right but for the multiple of ssᵀ, which is {abs(more):.4g} too " + (
+            "large." if more > 0 else "small.")  # fmt: skip
     if not np.allclose(got, got.T):
         return "Not yet: the new H is not symmetric, and a Hessian's inverse is."
     if not np.allclose(got @ y, s):
@@ -113,6 +117,7 @@ def update_slips(H, s, y):
     return found | mixtures(lambda *parts: updated(H, s, y, *parts), {
         "": lambda s, y: 1 / (s @ y),
         "ρ is one over sᵀy, not sᵀy.": lambda s, y: s @ y,
+        "ρ is one over sᵀy, not over yᵀHy.": lambda s, y: 1 / (y @ H @ y),
         "ρ is one over sᵀy, not over yᵀy.": lambda s, y: 1 / (y @ y),
         "ρ is one over sᵀy, not over sᵀs.": lambda s, y: 1 / (s @ s),
         "ρ is one over sᵀy, not over ‖s‖‖y‖.": lambda s, y: (s @ s * (y @ y)) ** -0.5,
