@@ -108,16 +108,20 @@ def check_armijo(answer, rng):
                np.maximum(right, 0.5**n) for n in (1, 2, 3, 4, 5, 8, 10)},
         }  # fmt: skip
 
-    if not same(found, right):
-        for hint, value in slips().items():
-            plain = [np.where(np.abs(v) < 1e-7, 0, v) for v in (found, value)]
-            need(not (plain[1].any() and same(*plain)), hint)
+    if same(found, right):
+        return
+    for hint, value in slips().items():
+        plain = [np.where(np.abs(v) < 1e-7, 0, v) for v in (found, value)]
+        need(not (plain[1].any() and same(*plain)), hint)
     stuck = [places for places, a in zip(looks, right) if a < 1 and len(places) > 1]
     need(not stuck or not all(same(min(places), 1) for places in stuck),
          "It evaluates fun at x + p alone: at x + αp, with the α that is tried.")  # fmt: skip
     odd = [a for places in looks for a in places if a > 1e-6 and not np.isclose(a, halves).any()]
     need(not odd or (np.log2(found[found > 0]) % 1).any(), lambda: "It evaluates fun at x + "
          f"{odd[0]:.3g} p, where α is 1, ½, ¼, ... of p as it is.")  # fmt: skip
+    need((found > 0).all(), f"A step must be positive; yours is {found.min():g}.")
+    off = found[np.log2(found) % 1 != 0]
+    need(not len(off), lambda: f"Halve the step each time: {off[0]:g} is none of 1, ½, ¼, ...")
     for places, a in zip(looks, found):
         steps = -np.unique([-float(f"{b:.3g}") for b in places if b > 1e-6])[:9]
         need(not a > 0 or np.isclose(a, places).any(), lambda a=a: f"It returns {a:.3g}, and never "
@@ -125,9 +129,6 @@ def check_armijo(answer, rng):
         need(np.allclose(steps, halves[: len(steps)], 0.01, 0), lambda steps=steps: "Halve the "
              "step each time, from 1 on: it looks at "
              f"{', '.join(f'{b:.3g}' for b in steps[:4])}.")  # fmt: skip
-    need((found > 0).all(), f"A step must be positive; yours is {found.min():g}.")
-    off = found[np.log2(found) % 1 != 0]
-    need(not len(off), lambda: f"Halve the step each time: {off[0]:g} is none of 1, ½, ¼, ...")
     long, short = np.flatnonzero(found > right), np.flatnonzero(found < right)
 
 
