@@ -37,7 +37,7 @@ export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height 
     ...down.flatMap(([v, text]) => [s("line", { class: "grid", x1: left, x2: right, y1: Y(v), y2: Y(v) }),
       s("text", { class: "tick up", x: left - 6, y: Y(v) + 4, "text-anchor": "end" }, text)]),
     ...across.flatMap(([v, text]) => [s("line", { class: "grid along", x1: X(v), x2: X(v), y1: top, y2: base }),
-      s("text", { class: "tick along", x: X(v), y: base + 16, "text-anchor": "middle" }, text)]),
+      s("text", { class: "tick along", x: Math.min(X(v), width - 3.9 * text.length), y: base + 16, "text-anchor": "middle" }, text)]),
     s("path", { class: "axis", d: `M${left} ${top}V${base}H${right}` }), inside,
     s("text", { x: (left + right) / 2, y: height - 4, "text-anchor": "middle" }, xlabel),
     s("text", { x: -(top + base) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, ylabel));
