@@ -309,6 +309,16 @@ def test_no_overflow_and_valley_and_stepper_at_once(open_page, width):
     assert steps["y"] + steps["height"] - plane["y"] < 500
 
 
+@pytest.mark.parametrize("width", [390, 700, 720, 1000])
+def test_every_label_has_ten_pixels(open_page, width):
+    page = open_page(width=width, **AT_REST)
+    settle(page)
+    sizes = page.locator(".soo-live svg text").evaluate_all("""all => all.map((text) =>
+        parseFloat(getComputedStyle(text).fontSize)
+            * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b))""")
+    assert len(sizes) > 20 and min(sizes) >= 10
+
+
 def test_the_widgets_text_can_be_a_file_of_the_site():
     assert not re.search(r"^import\b", Valley._esm, re.MULTILINE)
     assert Valley._esm.endswith("export default { render };\n")
