@@ -151,7 +151,7 @@ function render({ model: traits, el }) {
       : `The search of iteration ${Math.min(at + 1, nit)}, along ${state.method}’s direction: φ, its tangent (dashed), Armijo’s line (dotted). ${
         tried.alphas.length > 1 ? `Tried ${alphas}; took the last.` : `Took ${alphas}.`} ${tried.note}`;
     readout.textContent = pointed() || `${state.method}, ${at_point(path[at])}`;
-    outcome.textContent = `${state.method}: ${watched.result?.message ?? "still running"} (${nit} iterations, ${rows.at(-1).evaluations} evaluations).`;
+    outcome.textContent = `${state.method}: ${watched.result?.message ?? "still running"} (iterations: ${nit}, evaluations: ${rows.at(-1).evaluations}).`;
   }
 
   function tables({ method: watched }) {
