@@ -12,7 +12,7 @@ from .minibatch import STEPS, run, settings
 
 __all__ = ["grid", "run"]
 SMALL = {"rows": 10_000, "epochs": 3}
-SIZES = 1000, 10_000, 128
+SIZES = 1000, 10_000, 128, 32
 LADDER = [float(f"{digit}e{power}") for power in range(-5, 3) for digit in (1, 3)]
 # A constant step of each rule to start from that "minibatch" does not have.
 STARTS = {
