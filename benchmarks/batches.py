@@ -31,9 +31,9 @@ L2 = 1e-4
 TARGETS = 0.6, 0.5, 0.35
 # Rows a batch, step, epochs, whether the step falls over them, and the average's μ or β1.
 SETTINGS = {
-    "ours": [(128, 0.03, 2, True, 0.9), (256, 0.05, 2, True, 0.8), (256, 0.1, 2, True, 0.7),
-             (512, 0.1, 2, True, 0.9), (512, 0.1, 2, True, 0.8), (512, 0.15, 2, True, 0.8),
-             (512, 0.12, 2, True, 0.85), (512, 0.1, 2, True, 0.7), (512, 0.2, 2, True, 0.7),
+    "ours": [(128, 0.03, 2, True, 0.9), (128, 0.05, 2, True, 0.8), (256, 0.08, 2, True, 0.85),
+             (256, 0.1, 2, True, 0.8), (256, 0.1, 1, True, 0.7), (256, 0.1, 1, True, 0.8),
+             (512, 0.1, 1, True, 0.8), (512, 0.1, 2, True, 0.7), (512, 0.15, 2, True, 0.8),
              (1000, 0.1, 3, True, 0.9), (1000, 0.2, 3, True, 0.7)],
     "torch": [(128, 0.001, 10, False, 0.9), (128, 0.003, 10, False, 0.9),
               (256, 0.003, 10, False, 0.9), (256, 0.01, 3, False, 0.9),
@@ -115,7 +115,7 @@ def ours(loss, x0, seed, size, step, epochs, falls, mean):
             raise Done
         return change
 
-    rule = partial(RULES["kronecker"], momentum=mean, refresh=100)
+    rule = partial(RULES["kronecker"], momentum=mean, refresh=100, truncate=0.1)
     watching = copy(loss)  # the loop looks at all rows at the start and after an epoch
     watching.fun_and_jac = lambda x: clock.off(loss.fun_and_jac, x)
     clock = Clock(loss, size, epochs)
