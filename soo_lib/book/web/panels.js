@@ -6,7 +6,7 @@ import { clamp, h, s, show } from "./live/elements.js";
 const GRID = 500; // of the contours, as in explore.py
 
 export const disc = (x, y, r, attributes) => s("circle", { cx: x, cy: y, r, ...attributes });
-export const ink = (color) => `--c: ${color}`;
+export const ink = (color) => `--c: ${color === "black" ? "currentColor" : color}`; // a black line is white on a dark page
 
 // ---- numbers
 
