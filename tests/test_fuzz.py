@@ -348,6 +348,7 @@ CALLS = {
         LOGISTIC, d.draw(st.one_of(vectors(3), tables(3, 3)))).fun_and_jac(d.draw(vectors(3))),
     **{name: kind(name) for name in KINDS},
     "damped": lambda d: precondition.damped(np.eye(2), np.eye(3), d.draw(shares)),
+    "shifts": lambda d: precondition.shifts(np.eye(2), np.eye(3), d.draw(shares)),
     "minimize_refreshed": on_net(
         refresh.minimize_refreshed, kind=st.just(precondition.exact_diagonal), every=counts,
         rows=st.one_of(st.none(), counts), seed=seeds, maxiter=mostly(st.integers(0, 6))),
