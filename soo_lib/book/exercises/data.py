@@ -15,7 +15,8 @@ def check_choose_rows(answer, rng):
             got = numbers(answer(iteration, m, size, hold, seed), None)
             need(got.shape != (m,) or not np.isin(got, (0, 1)).all(),
                  "Return the rows' numbers, not a mark a row.")  # fmt: skip
-            got = numbers(got, (size,))
+            got = numbers(got, (size,), f"In iteration {iteration}, for m = {m}, size = {size} and "
+                          f"hold = {hold}: ")  # fmt: skip
             need(np.isin(got, np.arange(m)).all(), f"Rows are whole numbers from 0 to {m - 1}.")
             need(len(set(got)) == size, "A row occurs twice in one batch.")
             return set(got)
@@ -35,10 +36,14 @@ def check_choose_rows(answer, rng):
         need(held or not any(all(rows(i * hold + j) == rows(i * hold + 1) for i in range(1, 3)
                                  for j in range(k, hold - 1 + k)) for k in (0, 1)),
              "The rows change one iteration late or early: 0 to hold - 1 are one block.")
-        need(held,
+        new = [] if held else [k for k in range(1, 3 * hold + 4) if rows(k) != rows(k - 1)]
+        need(not new or new[0] >= hold,
              "The rows change before `hold` iterations are over: y would be the difference of two "
              "functions' gradients.")  # fmt: skip
-        need(batches[0] != batches[1], "The rows stay the same after `hold` iterations.")
+        need(held, f"With hold = {hold} the rows change in iterations {hold}, {2 * hold} and "
+             f"{3 * hold}; yours in {', '.join(map(str, new[:3]))}.")  # fmt: skip
+        few = f": they are always 0 to {size - 1}, of m = {m}" * (batches[0] == set(range(size)))
+        need(batches[0] != batches[1], f"The rows stay the same after `hold` iterations{few}.")
         need(rows(0) == batches[0],
              "It remembers: iteration 0 gives other rows after later ones were asked for.")
         need(batches[:5] != [rows(i * hold, seed + 1) for i in range(5)],
@@ -108,7 +113,9 @@ def blame(got, right, problems, share):
     across = same(got, along(0)) or same(got, along(1))
     axis = "The mean over the rows is that over axis 0, not 1."
     need(not across or not np.ptp(got), axis)
-    need(np.ptp(got[:9]), f"It gives {got[0]:g} whatever the gradients and θ.")
+    columns = ", the number of G's columns," * int(got[0] == problems[0][0].shape[1])
+    need(np.ptp(got[:9]), f"It gives {got[0]:g}{columns} for all of nine problems, of which each "
+         "asks for another number of rows.")  # fmt: skip
 
     def each(noise, signal, formula, whole):
         return np.array([whole(formula(noise(G), signal(theta, G.mean(axis=0)), len(G)))
@@ -120,6 +127,8 @@ def blame(got, right, problems, share):
             lambda G: G.var(axis=0).sum(),
         "S² is the sum over the columns, the squared length of g_i - g: not their mean.":
             lambda G: G.var(axis=0, ddof=1).mean(),
+        "S² is the sum over the columns, divided by m - 1: not the mean of all entries.":
+            lambda G: G.var(axis=0).mean(),
         "This is the variance of all entries of G together: each column has a mean of its own.":
             lambda G: G.var(ddof=1),
         "This is the variance of all entries of G together: each column has a mean of its own, and "
@@ -135,6 +144,8 @@ def blame(got, right, problems, share):
         "This is the root of S².": lambda G: G.var(axis=0, ddof=1).sum() ** 0.5,
         "S² is a mean over the rows: it is not divided by m - 1.":
             lambda G: len(G) * G.var(axis=0).sum(),
+        "S² is a sum over m - 1: without brackets / m - 1 divides by m, and subtracts 1.":
+            lambda G: G.var(axis=0).sum() - 1,
     }, {
         "": lambda theta, g: theta**2 * (g @ g),
         "θ is squared in the bound: both sides are squares.": lambda theta, g: theta * (g @ g),
@@ -178,5 +189,6 @@ def blame(got, right, problems, share):
     need(1 <= mine <= m, f"{where}A batch has from 1 to m rows: of {m}, yours has {mine:g}.")
     error = np.sqrt((1 / mine - 1 / m) * noise / (g @ g))
     said = "too few" if mine < b else "more than it takes"
-    need(False, f"{where}With m = {m} and θ = {theta:.3g}, {mine:g} rows are {said}: their error "
-         f"is {error:.3g} of ‖g‖, and {b} is the smallest number that does.")  # fmt: skip
+    need(False, f"{where}With m = {m}, θ = {theta:.3g}, S² = {noise:.4g} and ‖g‖² = {g @ g:.4g}, "
+         f"a batch of {mine:g} is {said}: its error is {error:.3g} of ‖g‖, and {b} is the smallest "
+         "number that does.")  # fmt: skip

@@ -53,6 +53,8 @@ def check_logistic_gradient(answer, rng):
             "Divide by the number of samples m, not of parameters.": lambda r: X.T @ r / n,
             "Divide by the number of samples m, not of those with y = 1.":
                 lambda r: X.T @ r / y.sum(),
+            "The first sample is left out: rows are counted from 0.": lambda r: X[1:].T @ r[1:] / m,
+            "The last sample is left out.": lambda r: X[:-1].T @ r[:-1] / m,
             "It multiplies the mean of X with the mean residual: the sum is over the "
             "products.": lambda r: X.mean(axis=0) * r.mean(),
         })  # fmt: skip
@@ -97,6 +99,8 @@ KINDS = {  # what is done to a right gradient, and what an answer that misses it
              "and a looser bound than that lets it pass.",
     "low": "It misses one entry of the gradient that is 0.001 off: each entry must be looked at, "
            "and a looser bound than that lets it pass.",
+    "steep": "It misses one entry that is 0.001 off in a long gradient: the bound is for the "
+             "difference itself, not for its share of the gradient.",
     "sign": "It misses one entry of the gradient with the wrong sign: compare the entries "
             "themselves, not their sizes.",
     "swap": "It misses two entries of the gradient that have changed places: compare entry by "
@@ -111,8 +115,8 @@ KINDS = {  # what is done to a right gradient, and what an answer that misses it
 def spoil(g, kind, i):
     """A gradient with a bug, never by less than 0.001 in an entry; that of one entry is in i."""
     wrong = g.copy()
-    if kind in ("high", "low"):
-        wrong[i] += 1e-3 if kind == "high" else -1e-3
+    if kind in ("high", "low", "steep"):
+        wrong[i] += -1e-3 if kind == "low" else 1e-3
     elif kind == "sign":
         wrong[np.argmax(np.abs(g))] *= -1
     elif kind == "swap":
@@ -141,19 +145,22 @@ def check_diagnose(answer, rng):
     """
     said, twice, shown, ends = [], {}, {}, {"high": [-1, 1], "low": [0, -2]}
     moving = ("resampled", "loss alone", "little")
-    kinds = [*KINDS, "high", "low", *moving, "resampled", *["none"] * 4]
-    for kind in rng.permutation(kinds):
+    kinds = rng.permutation([*KINDS, "high", "low", *moving, *["none"] * 4])
+    for kind in ["resampled", *kinds]:  # whose answer comes first of all, even where one is missing
         n = int(rng.integers(4, 8))
         sound, x = Logistic(rng.normal(size=(90, n)), np.arange(90) % 2), rng.normal(size=n)
         drawn = Reshuffled(sound, 10, 3, int(rng.integers(99)))
-        fun = {"resampled": drawn.fun, "loss alone": drawn.fun, "little": restless(sound.fun)}
+        top = np.abs(sound.jac(x)).argmax()
+        times = 3 / np.abs(sound.jac(x)[top]) if kind == "steep" else 1.0
+        fun = {"resampled": drawn.fun, "loss alone": drawn.fun, "little": restless(sound.fun),
+               "steep": lambda z, times=times, sound=sound: times * sound.fun(z)}  # fmt: skip
         fun = fun.get(str(kind), sound.fun)
         loss = drawn if kind == "resampled" else sound
         bug = str(kind) if kind in KINDS else None
-        at = ends[bug].pop() if bug in ends else None
+        at = ends[bug].pop() if bug in ends else top
 
-        def jac(x, loss=loss, bug=bug, at=at):
-            g = loss.jac(x)
+        def jac(x, loss=loss, bug=bug, at=at, times=times):
+            g = times * loss.jac(x)
             return spoil(g, bug, at) if bug else g
 
         looks = {}
@@ -167,10 +174,10 @@ def check_diagnose(answer, rng):
              f"Return one of gradient, resampled, none; yours is {got[:40]}.")  # fmt: skip
         said.append((str(kind), got))
         twice[str(kind)] = next((v[:2] for v in looks.values() if v[:1] != v[1:2] != []), None)
-        i = np.argmax(np.abs(jac(x) - sound.jac(x)))
+        i = np.argmax(np.abs(jac(x) - times * sound.jac(x)))
         if got == "none":
             shown[str(kind)] = (f"Of one its entry {i} is {jac(x)[i]:.4g}, where fun's slope is "
-                                f"{sound.jac(x)[i]:.4g}.")  # fmt: skip
+                                f"{times * sound.jac(x)[i]:.4g}.")  # fmt: skip
 
     def share(said_so, *which):
         """How many of the patients of some kinds were told this."""
@@ -206,6 +213,9 @@ def check_diagnose(answer, rng):
     need(share("gradient", "none") < 1 or share("none", "factor") < 1,
          "It calls a gradient right that is twice too large, and a right one wrong: its slopes are "
          "twice too large. Between x - h and x + h lies 2h.")  # fmt: skip
+    need(share("gradient", "none") < 1 or share("none", "flip") < 1,
+         "It calls a gradient right whose sign is wrong, and a right one wrong: its slopes have the"
+         " wrong sign. They are fun(x + h) - fun(x - h), over 2h.")  # fmt: skip
     need(share("gradient", "none") < 1 or share("gradient", *KINDS) < 1,
          "It blames every gradient: a right one differs from the slopes by truncation, the more "
          "the longer the step, and by rounding, the more the shorter it is. No bound below that.")

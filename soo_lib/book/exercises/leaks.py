@@ -37,6 +37,7 @@ def check_leaked_rows(answer, rng):
         return {int(i) for i in np.unique(rows, axis=0, return_index=True)[1]}
 
     twice = {i for i in range(len(dev)) if (dev == dev[i]).all(axis=1).sum() > 1}
+    again = {i for i in range(len(dev)) if (dev[:i] == dev[i]).all(axis=1).any()}
     close = np.isclose(dev[:, None], train).all(axis=2).any(axis=1)
     sums = np.isclose(dev.sum(axis=1)[:, None], train.sum(axis=1)).any(axis=1)
     ordered = (np.sort(dev)[:, None] == np.sort(train)).all(axis=2).any(axis=1)
@@ -53,6 +54,8 @@ def check_leaked_rows(answer, rng):
         "It names the rows that do not leak.": set(range(len(dev))) - set(leaks),
         "It names the rows that occur twice within dev; a leak is a row of train.": twice,
         "It names the rows that occur twice within dev besides the leaks.": twice | set(leaks),
+        "It names rows that repeat an earlier row of dev besides the leaks; a leak is a row of "
+        "train.": again | set(leaks),
         "It leaves out leaks that occur twice in dev: each is one.": set(leaks) - twice,
         "It leaves out leaks that occur twice in train: each is one.":
             set(np.flatnonzero(match.sum(axis=1) == 1)),
