@@ -196,7 +196,8 @@ def slips(parts, x):
             lambda g: middle(list(g / rows[:, None])),
         "It halves each sum of two: add neighbours, and divide once, at the end.":
             lambda g: middle(list(g)) / m,
-        "It sums the parts' means: sum over all rows, and divide once by their number.":
+        "It sums the parts' means, or divides by the rows of one part: divide once, by the number "
+        "of all rows.":
             lambda g: np.sum(g / rows[:, None], axis=0),
         "It divides by the number of parts: divide by that of all rows.":
             lambda g: g.sum(axis=0) / K,

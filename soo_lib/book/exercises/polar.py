@@ -189,12 +189,14 @@ def check_kronecker_product(answer, rng):
         def flat(order):
             return lambda M: M.ravel(order=order)
 
-        columns = "reshape and ravel go by rows, as np.kron does: it flattens by columns"
+        order = "with A V Gᵀ both go by rows, with G V Aᵀ both by columns."
         return {
             "The factors have changed places, or reshape and ravel both go by columns: this is "
             "np.kron(G, A) @ v.": np.kron(G, A) @ v,
         } | mixtures(lambda V, left, right, out: out(left @ V @ right), {
-            "": v.reshape(m, n), f"{columns} on the way in.": v.reshape(m, n, order="F"),
+            "": v.reshape(m, n),
+            f"In effect it reads v by columns and flattens A V Gᵀ by rows: {order}":
+                v.reshape(m, n, order="F"),
         }, {
             "":
                 A,
@@ -205,7 +207,8 @@ def check_kronecker_product(answer, rng):
             "In effect G is not transposed: it is A V Gᵀ or, on the transpose, G Vᵀ Aᵀ.": G,
             "G is missing.": np.eye(n),
         }, {
-            "": flat("C"), f"{columns} on the way out.": flat("F"),
+            "": flat("C"), f"In effect it reads v by rows and flattens A V Gᵀ by columns: {order}":
+                flat("F"),
         })  # fmt: skip
 
     compare(
@@ -233,5 +236,9 @@ def told_apart(answer, A, G, v):
     ):
         got = probe(answer, v.shape, left, right, v)
         if got is not None and not same(got, np.kron(left, right) @ v):
-            return f"{what} It is wrong already where {names} the identity: there {rule}."
+            few = np.arange(1, 7)
+            said = probe(answer, (6,), np.eye(2), np.eye(3), few)
+            shown = said is not None and not same(said, few) and names == "A and G are"
+            return (f"{what} It is wrong already where {names} the identity: there {rule}."
+                    + f" Of {few} it makes {said}." * shown)  # fmt: skip
     return f"{what} With the identity for A or G it is right, but not for two other factors."

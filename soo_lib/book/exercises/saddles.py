@@ -83,6 +83,14 @@ def check_leave_saddle(answer, rng):
             moved = numbers(answer(g, H, radius), (n,))
             need(not same(abs(moved @ V[:, 0]), radius), "With g = 0 it stays: gᵀv is 0, but "
                  "at the saddle itself either sign will do.")  # fmt: skip
+            u = moved / max(np.linalg.norm(moved), 1e-300)
+            need(not same(abs(u @ V[:, 0]), 1.0), "With g = 0 it stays. Elsewhere it goes along "
+                 f"the eigenvector, but for a length of {np.linalg.norm(moved):.3g} where the "
+                 f"radius is {radius:.3g}: g says which of the two ways, no more.")  # fmt: skip
+            bend = u @ H @ u
+            need(not moved.any() or not same(H @ u, bend * u), "With g = 0 it stays, where either "
+                 f"sign will do. Elsewhere it goes along the eigenvector of {bend:.3g}, where the "
+                 f"most negative eigenvalue is {w[0]:.3g}.")  # fmt: skip
             need(not moved.any(), "With g = 0 it stays, as every step does that is made of g: the "
                  "way out is an eigenvector of H.")  # fmt: skip
             need(False, f"It stays where H has the eigenvalues {w.round(2)}: the eigenvector of "

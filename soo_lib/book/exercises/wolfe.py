@@ -1,5 +1,7 @@
 """Steps that satisfy the strong Wolfe conditions."""
 
+import itertools
+
 import numpy as np
 
 from ..hints import bounded, checker, need, numbers, probe
@@ -29,8 +31,10 @@ def valleys(rng):
 def check_strong_wolfe(answer, rng):
     """``strong_wolfe(phi, dphi, c1, c2)``: a step that satisfies the strong Wolfe conditions."""
 
+    trials = []
+
     def ask(phi, dphi, c1, c2):
-        tried = []
+        trials.append(tried := [])
 
         def watched(a):
             tried.append(a)
@@ -120,6 +124,11 @@ def check_strong_wolfe(answer, rng):
     need(dphi(a) >= c2 * dphi(0), f"The second {fails} {a:.3g}, with c2 = {c2:g}: it still falls "
          f"steeply there: {slope(*failing[0])}.{only}")  # fmt: skip
     weak = all(first(*case) and case[2](case[0]) >= case[4] * case[2](0) for case in found)
-    strong = ", and the strong condition bounds |φ'(α)|, not φ'(α) alone" * weak
+    strong = ", and the strong condition bounds |φ'(α)|" * weak
+    tried = trials[next(i for i, case in enumerate(found) if case is failing[0])]
+    for b, d in itertools.pairwise(t for t in map(float, tried) if t > 0):
+        if b < d and dphi(b) > -c2 * dphi(0):
+            only += f" After {b:.3g}, where φ' is {dphi(b):.3g}, it tries {d:.3g}, a longer one."
+            break
     need(False, f"The second {fails} {a:.3g}, with c2 = {c2:g}: it rises steeply there{strong}: "
          f"{slope(*failing[0])}.{only}")  # fmt: skip
