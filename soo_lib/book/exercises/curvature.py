@@ -98,6 +98,7 @@ def check_hessian_step(answer, rng):
             "": d, again: s * (1 - s), "σ' is a(1 - a), not a.": a,
             "σ' is a(1 - a), not 1 - a.": 1 - a, "σ' is a(1 - a); 1 - a² is tanh's.": 1 - a * a,
             "σ' is a(1 - a), not its square root.": d**0.5,
+            "σ' is a(1 - a), not a(1 + a).": a * (1 + a),
         }  # fmt: skip
         bends = {
             "": lambda d: d * (1 - 2 * a),
@@ -116,9 +117,12 @@ def check_hessian_step(answer, rng):
             "σ' belongs on both sides of W H Wᵀ, not on the left alone.": lambda d: d[:, None] * HX,
             "σ' belongs on both sides of W H Wᵀ, not on the right alone.": lambda d: d * HX,
             "D multiplies W H Wᵀ as a matrix: d * d goes along its columns.": lambda d: d * d * HX,
+            "D stands on both sides of W H Wᵀ, not twice on the left.":
+                lambda d: (d * d)[:, None] * HX,
             "σ' is missing on both sides of W H Wᵀ.": lambda d: HX,
             "The σ'' term is right; the first is missing.": lambda d: 0 * HX,
-            "Of W H Wᵀ all entries count, not the diagonal alone.":
+            "Of W H Wᵀ all entries count, not the diagonal alone, which a diagonal matrix D leaves "
+            "with * for @.":
                 lambda d: np.diag(d * d * np.diag(HX)),
             "H is missing between W and Wᵀ.": lambda d: np.outer(d, d) * (W @ W.T),
             "Of H all entries count, not the diagonal alone.":
@@ -129,7 +133,8 @@ def check_hessian_step(answer, rng):
             "The σ'' term is multiplied by gX, not by its square.": gX * gX,
         }, {
             "": np.diag,
-            "The σ'' term goes on the diagonal: np.diag.": lambda v: np.tile(v, (rows, 1)),
+            "The σ'' term goes on the diagonal, np.diag(σ'' * gX): it adds a vector to each row.":
+                lambda v: np.tile(v, (rows, 1)),
             "The σ'' term goes on the diagonal: np.diag makes it so.":
                 lambda v: np.tile(v[:, None], rows),
             "The σ'' term goes on the diagonal, not as one number everywhere.":
@@ -199,7 +204,10 @@ def check_sign_rule(answer, rng):
         (got == right)[~inside].all() or (got != right)[inside].any(),
         "Right but where z or g is 0: there the term is 0, and 0 counts as non-negative.",
     )
-    wrong = np.flatnonzero(got != right)
+    need((got == right)[inside].any(), "Where neither is 0 this is the paper's rule, which is "
+         "reversed: σ'' > 0 where z < 0. And where one is 0 the term is 0, which counts as "
+         "non-negative.")  # fmt: skip
+    wrong = np.flatnonzero((got != right) & inside)
     need(
         not len(wrong),
         lambda: (

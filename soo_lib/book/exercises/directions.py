@@ -25,6 +25,8 @@ def check_newton_step(answer, rng):
                 -np.linalg.solve(np.linalg.cholesky(H), g),
             "Of the two triangular systems the first is missing.":
                 -np.linalg.solve(np.linalg.cholesky(H).T, g),
+            "The second triangular system has the first one's matrix: it should be the transpose.":
+                -np.linalg.solve(np.linalg.cholesky(H) @ np.linalg.cholesky(H), g),
             "1 / H and H**-1 invert entry by entry: solve the system.": -(1 / H) @ g,
             "It solves for x where the system has g.": -np.linalg.solve(H, x),
             "It solves for x - g where the system has g.": np.linalg.solve(H, x - g) - x,
@@ -44,7 +46,8 @@ def check_newton_step(answer, rng):
     got = numbers(answer(x, g, H), (n,))
     need(not same(got, x), "It does not move: this is x itself.")
     need(same(got, x + p) or not along(got - x, p),
-         "The direction is right, but not the length: a full step is x - H⁻¹g.")  # fmt: skip
+         lambda: "The direction is right, but not the length: it goes "
+         f"{np.linalg.norm(got - x) / np.linalg.norm(p):.4g} times as far as the full step, -H⁻¹g.")
 
     def rest():
         need(not along(got - x, -g) and not along(got - x, g),
@@ -69,10 +72,10 @@ def check_polak_ribiere(answer, rng):
     Half of the points for β where it is positive, half for the 0.
     """
     g, old = rng.normal(size=(2, 12, 5))
-    g[::2] = 0.6 * old[::2] + 0.1 * g[::2]  # here β < 0
-    g[1::4] = 1.5 * old[1::4] + 0.1 * g[1::4]  # here β > 0, and the two gradients agree
-    g[3::4] *= -2 * np.sign(np.sum(g * old, axis=1))[3::4, None]  # and here they do not
-    g[1] = 1.02 * old[1]  # a small β is one too
+    g[1::2] = 0.6 * old[1::2] + 0.1 * g[1::2]  # here β < 0
+    g[::4] = 1.5 * old[::4] + 0.1 * g[::4]  # here β > 0, and the two gradients agree
+    g[2::4] *= -2 * np.sign(np.sum(g * old, axis=1))[2::4, None]  # and here they do not
+    g[0] = 1.02 * old[0]  # a small β is one too
 
     def dot(a, b):
         return np.sum(a * b, axis=1)
@@ -109,7 +112,10 @@ def check_polak_ribiere(answer, rng):
             "It takes the smaller of β and 0; take the larger.": lambda beta: np.minimum(beta, 0),
             "β may be larger than 1.": lambda beta: np.clip(beta, 0, 1),
             "Where β is negative take 0, not 1.": lambda beta: np.where(beta < 0, 1, beta),
-        })  # fmt: skip
+        }) | {
+            "It divides entry by entry, and adds then: divide one sum by the other.":
+                np.maximum(dot(g, (g - old) / old**2), 0),
+        }  # fmt: skip
 
     right = np.maximum(dot(g, g - old) / dot(old, old), 0)
     got = np.array([numbers(answer(*pair), ()) for pair in zip(g, old)])

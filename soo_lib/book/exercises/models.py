@@ -136,6 +136,13 @@ def fault(p, g, B, radius, right):
         }  # fmt: skip
         for hint, other in others.items():
             need(on_path(p, g, other) is None, hint)
+        slope = g + B @ p
+        need(np.ptp(slope) > 1e-6 * np.abs(slope).max(), "B + λ adds λ to every entry: on the "
+             "diagonal alone it is B + λI.")  # fmt: skip
+        for place, step, slope in (("in", p, Q @ Q @ g), ("out", Q @ Q @ p, g)):
+            need(on_path(step, slope, B) is None, "It takes V for Vᵀ, or Vᵀ for V, on the way "
+                 f"{place}: Vᵀg has g's parts along the eigenvectors, V's columns, and V @ p "
+                 "brings p back.")  # fmt: skip
         need(size < (1 + 1e-6) * radius, f"It leaves the ball, whose radius is {radius:.4g}: its "
              f"length is {size - radius:.2g} more.")  # fmt: skip
         at = ("on the rim" if size > (1 - 1e-6) * radius else "inside")
@@ -208,7 +215,10 @@ def check_step_inside(answer, rng):
 def hard_case(answer, g, B, radius, right):
     """A Hint where the answer is wrong although g has no part along the lowest eigenvector v."""
     where = "With g = 0: " if not g.any() else "Where g has no part along the lowest eigenvector: "
-    said = answer(g, B, radius)
+    try:
+        said = answer(g, B, radius)
+    except Hint as hint:
+        raise Hint(f"{where}{hint}") from hint
     need("nan" not in str(said), f"{where}it gives NaN, 0 over 0. The entry of p along that "
          "eigenvector is free there: what leads to the rim is right.")  # fmt: skip
     got = numbers(said, g.shape, where)

@@ -63,6 +63,7 @@ def two_loop_slips(g, S, Y):
         "ρ is one over sᵀy, not over yᵀy.": lambda s, y: 1 / (y @ y),
         "ρ is one over sᵀy, not over sᵀs.": lambda s, y: 1 / (s @ s),
         "ρ is missing.": lambda s, y: 1.0,
+        "Each pair has a ρ of its own; yours is the newest pair's in all.": lambda s, y: 1 / sy,
     }, {
         "": pairs[::-1],
         "The first loop goes from the newest pair to the oldest.": pairs,
@@ -101,6 +102,8 @@ def two_loop_slips(g, S, Y):
         "": lambda i: i,
         "Each α belongs to its own pair: the second loop meets them in the other order.":
             lambda i: k - 1 - i,
+        "Each α belongs to its own pair: the second loop has the oldest pair's in all.":
+            lambda i: 0,
     }, {
         "": lambda s, y, r, begin, q: y @ r,
         "β is ρ yᵀr, not ρ sᵀr.": lambda s, y, r, begin, q: s @ r,
@@ -124,6 +127,7 @@ def two_loop_slips(g, S, Y):
         "This is steepest descent: the two loops are missing.": -g,
         "It uses the newest pair alone; go through all of them.": dense(g, S[-1:], Y[-1:]),
         "It uses the oldest pair alone; go through all of them.": dense(g, S[:1], Y[:1]),
+        "Both loops leave out the newest pair.": dense(g, S[:-1], Y[:-1], sy / yy),
         "It leaves out the newest pair.": dense(g, S[:-1], Y[:-1]),
         "It leaves out the oldest pair.": dense(g, S[1:], Y[1:]),
         "γ is the newest pair's; yours is the mean of all pairs' γ.":

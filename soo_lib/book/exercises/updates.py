@@ -132,4 +132,6 @@ def update_slips(H, s, y):
         "The last term is ρssᵀ, not ρsyᵀ.": lambda r, s, y: r * np.outer(s, y),
         "The last term is ρssᵀ: s @ s is one number, np.outer makes the matrix.":
             lambda r, s, y: r * (s @ s),
+        "The last term is ρssᵀ: s * s is no outer product, np.outer makes the matrix.":
+            lambda r, s, y: r * s * s,
     })  # fmt: skip
