@@ -816,9 +816,9 @@ NATURAL = {
         (rows_needed(lambda G: G.var(0).sum(), solve=lambda S, bound, m: S / bound),
          "not by m.*1/m is missing|1/m is missing"),
         (rows_needed(solve=lambda S, bound, m: S / (bound - S / m)), "wrong sign"),
-        (rows_needed(solve=lambda S, bound, m: bound / S), "upside down|gives 1 whatever"),
-        (lambda G, theta: len(G), "gives 900 whatever"),
-        (lambda G, theta: 1, "gives 1 whatever"),
+        (rows_needed(solve=lambda S, bound, m: bound / S), "upside down|gives 1 for all"),
+        (lambda G, theta: len(G), "gives 900 for all"),
+        (lambda G, theta: 1, "gives 1 for all"),
         (lambda G, theta: 1 + round(3 / theta**2), "too few|more than it takes|from 1 to"),
         (lambda G, theta: (1 / theta, 1), "shape should be"),
     ],
@@ -981,11 +981,11 @@ NATURAL = {
     "kronecker_product": [
         (
             lambda A, G, v: (A @ v.reshape(len(A), len(G), order="F") @ G.T).ravel(),
-            "by columns on the way in",
+            "reads v by columns",
         ),
         (
             lambda A, G, v: (A @ v.reshape(len(A), len(G)) @ G.T).ravel("F"),
-            "by columns on the way out",
+            "flattens A V Gᵀ by columns",
         ),
         (lambda A, G, v: (A @ v.reshape(len(A), -1, order="F") @ G.T).ravel("F"), "by columns"),
         (
