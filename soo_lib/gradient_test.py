@@ -168,6 +168,7 @@ def why_no_decrease(loss, x, f, g, p):
     """
     if not 1e-154 < np.abs(g).max() < 1e154:  # all that follows is of squares
         return BEYOND
+    p = as_vector(p, len(g), "p")
     if not g @ p < 0:
         p = -g
     floor = ROUNDING.format(np.dtype(getattr(loss, "dtype", float)).name)
