@@ -71,10 +71,6 @@ class HessianFree(Modelled):
         if self.warm > 1:
             raise ValueError(f"warm must be a share, at most 1; got {warm!r}")
 
-    @property
-    def fresh(self):
-        return not self.warm or self.p is None
-
     def restart(self):
         self.p = None
 
@@ -120,7 +116,9 @@ class HessianFree(Modelled):
             p = self.warm * self.p
             r = -g - loss.ggnp(x, p) - self.damping * p
             if (model := 0.5 * p @ (g - r)) < 0:
+                self.fresh = False
                 return p, r, model
+        self.fresh = True
         return np.zeros_like(g), -g, 0.0
 
     def _lowest(self, loss, x, path, p, r):

@@ -10,6 +10,7 @@ from scipy.optimize import minimize as scipy_minimize
 from sklearn.datasets import load_digits
 
 from soo_lib.curvature import ggn_product
+from soo_lib.gradient_test import NO_DECREASE
 from soo_lib.krylov import Cubic, HessianFree
 from soo_lib.losses import Loss, Rosenbrock
 from soo_lib.network import Network
@@ -118,10 +119,9 @@ def test_a_warm_start_goes_on_where_the_last_one_ended():
             np.testing.assert_allclose(rule.pHp, p @ H @ p, rtol=1e-8)
         assert (np.diff(left) < 0).all() if warm else np.ptp(left) == 0
         assert loss.nhessp == (6 if warm else 5)
+    assert not rule.fresh
     rule(Model(H), None, -g)  # the model is higher there than at 0
     np.testing.assert_array_equal(rule.p, HessianFree(0.01, 5)(Model(H), None, -g))
-    assert not rule.fresh
-    rule.restart()
     assert rule.fresh
 
 
@@ -400,3 +400,14 @@ def test_bad_settings_are_named(method, arguments):
             minimize(Rosenbrock(), [0, 0], method, **arguments)
     else:
         complains(lambda: minimize(Rosenbrock(), [0, 0], method, **arguments), name)
+
+
+def test_a_warm_start_that_finds_no_decrease_ends_in_words():
+    """It used to start warm again for ever."""
+
+    class Uphill(Quadratic):
+        def jac(self, x):
+            return -super().jac(x)
+
+    found = minimize(Uphill(3), np.ones(3), "hessian-free", warm=0.5, maxiter=20)
+    assert not found.success and found.message.startswith(NO_DECREASE)
