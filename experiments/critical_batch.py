@@ -4,7 +4,7 @@ from soo_lib.datasets import load_digits
 from soo_lib.network import Network
 from soo_lib.stochastic import RULES, minimize_stochastic
 
-REPEATS = {"at": 1e-4, "fun": 0.02}  # not the steps to a target that noisy values pass by chance
+REPEATS = {"at": 1e-4, "fun": 0.02}  # of the last run, whose noise passes targets by chance
 TARGETS = 0.5, 0.2, 0.1
 SIZES = 8, 32, 128, 512, 1400
 # Of these the longest is for batches of 128 rows and more; the two shortest are not for all rows.

@@ -3,7 +3,7 @@
 from .minibatch import run, settings
 
 __all__ = ["grid", "run"]
-REPEATS = {"fun": 0.05}  # of long steps on batches: in the end the processor tells
+REPEATS = {"fun": 0.05}  # of the last run: after a thousand noisy steps the processor tells
 AVERAGED, ALL = {"decay": 0.9}, {"last": "muon"}
 # Rule, batch size, step, epochs and settings: from one start, to find the best.
 TRIED = [

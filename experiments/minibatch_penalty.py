@@ -3,7 +3,7 @@
 from .minibatch import run, settings
 
 __all__ = ["grid", "run"]
-REPEATS = {"fun": 0.05}  # of long steps on batches: in the end the processor tells
+REPEATS = {"fun": 0.05}  # of the last run: after a thousand noisy steps the processor tells
 SLICE = {"stop": 1}  # of ten: the step falls over all of them
 LAMBDAS = 1e-4, 3e-5, 1e-5, 3e-6, 1e-6
 # Rule, batch size, step and settings: good ones over ten epochs in minibatch_falling.

@@ -231,7 +231,7 @@ def damped(A, G, damping):
 def shifts(A, G, damping):
     """πγ and γ/π, what :func:`damped` adds to ``A``'s and ``G``'s eigenvalues, γ² = ``damping``."""
     gamma, sizes = np.sqrt(_damping(damping)), [np.trace(M) / len(M) for M in (A, G)]
-    pi = np.sqrt(sizes[0] / sizes[1]) if min(sizes) > 1e-150 else 1.0  # dead units: G = 0
+    pi = np.sqrt(sizes[0] / sizes[1]) if min(sizes) > 1e-150 else 1.0  # G = 0: dead units
     return pi * gamma, gamma / pi
 
 

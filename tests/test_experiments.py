@@ -56,8 +56,8 @@ def test_the_record_is_complete(name):
 def test_a_slice_of_each_experiment_repeats_its_record(name):
     """The first run and the last, cut short: each trajectory begins as the recorded one."""
     module, runs = module_of(name), runs_in(RESULTS / f"{name}.json")
-    cut, repeats = getattr(module, "SLICE", {}), getattr(module, "REPEATS", None)
-    for recorded in runs[0], runs[-1]:
+    cut = getattr(module, "SLICE", {})
+    for recorded, repeats in (runs[0], None), (runs[-1], getattr(module, "REPEATS", None)):
         settings = recorded["settings"]
         if "rows" in settings and load_fashion_mnist(n_train=1).source == "sample":
             pytest.skip("this machine has the sample of Fashion-MNIST alone")
