@@ -47,12 +47,12 @@ def as_count(value, name, minimum=1, maximum=None):
 
 
 def as_real(found, shape, name):
-    """What the loss gave as its ``name``: ``found``, as an array of ``shape`` of real numbers."""
+    """``found``, which a function of the caller's gave, as an array of ``shape``, real numbers."""
     array = np.asarray(found)
     if array.shape != shape or array.dtype.kind not in "fiu":
         need = " x ".join(map(str, shape)) + " real numbers" if shape else "one real number"
         got = f"an array of shape {array.shape} and type {array.dtype}"
-        raise ValueError(f"the loss's {name} must be {need}; got {got}")
+        raise ValueError(f"{name} must be {need}; got {got}")
     return array
 
 

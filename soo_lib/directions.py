@@ -8,7 +8,7 @@ nothing to forget, and leaves a ``note`` for the trace when it had to bend.
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
-from .checks import as_count, as_function, as_number
+from .checks import as_count, as_function, as_number, as_real
 
 EPS = np.finfo(float).eps
 STEEPEST = "β = 0: steepest descent"
@@ -124,7 +124,7 @@ class NonlinearCG(Gradient):
         return self.p
 
     def update(self, s, g_old, g):
-        self.beta = self.formula(g, g_old, self.p)
+        self.beta = float(as_real(self.formula(g, g_old, self.p), (), "what beta gives"))
         self.fresh = False
 
     def restart(self):

@@ -4,6 +4,7 @@ Rows are samples, so a layer reads Z = X W + b with W of shape (n_in, n_out): th
 eq. 19 transposed. The parameters of all layers lie in one flat vector ``x``.
 """
 
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -58,16 +59,14 @@ class Network:
         x = np.asarray(x)
         if x.shape != (self.n_params,):
             raise ValueError(f"x must have shape ({self.n_params},); got {x.shape}")
-        layers = []
-        for (n_in, n_out), part in zip(self.shapes, self.layer_slices, strict=True):
-            flat = x[part]
-            layers.append((flat[: n_in * n_out].reshape(n_in, n_out), flat[n_in * n_out :]))
-        return layers
+        parts = zip(self.sizes[1:], [x[part] for part in self.layer_slices], strict=True)
+        return [(flat[:-n_out].reshape(-1, n_out), flat[-n_out:]) for n_out, flat in parts]
 
     def pack(self, layers):
         """The flat vector ``x``, (n_params,), of a list of (W, b) as from :meth:`unpack`."""
-        got = [(np.shape(W), np.shape(b)) for W, b in layers]
-        need = [(shape, shape[1:]) for shape in self.shapes]
+        need, got = [(shape, shape[1:]) for shape in self.shapes], repr(layers)[:60]
+        with suppress(TypeError, ValueError):  # not a list of pairs
+            got = [(np.shape(W), np.shape(b)) for W, b in layers]
         if got != need:
             raise ValueError(f"layers must have the shapes (W, b) {need}; got {got}")
         return np.concatenate([np.ravel(part) for layer in layers for part in layer]).astype(float)

@@ -137,7 +137,7 @@ class Recorder(Loss):
 
     def _numbers(self, found, shape, name):
         with self.idle():  # in float64, and a copy: a loss may use its arrays again
-            array = as_real(found, shape, name)
+            array = as_real(found, shape, f"the loss's {name}")
             if not shape:  # a float32 is one whatever the loss says of itself
                 self.dtype = coarser(self.dtype, array.dtype)
             return array.astype(float, copy=len(shape) == 1) if shape else float(array)

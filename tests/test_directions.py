@@ -134,6 +134,9 @@ def test_what_is_no_formula_is_refused():
     complains(lambda: powell(dai_yuan, nu=-1), "nu", -1)
     with pytest.raises(ValueError, match="got beta"):
         minimize(Rosenbrock(), [0, 0], "bfgs", beta=dai_yuan)
+    for value in np.ones(2), np.ones(1), None, 1j, "x", 10**400:
+        with pytest.raises(ValueError, match="what beta gives must be one real number"):
+            minimize(Rosenbrock(), [0, 0], "nlcg", beta=lambda *_, value=value: value)
 
 
 def test_every_formula_is_tested_here():

@@ -450,6 +450,8 @@ def test_pack_undoes_unpack(sizes):
     packed = net.pack([(np.asfortranarray(W), b.tolist()) for W, b in layers])
     np.testing.assert_array_equal(packed, x)
     assert packed.dtype == np.float64
+    for wrong in 3, None, [1, 2], [layer + layer for layer in layers], layers[:-1], [[[1], [1, 2]]]:
+        complains(lambda wrong=wrong: net.pack(wrong), "layers", "(W, b)")
 
 
 def test_unpack_gives_views_and_pack_a_copy():
