@@ -10,6 +10,7 @@ Python writes as 2e-08 are set with a power of ten, outside code; and no line be
 stop that ends a formula.
 """
 
+import gc
 import hashlib
 import json
 import re
@@ -44,6 +45,8 @@ DRAWN = re.compile(r'(?<= d="|.x="|.y=")[^"]*')
 
 
 def setup(app):
+    # Trees of sixty pages stay: to look through them for waste again and again took a third more.
+    gc.set_threshold(1_000_000, 50, 1000)
     templates = str(Path(__file__).parent / "templates")
     app.connect("config-inited", lambda _, config: config.templates_path.insert(0, templates))
     app.connect("doctree-read", unmark, priority=100)  # codeautolink must see the lines that stay
