@@ -4,6 +4,7 @@ from .minibatch import run, settings
 
 __all__ = ["grid", "run"]
 REPEATS = {"fun": 0.05}  # of the last run: after a thousand noisy steps the processor tells
+SLICE = {"stop": 1}  # of up to ten: the step falls over all of them
 AVERAGED, ALL = {"decay": 0.9}, {"last": "muon"}
 # Rule, batch size, step, epochs and settings: from one start, to find the best.
 TRIED = [

@@ -12,6 +12,7 @@ from .minibatch import STEPS, run, settings
 
 __all__ = ["grid", "run"]
 REPEATS = {"fun": 0.05}  # of the last run: after a thousand noisy steps the processor tells
+SLICE = {"stop": 1}  # of three: a step may fall over all of them
 SMALL = {"rows": 10_000, "epochs": 3}
 SIZES = 1000, 10_000, 128, 32
 LADDER = [float(f"{digit}e{power}") for power in range(-5, 3) for digit in (1, 3)]
