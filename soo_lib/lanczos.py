@@ -1,7 +1,7 @@
 """Symmetric matrices known by their products alone, and how Lanczos (1950) looks into them."""
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
+from scipy.linalg import eigh_tridiagonal, norm
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
@@ -81,11 +81,11 @@ def quadrature(A, v, steps):
     Q, a, b = np.empty((steps, len(v))), [], []
     w = v / np.abs(v).max()
     for j in range(steps):
-        Q[j] = w / np.linalg.norm(w)
+        Q[j] = w / norm(w)  # scipy's squares neither overflow nor vanish
         w = A @ Q[j]
         a.append(Q[j] @ w)
         w = rejected(w, Q[: j + 1])
-        b.append(np.linalg.norm(w))
+        b.append(norm(w))
         if b[-1] <= 1e-13 * max(np.abs(a).max(), *b):
             break  # the space is closed
     nodes, V = eigh_tridiagonal(a, b[:-1])

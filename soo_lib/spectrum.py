@@ -7,7 +7,7 @@ form a large one; scipy's ``eigsh``, ``cg`` and ``lobpcg`` meet the operators ju
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh, qr
+from scipy.linalg import eigh, norm, qr
 
 from .checks import as_count, as_number, as_rng, as_vector, size_of
 from .curvature import kronecker_factors, layer_hessians
@@ -125,14 +125,15 @@ def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
         values, vectors = eigh(0.5 * (H + H.T))
         ends = np.r_[: min(k, n), max(k, n - k) : n]
         values, vectors = values[ends], vectors[:, ends]
-        return Extremes(values, vectors, np.linalg.norm(H @ vectors - values * vectors, axis=0))
+        residuals = map(norm, (H @ vectors - values * vectors).T)
+        return Extremes(values, vectors, np.array([*residuals]))
     Q, T, j, w = np.empty((size, n)), np.zeros((size, size)), 0, rng.normal(size=n)
     for count in range(1, products + 1):
-        Q[j] = w / np.linalg.norm(w)
+        Q[j] = w / norm(w)
         w, j = A @ Q[j], j + 1
         T[j - 1, :j] = Q[:j] @ w  # T = QAQᵀ, its lower triangle
         w = rejected(w, Q[:j])
-        left = np.linalg.norm(w)
+        left = norm(w)
         closed = left <= 1e-13 * np.abs(T[:j, :j]).max()
         if j % 20 and j < size and count < products and not closed:
             continue  # to look at T each time would take longer than a small net's product

@@ -249,6 +249,19 @@ def test_extremes_of_hard_spectra(n, scale, shape):
     checked(with_spectrum(scale * eigenvalues)[0])
 
 
+@pytest.mark.parametrize("n", [100, 600])
+@pytest.mark.parametrize("power", [-1000, -520, 520, 1000])
+def test_the_scale_of_a_matrix_changes_nothing(n, power):
+    """Where the squares of its entries overflow, or vanish, it still has the same spectrum."""
+    A, c = with_spectrum(np.random.default_rng(n).normal(size=n))[0], 2.0**power
+    one, other = extreme_eigenvalues(A, k=3), extreme_eigenvalues(c * A, k=3)
+    np.testing.assert_allclose(other.values / c, one.values, rtol=1e-9)
+    assert 0 <= other.residuals.max() / c < 1e-6
+    one, other = (spectral_density(matrix, steps=20, starts=3) for matrix in (A, c * A))
+    np.testing.assert_allclose(other.nodes / c, one.nodes, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(other.density * c, one.density, rtol=1e-5, atol=1e-5)
+
+
 def test_extremes_of_a_space_that_is_no_multiple_of_twenty():
     """8k vectors fill up between two looks at them: it restarts there, and not beyond its end."""
     values = np.r_[np.geomspace(1e-3, 1, 586), np.arange(2.0, 16)]
