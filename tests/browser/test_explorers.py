@@ -22,13 +22,12 @@ NEEDS = {
     "fashion-mnist": ["setup", "explorer-record"],
     "hessian": ["plumbing", "setup", "explorer-blocks"],
     "spectrum": ["setup", "record", "explorer-runs"],
-    "preconditioning": ["setup", "keep", "valley-run", "explorer-runs", "explorer-compute"],
+    "preconditioning": ["setup", "explorer-runs", "explorer-compute"],
     "approximating": ["setup", "record", "best", "looks", "explorer-runs"],
     "minibatches": ["setup", "plumbing", "grid", "explorer-live", "explorer-record"],
     "norms": ["setup", "first-change", "explorer-gradients", "explorer-shares", "explorer-runs"],
+    "many-machines": ["setup", "model", "explorer-compute"],
 }
-# The model of many-machines is made of times that its page measures: they do not come again.
-PAGES = [*NEEDS, "many-machines"]
 EXPLORER = ".soo-explorer:not(.soo-live)"  # the recorded one: a page may have a live one too
 CONTROLS = f"{EXPLORER} .controls :is(select, input[type=range])"
 
@@ -260,7 +259,7 @@ def test_every_control_moves_the_picture_and_the_table(visit, compute, hand):
         axis = first
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", NEEDS)
 def test_values_are_read_by_pointer_and_by_keyboard(visit, name):
     page = visit(f"book/{name}.html", formulas=False)
     for plot in page.locator(f"{EXPLORER} .plot").all():
@@ -277,7 +276,7 @@ def test_values_are_read_by_pointer_and_by_keyboard(visit, name):
         page.mouse.move(0, 0)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", NEEDS)
 def test_step_play_keep_and_reset(visit, name):
     page = visit(f"book/{name}.html", formulas=False, reduced_motion="reduce")
     last = int(page.locator(f"{EXPLORER} .steps input").get_attribute("max"))
@@ -301,7 +300,7 @@ def test_step_play_keep_and_reset(visit, name):
     assert frame(page) == start and not page.locator(f"{EXPLORER} .run.ghost").count()
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", NEEDS)
 def test_a_copied_link_restores_the_choice(visit, name):
     page = visit(f"book/{name}.html", formulas=False,
                  permissions=["clipboard-read", "clipboard-write"])  # fmt: skip
@@ -318,7 +317,7 @@ def test_a_copied_link_restores_the_choice(visit, name):
     assert frame(again) == frame(page)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", NEEDS)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(visit, name, theme):
     page = visit(f"book/{name}.html", theme, formulas=False)
@@ -326,7 +325,7 @@ def test_axe_finds_nothing(visit, name, theme):
     assert not violations(page, ".soo-explorer")
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", NEEDS)
 def test_a_phone_shows_a_panel_and_the_steps_at_once_and_nothing_overflows(visit, name):
     page = visit(f"book/{name}.html", width=390)
     steps = page.locator(f"{EXPLORER} .steps")
@@ -355,7 +354,7 @@ def test_what_diverges_stays_in_bounds_and_is_said(visit):
     assert said.text_content() == ""
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", NEEDS)
 def test_without_scripts_a_figure_and_its_caption_stand_there(visit, name):
     page = visit(f"book/{name}.html", ready=None, java_script_enabled=False)
     caption = page.locator(".soo-explorer-caption").last
@@ -365,7 +364,7 @@ def test_without_scripts_a_figure_and_its_caption_stand_there(visit, name):
     assert len(still.get_attribute("alt")) > 40
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", NEEDS)
 def test_with_scripts_the_explorer_alone_fills_the_column_from_a_file_too(visit, name):
     for address in (f"book/{name}.html", (HTML / "book" / f"{name}.html").as_uri()):
         page = visit(address, formulas=False)
@@ -379,7 +378,7 @@ def test_with_scripts_the_explorer_alone_fills_the_column_from_a_file_too(visit,
         assert own["x"] + own["width"] - max(p["x"] + p["width"] for p in panels) < 8
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", NEEDS)
 def test_the_page_stays_small(name):
     text = (HTML / "book" / f"{name}.html").read_text("utf-8")
     without = re.sub(r'(widget-state\+json">).*?(</script>)', r"\1\2", text, flags=re.DOTALL)
