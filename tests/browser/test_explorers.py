@@ -276,6 +276,16 @@ def test_values_are_read_by_pointer_and_by_keyboard(visit, name):
         page.mouse.move(0, 0)
 
 
+def test_a_place_on_a_path_has_the_name_of_its_step(visit):
+    """A path of 130 steps shows a few of them: their numbers in the run, not in the picture."""
+    page = visit("book/conjugate-directions.html", formulas=False)
+    page.locator(f"{EXPLORER} .steps input").press("End")
+    plot = page.locator(f"{EXPLORER} .plot").first
+    plot.press("End")
+    step = page.locator(f"{EXPLORER} .where").text_content()
+    assert plot.get_attribute("aria-valuetext").startswith(f"{step}: x = ")
+
+
 @pytest.mark.parametrize("name", NEEDS)
 def test_step_play_keep_and_reset(visit, name):
     page = visit(f"book/{name}.html", formulas=False, reduced_motion="reduce")

@@ -92,6 +92,7 @@ function drawPlane(svg, size, panel, now, kept, k) {
   const marks = points.map(([u, v, kind]) => s("path", { class: `point kind${kind}`, d: `M${X(u)} ${Y(v)}${kind === 2 ? CROSS : MARKS[kind]}` }));
   inside.append(...marks);
   const names = panel.path ?? panel.cloud, places = [];
+  const named = (i) => now.frames?.[i] ?? `iteration ${i}`; // rows may have been left out
   let outside = 0;
   for (const [state, name] of [[kept, "run ghost"], [now, "run"]])
     for (const [j, run] of (state?.runs ?? []).entries()) {
@@ -104,7 +105,7 @@ function drawPlane(svg, size, panel, now, kept, k) {
         g.append(s("path", { d: trail(steep ? [y0, y1].map((y) => [-(b + v * y) / u, y]) : [x0, x1].map((x) => [x, height(x)]), X, Y) }));
         if (name === "run" && !j) places.push(run[panel.boundary[0]].map((_, i) => ({
           x: (left + right) / 2, y: clamp(Y(height((x0 + x1) / 2)) || base, top, base), i, j,
-          text: `iteration ${i}: ${panel.boundary.map((n) => `${n} = ${show(run[n][i])}`).join(", ")}`,
+          text: `${named(i)}: ${panel.boundary.map((n) => `${n} = ${show(run[n][i])}`).join(", ")}`,
         })));
       }
       if (!names) continue;
@@ -116,7 +117,7 @@ function drawPlane(svg, size, panel, now, kept, k) {
         && g.append(disc(X(u), Y(v), panel.cloud ? 2.6 : 1.8, { class: panel.path && i > past ? "ahead" : "" })));
       if (name === "run" && !j) places.push(at.map(([u, v], i) => ({
         x: clamp(X(u), left, right), y: clamp(Y(v), top, base), i, j,
-        text: `${panel.path ? "iteration" : "draw"} ${i}: ${words(names[0])} = ${show(u)}, ${words(names[1])} = ${show(v)}`,
+        text: `${panel.path ? named(i) : `draw ${i}`}: ${words(names[0])} = ${show(u)}, ${words(names[1])} = ${show(v)}`,
       })));
     }
   inside.append(...marks.filter((_, i) => points[i][2] === 2)); // a cross lies on top
