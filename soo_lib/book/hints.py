@@ -98,7 +98,7 @@ def time_limit():
     """A Hint after SECONDS, where the system has alarms (not on Windows)."""
 
     def ring(*_):
-        raise Hint(f"No answer within {SECONDS} s: does a loop in it never end?")
+        raise Hint(f"No answer within {SECONDS} s: a loop in it never ends, or does far too much.")
 
     main = threading.current_thread() is threading.main_thread()
     if not (main and hasattr(signal, "setitimer")):

@@ -35,7 +35,7 @@ def check_price_to_reach(answer, rng):
 
     Half of the points for runs that arrive, half for such as never do.
     """
-    found = list(runs(rng, arrive=True))
+    found = sorted(runs(rng, arrive=True), key=lambda run: np.isnan(run[1]).any())
     got = np.array([arrived(answer(*run), *run) for run in found])
 
     def each(which, price):
@@ -118,6 +118,10 @@ def check_price_to_reach(answer, rng):
                 f"{whose(got[i], f, calls)}.")  # fmt: skip
 
     compare(got, right, slips, wrong)
+    t, f, *calls = next(runs(rng, True, ["falls"]))
+    run = t, *(column[: first(f, t) + 1] for column in (f, *calls))
+    need(same(arrived(answer(*run), *run), weighed(1, 2, 4)(calls, first(f, t))),
+         "Wrong where a run is at the target in its last row: that row counts too.")  # fmt: skip
     t, f, *calls = run = next(runs(rng, True, ["leaves"]))
     need(same(arrived(answer(*run), *run), weighed(1, 2, 4)(calls, first(f, t))),
          "Wrong where a run that was at the target ends above it: take the first time.")
@@ -131,8 +135,8 @@ def check_price_to_reach(answer, rng):
              "Where the target is never reached, return np.inf: a number; yours is "
              f"{str(what)[:40]}.")  # fmt: skip
         need(what != weighed(1, 2, 4)(run[2:], 0),
-             "Where the target is never reached it gives the start's price: argmax of nothing but "
-             "False is 0. Return np.inf.")  # fmt: skip
+             "Where the target is never reached it gives the start's price, as argmax of nothing "
+             "but False would. Return np.inf.")  # fmt: skip
         need(what != weighed(1, 2, 4)(run[2:], -1), "Where the target is never reached it gives "
              "the price of the whole run: as if it had arrived. Return np.inf.")  # fmt: skip
         need(not np.isnan(what), "Where the target is never reached it gives NaN, which is neither "
@@ -153,6 +157,7 @@ def whose(price, fun, calls):
 def arrived(got, target, fun, *calls):
     """The number, of a run that reaches the target."""
     nan = ", though in its last rows the loss is NaN" * bool(np.isnan(fun).any())
+    nan += ", its last" * bool((fun[:-1] > target).all())
     nan += ", and ends above it" * bool(fun[-1] > target)
     need(not np.array_equal(got, np.inf), "It says np.inf of a run that is at the target in row "
          f"{np.argmax(fun <= target)}{nan}.")  # fmt: skip

@@ -87,18 +87,18 @@ def check_logistic_gradient(answer, rng):
         need(same(got, right) or not (eps > 1e-8 and np.allclose(got, right + eps * inward, 1e-5)),
              f"For large Xx: it keeps ŷ {eps:.1g} away from 0 and 1, which changes the "
              "gradient: the logarithms are not in it, and expit needs no clipping.")  # fmt: skip
-        compare(got, right, dict,
-                "σ is wrong there; try scipy's expit.", "For large Xx: ")  # fmt: skip
+        compare(got, right, dict, "it is wrong, though right near 0; scipy's expit is right for "
+                "any size.", "For large Xx: ")  # fmt: skip
 
 
 KINDS = {  # what is done to a right gradient, and what an answer that misses it overlooks; the
     # first that is missed is told: a loose bound may miss some of the later ones too
     "block": "It misses a gradient of which a half is wrong: look at each entry, the last ones "
              "too, with a bound below 0.001.",
-    "high": "It misses one entry of the gradient that is 0.001 off: each entry must be looked at, "
-             "and a looser bound than that lets it pass.",
-    "low": "It misses one entry of the gradient that is 0.001 off: each entry must be looked at, "
-           "and a looser bound than that lets it pass.",
+    **dict.fromkeys(("above", "below"), "It misses one entry of the gradient that is 0.1 off: look "
+                    "at each entry."),
+    **dict.fromkeys(("high", "low"), "It misses one entry of the gradient that is 0.001 off: each "
+                    "entry must be looked at, and a looser bound than that lets it pass."),
     "steep": "It misses one entry that is 0.001 off in a long gradient: the bound is for the "
              "difference itself, not for its share of the gradient.",
     "sign": "It misses one entry of the gradient with the wrong sign: compare the entries "
@@ -110,13 +110,14 @@ KINDS = {  # what is done to a right gradient, and what an answer that misses it
     "factor": "It misses a gradient that is twice too large: compare lengths too, not directions "
               "alone.",
 }  # fmt: skip
+OFF = {"above": 0.1, "below": -0.1, "high": 1e-3, "low": -1e-3, "steep": 1e-3}
 
 
 def spoil(g, kind, i):
     """A gradient with a bug, never by less than 0.001 in an entry; that of one entry is in i."""
     wrong = g.copy()
-    if kind in ("high", "low", "steep"):
-        wrong[i] += -1e-3 if kind == "low" else 1e-3
+    if kind in OFF:
+        wrong[i] += OFF[kind]
     elif kind == "sign":
         wrong[np.argmax(np.abs(g))] *= -1
     elif kind == "swap":
@@ -129,6 +130,25 @@ def spoil(g, kind, i):
     else:
         wrong *= 2
     return wrong
+
+
+def where(fun, g, x, looks, said):
+    """In words where around x ``fun`` was looked at, and how near to g slopes from there come."""
+    points = [z for z in map(np.frombuffer, looks) if z.shape == x.shape]
+    moves = np.reshape([z - x for z in points if np.abs(z - x).max() > 1e-14], (-1, len(x)))
+    if not len(moves):
+        return "It looks at fun at x alone, and a slope takes another point.", ""
+    if (most := (np.abs(moves) > 1e-14).sum(axis=1).max()) > 1:
+        return f"It looks at fun where {most} entries of x have moved at once.", ""
+    each = moves.any(axis=0)
+    if said == "none" and not each.all():  # who blames a gradient may do so at the first entry
+        return f"It never moves entry {each.argmin()} of x.", ""
+    steps = sorted({float(f"{step:.2g}") for step in moves.sum(axis=1)})
+    low, high = min(steps[0], 0.0), max(steps[-1], 0.0)
+    slopes = [(fun(x + high * e) - fun(x + low * e)) / (high - low) for e in np.eye(len(x))[each]]
+    return "", (f"It moves one entry at a time, by {' or '.join(f'{h:g}' for h in steps[:4])}; "
+                f"slopes from there are right to {np.abs(slopes - g[each]).max():.0e}, and no "
+                "bound below that will do.")  # fmt: skip
 
 
 def restless(fun):
@@ -174,10 +194,9 @@ def check_diagnose(answer, rng):
              f"Return one of gradient, resampled, none; yours is {got[:40]}.")  # fmt: skip
         said.append((str(kind), got))
         twice[str(kind)] = next((v[:2] for v in looks.values() if v[:1] != v[1:2] != []), None)
-        i = np.argmax(np.abs(jac(x) - times * sound.jac(x)))
-        if got == "none":
-            shown[str(kind)] = (f"Of one its entry {i} is {jac(x)[i]:.4g}, where fun's slope is "
-                                f"{times * sound.jac(x)[i]:.4g}.")  # fmt: skip
+        i = np.argmax(np.abs(jac(x) - (g := times * sound.jac(x))))
+        shown[str(kind), got] = (f"Of one its entry {i} is {jac(x)[i]:.4g}, where fun's slope is "
+                                 f"{g[i]:.4g}.", *where(fun, g, x, looks, got))  # fmt: skip
 
     def share(said_so, *which):
         """How many of the patients of some kinds were told this."""
@@ -216,16 +235,12 @@ def check_diagnose(answer, rng):
     need(share("gradient", "none") < 1 or share("none", "flip") < 1,
          "It calls a gradient right whose sign is wrong, and a right one wrong: its slopes have the"
          " wrong sign. They are fun(x + h) - fun(x - h), over 2h.")  # fmt: skip
-    need(share("gradient", "none") < 1 or share("gradient", *KINDS) < 1,
-         "It blames every gradient: a right one differs from the slopes by truncation, the more "
-         "the longer the step, and by rounding, the more the shorter it is. No bound below that.")
-    need(not share("gradient", "none"),
-         "It finds a bug where there is none: rounding and truncation leave small errors, smaller "
-         "for central differences with a step near 1e-5.")  # fmt: skip
+    every = share("gradient", *KINDS) == share("gradient", "none") == 1
+    need(not share("gradient", "none"), lambda: f"It blames {'every' if every else 'a right'} "
+         f"gradient. {''.join(shown['none', 'gradient'][1:])}")  # fmt: skip
     missed = [kind for kind in KINDS if share("none", kind)]
     need(len(missed) < len(KINDS), "It misses every wrong gradient: compare jac with fun's slopes.")
-    signed = share("none", "high") + share("none", "low") == 1 and set(missed) & {"high", "low"}
-    need(not signed or {"high", "low"} <= set(missed),
-         "It misses entries that are off in one of the two directions: take the difference's "
-         "absolute value.")  # fmt: skip
-    need(not missed, lambda: f"{KINDS[missed[0]]} {shown[missed[0]]}")
+    for one, other in (("above", "below"), ("below", "above")):
+        need(one not in missed or other in missed, f"It misses an entry that is 0.1 {one} the "
+             f"slope, not one that is 0.1 {other}: take the difference's absolute value.")
+    need(not missed, lambda: " ".join([KINDS[missed[0]], *shown[missed[0], "none"][:2]]).strip())

@@ -196,7 +196,11 @@ def check_step_inside(answer, rng):
     ask(*convex, *[problem(rng, eigenvalues(0.3), lam) for lam in (0.02, 0.08, 0.4, 1.5)])
     yield 1 / 2
     bent = [problem(rng, eigenvalues(-2), rng.uniform(2.05, 2.4)) for _ in range(3)]
-    ask(*bent, *[problem(rng, eigenvalues(-2, -0.7), rng.uniform(2.2, 5)) for _ in range(3)])
+    inside = bent[0]
+    while np.linalg.norm(np.linalg.solve(*inside[1::-1])) > inside[2]:  # Newton's step fits
+        inside = problem(rng, eigenvalues(-2), rng.uniform(2.05, 2.4))
+    bent += [problem(rng, eigenvalues(-2, -0.7), rng.uniform(2.2, 5)) for _ in range(3)]
+    ask(*bent, inside)
     n = int(rng.integers(3, 6))
     g, radius = rng.normal(size=n), rng.uniform(0.5, 2)
     try:

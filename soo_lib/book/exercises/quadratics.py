@@ -15,7 +15,7 @@ def check_conjugate_gradients(answer, rng):
     got = numbers(answer(A, b, x, 3), (n,))
     need(not same(got, x), "It does not move: this is x itself.")
     need(not same(got, np.linalg.solve(A, b)),
-         "This solves Ax = b at once. After 3 steps of more the method is not there yet.")
+         "This is the solution of Ax = b. After 3 steps of more the method is not there yet.")
     compare(got, linear_cg(A, b, x, 3), lambda: cg_slips(A, b, x, 3) | {
         "It starts from 0: start from the x that is given.": linear_cg(A, b, 0 * x, 3),
         "This is the way from x. Return the point that it leads to.": linear_cg(A, b, x, 3) - x,
@@ -45,9 +45,13 @@ def stray(answer, A, b, x):
         if not alpha or not same(basis @ parts, moved):
             return f"{said} It is no multiple of {'-g + βp' if k else '-g'}, with g = Ax - b."
         if k and not np.isclose(rest[0] / alpha, beta := gs[k] @ gs[k] / (gs[k - 1] @ gs[k - 1])):
-            mine = round(rest[0] / alpha, 12) + 0.0
-            return (f"{said} In -g + βp it has β = {mine:.4g}, where gᵀg / g_oldᵀg_old "
-                    f"is {beta:.4g}.")  # fmt: skip
+            mine, p = round(rest[0] / alpha, 12) + 0.0, basis @ parts / alpha
+            if np.isclose(alpha, gs[k] @ gs[k] / (p @ A @ p)):  # and so β alone is to blame
+                return (f"{said} In -g + βp it has β = {mine:.4g}, where gᵀg / g_oldᵀg_old "
+                        f"is {beta:.4g}.")  # fmt: skip
+            return (f"{said} It goes {alpha:.4g} times -g, at the new point, and {rest[0]:.4g} "
+                    f"times p, the direction before; it should be {right:.4g} and "
+                    f"{beta * right:.4g} times.")  # fmt: skip
         return (f"{said} Its direction is right, but it has α = {alpha:.4g}, where gᵀg / pᵀAp is "
                 f"{right:.4g}.")  # fmt: skip
     return "Not yet, though from the start one, two and three steps are right."
@@ -102,7 +106,7 @@ def cg_slips(A, b, x, steps):
             lambda A, g, p: np.sqrt(g @ g) / (p @ A @ p),
     }, {
         "": lambda g, old, p: g @ g / (old @ old),
-        "This is steepest descent: β is missing.": lambda g, old, p: 0.0,
+        "This is steepest descent: β is missing, or 0.": lambda g, old, p: 0.0,
         "β is the new square over the old one, not the old over the new.":
             lambda g, old, p: old @ old / (g @ g),
         "β is the quotient of the squares, not of the norms.":
@@ -110,8 +114,6 @@ def cg_slips(A, b, x, steps):
         "β is positive.": lambda g, old, p: -(g @ g) / (old @ old),
         "β is 1: it should be gᵀg / g_oldᵀg_old.": lambda g, old, p: 1.0,
         "β divides by g_oldᵀg_old, not by pᵀp.": lambda g, old, p: g @ g / (p @ p),
-        "Both gradients of β are the new one's: keep the old one before it changes.":
-            lambda g, old, p: g @ old / (g @ old),
     }, {
         "": lambda g, old, beta, p: -g + beta * p,
         "The new direction is -g + βp; it has +g.": lambda g, old, beta, p: g + beta * p,

@@ -27,6 +27,11 @@ def check_bfgs_update(answer, rng):
         "The matrix is right, but the pair of a short step is refused: there too sᵀy is positive.":
             H,
     }, "Right for a pair, but not for a hundredth of it.")  # fmt: skip
+    flat = y - (0.999 * (s @ y) / (s @ s)) * s  # sᵀy is positive, but small
+    compare(answer(H, s, flat), updated(H, s, flat), lambda: {
+        f"The matrix is right, but a pair is refused with sᵀy = {s @ flat:.2g}, which is positive, "
+        f"where sᵀs is {s @ s:.2g} and yᵀy {flat @ flat:.2g}.": H,
+    }, "Right for a pair, but not where sᵀy is small.")  # fmt: skip
     yield 1 / 2
     first, Hs = np.eye(n)[0], H @ s
     other = Hs - (Hs @ s / (s @ s) + Hs @ Hs / (Hs @ s)) / 2 * s  # sᵀy < 0, but sᵀHy > 0

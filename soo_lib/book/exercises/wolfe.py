@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from ..hints import bounded, checker, need, numbers, probe
+from ..hints import Hint, bounded, checker, need, numbers, probe
 
 
 def valleys(rng):
@@ -48,15 +48,24 @@ def check_strong_wolfe(answer, rng):
             need(not steps or not good((steps[-1], phi, dphi, c1, c2)),
                  lambda: f"It has looked {len(tried)} times{last} and refuses a step at which both "
                  f"conditions hold: {fall(steps[-1], phi, dphi, c1, c2)}; "
-                 f"{slope(steps[-1], phi, dphi, c1, c2)}."
-                 + " With c1 and c2 in each other's places they do not hold."
-                 * (not good((steps[-1], phi, dphi, c2, c1))))  # fmt: skip
+                 f"{slope(steps[-1], phi, dphi, c1, c2)}.")  # fmt: skip
             start = "" if len(steps) < len(tried) else f" φ(0) is {phi(0):.3g} here; it never asks."
             return (f"It has looked {len(tried)} times{last} and takes no step; halving and "
                     f"doubling need a dozen.{start}")  # fmt: skip
 
-        got = answer(bounded(watched, 1000, endless), bounded(dphi, 3000, endless), c1, c2)
+        try:
+            got = answer(bounded(watched, 1000, endless), bounded(dphi, 3000, endless), c1, c2)
+        except Hint:
+            need(not all(right_for(*case, swap=True) for case in cases),
+                 "c1 and c2 have changed places: given the other way round, all is right.")
+            raise
         return float(numbers(got, ()))
+
+    def right_for(phi, dphi, c1, c2, from_zero=False, swap=False):
+        """Whether it finds a step for φ less φ(0), or with c1 and c2 the other way round."""
+        shifted = bounded(lambda a: phi(a) - from_zero * phi(0), 1000, "")
+        a = probe(answer, (), shifted, bounded(dphi, 3000, ""), *((c2, c1) if swap else (c1, c2)))
+        return a is not None and good((a, phi, dphi, c1, c2))
 
     def first(a, phi, dphi, c1, c2):
         return phi(a) <= phi(0) + c1 * a * dphi(0) + 1e-12
@@ -73,7 +82,8 @@ def check_strong_wolfe(answer, rng):
     def slope(a, phi, dphi, c1, c2):
         return f"φ'(α) is {dphi(a):.3g}, and c2 |φ'(0)| is {-c2 * dphi(0):.3g}"
 
-    found = [(ask(*valley), *valley) for valley in valleys(rng)]
+    cases = list(valleys(rng))
+    found = [(ask(*case), *case) for case in cases]
 
     def all_with(c):
         return all(a > 0 and first(a, p, d, *c(c1, c2)) and second(a, p, d, *c(c1, c2))
@@ -87,15 +97,9 @@ def check_strong_wolfe(answer, rng):
         for c in ((0.1, 0.3), (1e-4, 0.9), (1e-4, 0.1), (1e-3, 0.9), (0.1, 0.9), (1e-4, 0.5)):
             need(not all_with(lambda *_, c=c: c),
                  f"It uses c1 = {c[0]:g} and c2 = {c[1]:g} of its own; take the arguments.")
-    def from_zero(phi, dphi, c1, c2):
-        shifted = bounded(lambda a: phi(a) - phi(0), 1000, "")
-        a = probe(answer, (), shifted, bounded(dphi, 3000, ""), c1, c2)
-        return a is not None and good((a, phi, dphi, c1, c2))
-
-    need(not all(from_zero(*valley) for _, *valley in found),
+    need(not all(right_for(*case, from_zero=True) for case in cases),
          lambda: "Right for a φ with φ(0) = 0 alone; in the first condition stands φ(0), which is "
          f"{failing[0][1](0):.3g} for one.")  # fmt: skip
-    need(not all_with(lambda c1, c2: (c2, c1)), "c1 and c2 have changed places.")
     need(not flat or not all(phi(a) < phi(0) for a, phi, *_ in found),
          "Its steps are flat enough, and below φ(0), but not by c1 α |φ'(0)|: at the returned step "
          f"{failing[0][0]:.3g} {fall(*failing[0])}.")  # fmt: skip
