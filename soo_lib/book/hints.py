@@ -175,6 +175,17 @@ def mixtures(formula, *choices, most=2):
     return found
 
 
+def reproduced(answer, slips, given, *others):
+    """Of ``slips(*given)`` those that the answer makes, up to a factor, of other problems too."""
+    found = slips(*given)
+    for other in others:
+        got = probe(answer, None, *other)
+        values = {} if got is None else slips(*other)
+        found = {hint: value for hint, value in found.items()
+                 if not values or same(got, values[hint]) or scale(got, values[hint])}  # fmt: skip
+    return found
+
+
 def compare(got, right, slips, otherwise, where=""):
     """A Hint unless ``got`` is right: that of the slip which would give it, or a general one.
 

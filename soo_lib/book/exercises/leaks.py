@@ -82,16 +82,17 @@ def check_leaked_rows(answer, rng):
             need(found != rows or not rows, hint)
     wrong, missed = sorted(found - set(leaks)), sorted(set(leaks) - found)
     need(not wrong or wrong[-1] < len(dev), lambda: f"Row {wrong[-1]:g} is none of dev's.")
-    need(not wrong, lambda: describe(dev[int(wrong[0])], train, wrong[0]))
+    need(not wrong, lambda: max(describe(dev[int(i)], train, i) for i in wrong)[1])
     need(not missed, lambda: f"It misses {len(missed)} of {len(leaks)} leaks: row {missed[0]} of "
          f"dev is row {match[missed[0]].argmax()} of train.")  # fmt: skip
     need(np.array_equal(got, leaks), "Give each row once, in ascending order.")
 
 
 def describe(row, train, number):
-    """In which way a row that was named is not in train."""
-    differ = (train != row).sum(axis=1)
-    nearest = int(differ.argmin())
-    return (f"It names row {number:g} of dev, which is not in train: in row {nearest} of train, "
-            f"the most alike, {differ[nearest]} of {len(row)} entries differ, by "
-            f"{np.abs(train[nearest] - row).max():.1g} at most.")  # fmt: skip
+    """By how much, and in words how, a row that was named is not in train."""
+    differ, off = (train != row).sum(axis=1), np.abs(train - row)
+    nearest = np.lexsort((off.max(axis=1), differ))[0]
+    most = off[nearest].max()
+    return most, (f"It names row {number:g} of dev, which is not in train: in row {nearest} of "
+                  f"train, the most alike, {differ[nearest]} of {len(row)} entries differ, entry "
+                  f"{off[nearest].argmax()} by {most:.1g}.")  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import Hint, checker, compare, mixtures, need, numbers, probe, same
+from ..hints import Hint, checker, compare, mixtures, need, numbers, probe, reproduced, same
 
 
 @checker
@@ -47,7 +47,8 @@ def after(G, steps):
 def ask(answer, G, steps):
     got = numbers(answer(G, steps), G.shape)
     need(not same(got, G), "It does not move: this is G itself.")
-    compare(got, after(G, steps), lambda: slips(G, steps), lambda: stray(answer, G, steps))
+    compare(got, after(G, steps), lambda: reproduced(answer, slips, (G, steps), (np.cos(3 * G),
+            steps + 3)), lambda: stray(answer, G, steps))  # fmt: skip
 
 
 def stray(answer, G, steps):

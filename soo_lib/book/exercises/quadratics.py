@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import checker, compare, mixtures, need, numbers, probe, same
+from ..hints import checker, compare, mixtures, need, numbers, probe, reproduced, same
 
 
 @checker
@@ -16,10 +16,9 @@ def check_conjugate_gradients(answer, rng):
     need(not same(got, x), "It does not move: this is x itself.")
     need(not same(got, np.linalg.solve(A, b)),
          "This is the solution of Ax = b. After 3 steps of more the method is not there yet.")
-    compare(got, linear_cg(A, b, x, 3), lambda: cg_slips(A, b, x, 3) | {
-        "It starts from 0: start from the x that is given.": linear_cg(A, b, 0 * x, 3),
-        "This is the way from x. Return the point that it leads to.": linear_cg(A, b, x, 3) - x,
-    }, lambda: stray(answer, A, b, x))  # fmt: skip
+    compare(got, linear_cg(A, b, x, 3),
+            lambda: reproduced(answer, cg_slips, (A, b, x, 3), (A, b, x + 1, 4)),
+            lambda: stray(answer, A, b, x))  # fmt: skip
     for steps, what in ((n, "n steps should end at the minimum"), (1, "one step is wrong")):
         compare(answer(A, b, x, steps), linear_cg(A, b, x, steps), dict,
                 f"Three steps are right, but {what}: how often does the loop run?")  # fmt: skip
@@ -129,4 +128,8 @@ def cg_slips(A, b, x, steps):
     }, {
         "": True,
         "The gradient must be computed anew after each step.": False,
-    })  # fmt: skip
+    }) | {
+        "It starts from 0: start from the x that is given.": linear_cg(A, b, 0 * x, steps),
+        "This is the way from x. Return the point that it leads to.":
+            linear_cg(A, b, x, steps) - x,
+    }  # fmt: skip

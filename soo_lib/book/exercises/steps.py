@@ -26,7 +26,7 @@ def check_armijo(answer, rng):
         right = halves[np.argmax(fall <= c1 * slope)]
 
         def fun(z, x=x, p=p, tried=tried):
-            tried.append(((np.asarray(z) - x) @ p / (p @ p), np.ravel(z), x, p))
+            tried.append(((np.asarray(z) - x) @ p / (p @ p), np.array(z).ravel(), x, p))
             return loss.fun(z)
 
         def endless(right=right, tried=tried, f=f, slope=slope, c1=c1):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import checker, compare, mixtures, probe, same
+from ..hints import checker, compare, mixtures, probe, reproduced, same
 
 
 @checker
@@ -27,7 +27,7 @@ def check_two_loop(answer, rng):
     compare(
         answer(g, S, Y),
         dense(g, S, Y),
-        lambda: two_loop_slips(g, S, Y),
+        lambda: reproduced(answer, two_loop_slips, (g, S, Y), (g + 1, S[1:], Y[1:])),
         fewer,
     )
 
@@ -68,7 +68,7 @@ def two_loop_slips(g, S, Y):
         "": pairs[::-1],
         "The first loop goes from the newest pair to the oldest.": pairs,
         "The first loop leaves out the oldest pair.": pairs[:0:-1],
-        "The first loop is missing: from the newest pair on, subtract αy.": (),
+        "The first loop is missing, or never runs: from the newest pair on, subtract αy.": (),
     }, {
         "": lambda s, y, q: s @ q,
         "Each α of the first loop is ρ sᵀq with the q of that moment, not sᵀg.":
@@ -97,7 +97,7 @@ def two_loop_slips(g, S, Y):
         "": pairs,
         "The second loop goes from the oldest pair to the newest.": pairs[::-1],
         "The second loop leaves out the newest pair.": pairs[:-1],
-        "The second loop is missing: from the oldest pair on, add (α - β)s.": (),
+        "The second loop is missing, or never runs: from the oldest pair on, add (α - β)s.": (),
     }, {
         "": lambda i: i,
         "Each α belongs to its own pair: the second loop meets them in the other order.":

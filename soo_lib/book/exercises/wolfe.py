@@ -56,16 +56,19 @@ def check_strong_wolfe(answer, rng):
         try:
             got = answer(bounded(watched, 1000, endless), bounded(dphi, 3000, endless), c1, c2)
         except Hint:
-            need(not all(right_for(*case, swap=True) for case in cases),
+            need(not right_with(lambda phi, dphi, c1, c2: (phi, dphi, c2, c1)),
                  "c1 and c2 have changed places: given the other way round, all is right.")
             raise
         return float(numbers(got, ()))
 
-    def right_for(phi, dphi, c1, c2, from_zero=False, swap=False):
-        """Whether it finds a step for φ less φ(0), or with c1 and c2 the other way round."""
-        shifted = bounded(lambda a: phi(a) - from_zero * phi(0), 1000, "")
-        a = probe(answer, (), shifted, bounded(dphi, 3000, ""), *((c2, c1) if swap else (c1, c2)))
-        return a is not None and good((a, phi, dphi, c1, c2))
+    def right_with(change):
+        """Whether all is right once the arguments of each call are changed in this way."""
+        for case in cases:
+            phi, dphi, *c = change(*case)
+            a = probe(answer, (), bounded(phi, 1000, ""), bounded(dphi, 3000, ""), *c)
+            if a is None or not good((a, *case)):
+                return False
+        return True
 
     def first(a, phi, dphi, c1, c2):
         return phi(a) <= phi(0) + c1 * a * dphi(0) + 1e-12
@@ -97,7 +100,7 @@ def check_strong_wolfe(answer, rng):
         for c in ((0.1, 0.3), (1e-4, 0.9), (1e-4, 0.1), (1e-3, 0.9), (0.1, 0.9), (1e-4, 0.5)):
             need(not all_with(lambda *_, c=c: c),
                  f"It uses c1 = {c[0]:g} and c2 = {c[1]:g} of its own; take the arguments.")
-    need(not all(right_for(*case, from_zero=True) for case in cases),
+    need(not right_with(lambda phi, dphi, *c: (lambda a: phi(a) - phi(0), dphi, *c)),
          lambda: "Right for a φ with φ(0) = 0 alone; in the first condition stands φ(0), which is "
          f"{failing[0][1](0):.3g} for one.")  # fmt: skip
     need(not flat or not all(phi(a) < phi(0) for a, phi, *_ in found),
@@ -107,8 +110,10 @@ def check_strong_wolfe(answer, rng):
          "Its steps are flat enough, but not all are low enough: where |φ'| is small the loss may "
          "still be high. The first condition fails at the returned step "
          f"{failing[0][0]:.3g}: {fall(*failing[0])}.")  # fmt: skip
-    need(not all(abs(dphi(a)) <= c2 for a, _, dphi, _, c2 in found),
-         "At all its steps |φ'(α)| is at most c2; the bound is c2 |φ'(0)|.")  # fmt: skip
+    need(not right_with(lambda phi, dphi, *c: (
+        lambda a: phi(a) / abs(dphi(0)), lambda a: dphi(a) / abs(dphi(0)), *c)),
+         lambda: "Right for a φ with |φ'(0)| = 1 alone: the bound for |φ'(α)| is c2 |φ'(0)|, and "
+         f"|φ'(0)| is {abs(failing[0][2](0)):.3g} for one.")  # fmt: skip
     a, phi, dphi, c1, c2 = failing[0]
     short, long = (pick(a for a, *_ in found) for pick in (min, max))
     need(short > 0, f"A step must be positive; yours is {short:g}.")
