@@ -208,7 +208,7 @@ def compare(got, right, slips, otherwise, where=""):
             raise Hint(f"{hint} Besides, it is off by {factor}.")
     off = np.abs(got - right).max(initial=0) / np.abs(right).max(initial=1e-300)
     need(off > 1e-3, f"{where}Right to about {off:.0e} of its size, and no further: something is "
-         "rounded, stopped too early, or a little of something is added.")  # fmt: skip
+         "rounded, clipped or stopped too early, or a little of something is added.")  # fmt: skip
     if callable(otherwise):
         raise Hint(where + otherwise())
     i = np.unravel_index(np.abs(got - right).argmax(), right.shape) if right.size else ()

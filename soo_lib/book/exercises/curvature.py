@@ -109,7 +109,8 @@ def check_hessian_step(answer, rng):
             "The σ'' term has the wrong sign: σ'' = a(1 - a)(1 - 2a).": lambda d: -d * (1 - 2 * a),
             "It is σ'' that multiplies the gradient, not σ'.": lambda d: d,
             "σ'' is a(1 - a)(1 - 2a), not a(1 - a)(1 - a).": lambda d: d * (1 - a),
-            "σ'' is a(1 - a)(1 - 2a): the square is one too many.": lambda d: d * d * (1 - 2 * a),
+            "In the σ'' term a(1 - a) is squared: σ'' = a(1 - a)(1 - 2a) has it once.":
+                lambda d: d * d * (1 - 2 * a),
             "σ'' is not the square of σ': it is a(1 - a)(1 - 2a).": lambda d: d * d,
             "σ'' is a(1 - a)(1 - 2a); -2a(1 - a²) is tanh's.": lambda d: -2 * a * (1 - a * a),
             "a is σ(z) already: σ'' is a(1 - a)(1 - 2a), without another σ.":
@@ -119,7 +120,8 @@ def check_hessian_step(answer, rng):
             "": lambda d: np.outer(d, d) * HX,
             "σ' belongs on both sides of W H Wᵀ, not on the left alone.": lambda d: d[:, None] * HX,
             "σ' belongs on both sides of W H Wᵀ, not on the right alone.": lambda d: d * HX,
-            "D multiplies W H Wᵀ as a matrix: d * d goes along its columns.": lambda d: d * d * HX,
+            "D stands on both sides of W H Wᵀ: here its square multiplies the columns.":
+                lambda d: d * d * HX,
             "D stands on both sides of W H Wᵀ, not twice on the left.":
                 lambda d: (d * d)[:, None] * HX,
             "σ' is missing on both sides of W H Wᵀ.": lambda d: HX,

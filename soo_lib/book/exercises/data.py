@@ -50,9 +50,10 @@ def check_choose_rows(answer, rng):
              "The seed changes nothing.")  # fmt: skip
         need(rows(0, seed) == batches[0] and rows(0, seed + 1) != batches[0],
              "In the first block the seed changes nothing.")  # fmt: skip
-        need(not all(spaced(batch, m) for batch in batches), "It takes rows at even distances in "
-             "the data, which may be sorted: draw them at random.")  # fmt: skip
         different = len({*map(frozenset, batches)})
+        need(2 * len({pattern(batch, m) for batch in batches}) > different,
+             "Its batches are one pattern of rows moved along the data, which may be sorted: draw "
+             "them at random.")  # fmt: skip
         need(different > 40, f"In 70 blocks there are only {different} different batches: draw "
              "another one for each block.")  # fmt: skip
         never = sorted(set(range(m)) - set.union(*batches))
@@ -60,10 +61,10 @@ def check_choose_rows(answer, rng):
              f"{min(never, default=0)} for one: draw from all m.")  # fmt: skip
 
 
-def spaced(batch, m):
-    """Whether the rows lie side by side or at even distances, round the end of the data or not."""
-    gaps = np.diff(sorted(batch) + [min(batch) + m]).astype(int)
-    return np.bincount(gaps).max() >= len(gaps) - 1
+def pattern(batch, m):
+    """The gaps from row to row, round the end of the data, the same wherever they begin."""
+    gaps = np.diff(sorted(batch) + [min(batch) + m])
+    return min(tuple(np.roll(gaps, k)) for k in range(len(gaps)))
 
 
 @checker

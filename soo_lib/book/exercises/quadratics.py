@@ -44,11 +44,12 @@ def stray(answer, A, b, x):
         if not alpha or not same(basis @ parts, moved):
             return f"{said} It is no multiple of {'-g + βp' if k else '-g'}, with g = Ax - b."
         if k and not np.isclose(rest[0] / alpha, beta := gs[k] @ gs[k] / (gs[k - 1] @ gs[k - 1])):
-            mine, p = round(rest[0] / alpha, 12) + 0.0, basis @ parts / alpha
+            mine, back = (round(v, 12) + 0.0 for v in (rest[0] / alpha, rest[0]))
+            p = basis @ parts / alpha
             if np.isclose(alpha, gs[k] @ gs[k] / (p @ A @ p)):  # and so β alone is to blame
                 return (f"{said} In -g + βp it has β = {mine:.4g}, where gᵀg / g_oldᵀg_old "
                         f"is {beta:.4g}.")  # fmt: skip
-            return (f"{said} It goes {alpha:.4g} times -g, at the new point, and {rest[0]:.4g} "
+            return (f"{said} It goes {alpha:.4g} times -g, at the new point, and {back:.4g} "
                     f"times p, the direction before; it should be {right:.4g} and "
                     f"{beta * right:.4g} times.")  # fmt: skip
         return (f"{said} Its direction is right, but it has α = {alpha:.4g}, where gᵀg / pᵀAp is "
@@ -88,15 +89,14 @@ def cg_slips(A, b, x, steps):
         "": lambda A, b, x: A @ x - b,
         "The gradient is Ax - b: b is missing.": lambda A, b, x: A @ x,
         "The gradient is Ax - b, not Ax + b.": lambda A, b, x: A @ x + b,
-        "It goes along +g, which climbs: p starts as -g, with g = Ax - b.":
-            lambda A, b, x: b - A @ x,
+        "It goes along +g, which climbs: the steps are x + αp with a positive α, and p starts as "
+        "-g, with g = Ax - b.": lambda A, b, x: b - A @ x,
     }, {
         "": lambda A, g, p: g @ g / (p @ A @ p),
         "α is gᵀg over pᵀAp, not over gᵀAg.": lambda A, g, p: g @ g / (g @ A @ g),
         "α is gᵀg over pᵀAp, not over pᵀp.": lambda A, g, p: g @ g / (p @ p),
         "The numerator of α is gᵀg, not pᵀp.": lambda A, g, p: p @ p / (p @ A @ p),
         "α is positive: gᵀg, or -gᵀp, over pᵀAp.": lambda A, g, p: g @ p / (p @ A @ p),
-        "α is positive: gᵀg over pᵀAp.": lambda A, g, p: -(g @ g) / (p @ A @ p),
         "α is gᵀg over pᵀAp; the division is upside down.":
             lambda A, g, p: (p @ A @ p) / (g @ g),
         "The step has a fixed length: α is gᵀg over pᵀAp.": lambda A, g, p: 1.0,

@@ -63,7 +63,8 @@ def check_armijo(answer, rng):
         need(max(places, default=0) >= 0, "It looks along -p: the steps are x + αp.")
         need(got.shape != (2,) or not any(same(got, a * p) for a in halves),
              "Return the step α alone, not α p.")  # fmt: skip
-        need(got.shape != (2,), "Return the step α, not the point that it leads to.")
+        need(got.shape != (2,) or not same((got - x) * (p @ p), (got - x) @ p * p),
+             "Return the step α, not the point that it leads to.")  # fmt: skip
         found.append(float(numbers(got, ())))
         falls.append(fall), cases.append((c1, slope, p @ p, right)), looks.append(places)
     c1, slope, norm, right = np.array(cases).T
