@@ -136,7 +136,7 @@ def blame(got, right, problems, share):
         "m - 1 divides.": lambda G: G.var(),
         "S² is the sum of the columns' variances: it adds what two columns have in common too.":
             lambda G: np.cov(G.T).sum(),
-        "S² measures the distance from the mean g: g is not subtracted.":
+        "S² measures the distance from the mean g, which is not subtracted from each row.":
             lambda G: (G * G).sum() / (len(G) - 1),
         "S² is missing its square: it adds standard deviations.":
             lambda G: G.std(axis=0, ddof=1).sum(),

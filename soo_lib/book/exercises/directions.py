@@ -76,6 +76,7 @@ def check_polak_ribiere(answer, rng):
     g[::4] = 1.5 * old[::4] + 0.1 * g[::4]  # here β > 0, and the two gradients agree
     g[2::4] *= -2 * np.sign(np.sum(g * old, axis=1))[2::4, None]  # and here they do not
     g[0] = 1.02 * old[0]  # a small β is one too
+    g[6] *= 0.1  # β > 0, though the new gradient is the shorter one
 
     def dot(a, b):
         return np.sum(a * b, axis=1)

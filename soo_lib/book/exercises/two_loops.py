@@ -68,6 +68,7 @@ def two_loop_slips(g, S, Y):
         "": pairs[::-1],
         "The first loop goes from the newest pair to the oldest.": pairs,
         "The first loop leaves out the oldest pair.": pairs[:0:-1],
+        "The first loop leaves out the newest pair.": pairs[-2::-1],
         "The first loop is missing, or never runs: from the newest pair on, subtract αy.": (),
     }, {
         "": lambda s, y, q: s @ q,
@@ -97,6 +98,7 @@ def two_loop_slips(g, S, Y):
         "": pairs,
         "The second loop goes from the oldest pair to the newest.": pairs[::-1],
         "The second loop leaves out the newest pair.": pairs[:-1],
+        "The second loop leaves out the oldest pair.": pairs[1:],
         "The second loop is missing, or never runs: from the oldest pair on, add (α - β)s.": (),
     }, {
         "": lambda i: i,
@@ -127,9 +129,7 @@ def two_loop_slips(g, S, Y):
         "This is steepest descent: the two loops are missing.": -g,
         "It uses the newest pair alone; go through all of them.": dense(g, S[-1:], Y[-1:]),
         "It uses the oldest pair alone; go through all of them.": dense(g, S[:1], Y[:1]),
-        "Both loops leave out the newest pair.": dense(g, S[:-1], Y[:-1], sy / yy),
         "It leaves out the newest pair.": dense(g, S[:-1], Y[:-1]),
-        "It leaves out the oldest pair.": dense(g, S[1:], Y[1:]),
         "γ is the newest pair's; yours is the mean of all pairs' γ.":
             dense(g, S, Y, np.mean(np.sum(S * Y, axis=1) / np.sum(Y * Y, axis=1))),
         "g is multiplied by γ before the loops too: between them is enough.":
