@@ -410,8 +410,11 @@ def files(students, folder, mate):
     changes = (RIGHT["summed-gradient.ipynb"] + "\n\n\ndef summed_gradient(parts, x):\n"
                "    g = solution(parts, x)\n    parts[0][1][:] += 1\n    return g")  # fmt: skip
     complex_ = RIGHT["leave-saddle.ipynb"] + "\nleave_saddle = lambda *given: solution(*given) + 0j"
-    hand_in(students, folder / "as at home",
-            {"summed-gradient.ipynb": changes, "leave-saddle.ipynb": complex_})  # fmt: skip
+    stuck = ("def armijo(fun, x, p, *_):\n    while True:\n"
+             "        [fun(x + 0.5**k * p) for k in range(20)]")  # fmt: skip
+    hand_in(students, folder / "as at home", {
+        "summed-gradient.ipynb": changes, "leave-saddle.ipynb": complex_, "armijo.ipynb": stuck,
+    })  # fmt: skip
     wrong = "def newton_step(x, g, H):\n    return x"
     hand_in(students, folder / "edited", {CONTROL: wrong}, tamper)
     friendly = {name: FRIENDLY + answer for name, answer in RIGHT.items()}
@@ -602,6 +605,8 @@ def test_the_grader_says_what_the_check_says_at_home(graded):
     rows = graded["rows"]["quick"]
     assert "changes its argument 1" in rows["as at home", "summed_gradient"]["hint"]
     assert rows["as at home", "leave_saddle"]["status"] == "right"
+    assert rows["as at home", "armijo"]["status"] == "wrong"
+    assert "It refuses the step" in rows["as at home", "armijo"]["hint"]
 
 
 def test_folders_within_folders_without_end_are_walked(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 SECONDS = 10  # for a whole check, which takes well under one
+TOO_SLOW = "No answer within {:.3g} s: a loop in it never ends, or does far too much."
 
 
 class Verdict(NamedTuple):
@@ -98,7 +99,7 @@ def time_limit():
     """A Hint after SECONDS, where the system has alarms (not on Windows)."""
 
     def ring(*_):
-        raise Hint(f"No answer within {SECONDS} s: a loop in it never ends, or does far too much.")
+        raise Hint(TOO_SLOW.format(SECONDS))
 
     main = threading.current_thread() is threading.main_thread()
     if not (main and hasattr(signal, "setitimer")):
