@@ -5,7 +5,6 @@ with nothing of the class in it, an empty home and /tmp, and process numbers of 
 what runs in there.
 """
 
-import contextlib
 import itertools
 import os
 import random
@@ -188,24 +187,19 @@ class Remote:
 
     def __call__(self, *args):
         plain = [None if callable(arg) else arg for arg in args]
-        which = [i for i, arg in enumerate(args) if callable(arg)]
+        which, hint = [i for i, arg in enumerate(args) if callable(arg)], None
         try:
             self.wire.send({"call": plain, "functions": which})
             while "evaluate" in (reply := self.wire.receive()):
-                self.wire.send(self.evaluate(args[reply["evaluate"]], reply["args"]))
+                found = self.evaluate(args[reply["evaluate"]], reply["args"])
+                hint = found.pop("hint", hint)  # the call ends in the box before it is told
+                self.wire.send(found)
             for i in set(reply["changed"]):
                 if isinstance(args[i], list):
                     args[i].clear()
                 else:
                     args[i][...] = ~args[i] if args[i].dtype == bool else args[i] + 1
             value = None if "raised" in reply else reply["value"]
-        except hints.Hint:  # from a function of the check, which had been called too often
-            with contextlib.suppress(Exception):  # the call ends in the box: another may begin
-                for _ in range(100):  # an answer may catch it, and call again
-                    self.wire.send({"raised": "It was called too often."})
-                    if "evaluate" not in self.wire.receive():
-                        break
-            raise
         except TimeoutError:
             self.stop("too slow", hints.TOO_SLOW.format(self.seconds))
         except MemoryError:
@@ -214,6 +208,8 @@ class Remote:
             self.stop("crashed", "The notebook's process ended.")
         except Exception:  # the wire carries what the notebook chose to send
             self.stop("crashed", "The notebook sent what is no answer.")
+        if hint:
+            raise hint
         if "raised" in reply:
             self.stop("crashed", f"It raises {reply['raised']}")
         if isinstance(value, dict):
@@ -226,8 +222,8 @@ class Remote:
             if sum(map(np.size, args)) > MAX_ARGUMENTS:
                 raise ValueError(f"over {MAX_ARGUMENTS:,} numbers at once")
             return {"value": function(*args)}
-        except hints.Hint:
-            raise
+        except hints.Hint as hint:  # of a function of the check, which was called too often
+            return {"raised": str(hint), "hint": hint}
         except Exception as error:  # the answer's own doing: it is told, as it would be at home
             return {"raised": str(error)[:500]}
 
