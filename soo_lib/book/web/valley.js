@@ -61,15 +61,12 @@ function learnt(method, loss, { x, rows }, k) {
   return believed(rule);
 }
 
-/** The search that led from iterate k to the next: φ and its slope, and the lengths tried, the one taken last. */
-function search(loss, { x, rows, trials }, k) {
-  if (k < 0) return null;
-  const z = x[k], { step, note } = rows[k + 1], p = times(1 / step, plus(x[k + 1], -1, z)), size = dot(p, p);
-  if (!(size > 0 && size < Infinity)) return null;
-  const along = (u) => dot(plus(u, -1, z), p) / size, aside = ([u, v]) => ((u - z[0]) * p[1] - (v - z[1]) * p[0]) / size;
-  const on = trials[k + 1].filter((u) => Math.abs(aside(u)) <= 1e-6 * Math.abs(along(u))); // not of a search that failed
-  const tried = on.map(along).filter((alpha) => Math.abs(alpha - step) > 1e-9 * step);
-  return { z, p, note, phi: (alpha) => loss.fun(plus(z, alpha, p)), slope: dot(loss.jac(z), p), alphas: [...new Set([...tried, step])] };
+/** The search that led on from iterate k, or to the last: φ, its slope at 0, the lengths tried. */
+function search(loss, { rays, rows, nit }, k) {
+  const i = Math.min(k + 1, nit), { x: z, p, slope0: slope, tried } = rays[i] ?? {};
+  if (!(slope && dot(p, p) < Infinity)) return null;
+  const phi = (alpha) => loss.fun(plus(z, alpha, p));
+  return { z, p, phi, slope, alphas: [...tried], note: rows[i].note };
 }
 
 function render({ model: traits, el }) {
@@ -137,11 +134,9 @@ function render({ model: traits, el }) {
 
   // ---- drawing
 
-  const tried_from = (trace, k) => search(loss, trace, Math.min(k, trace.nit - 1));
-
   function draw(state) {
     const k = view.now(), watched = lanes.find(({ method }) => method === state.method);
-    const { rows, x: path, nit } = watched.trace, at = Math.min(k, nit), tried = tried_from(watched.trace, k);
+    const { rows, x: path, nit } = watched.trace, at = Math.min(k, nit), tried = search(loss, watched.trace, k);
     draw_plane(state, k, watched, tried);
     draw_descent(state, k);
     frames.ray = tried && draw_ray(tried);
@@ -155,7 +150,7 @@ function render({ model: traits, el }) {
   }
 
   function tables({ method: watched }) {
-    const { trace } = lanes.find(({ method }) => method === watched), tried = tried_from(trace, view.now());
+    const { trace } = lanes.find(({ method }) => method === watched), tried = search(loss, trace, view.now());
     const now = trace.rows.slice(0, 200).map(({ fun, gnorm, step, evaluations }, i) => [i, ...trace.x[i], fun, gnorm, step, evaluations]);
     const race = lanes.map(({ method, trace: { nit, rows }, result }) =>
       [method, nit, rows.at(-1).evaluations, rows.at(-1).fun, result?.message ?? "…"]);

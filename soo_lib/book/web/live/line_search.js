@@ -3,12 +3,20 @@
 import { rounding } from "./gradient_test.js";
 import { dot, plus } from "./linalg.js";
 
-/** φ, with φ(0) and φ'(0) = gᵀp known. */
+/** φ, with φ(0) and φ'(0) = gᵀp known; the lengths tried so far, in order. */
 export class Ray {
-  constructor(loss, x, f, g, p) { Object.assign(this, { loss, x, p, fun0: f, slope0: dot(g, p), rounding: 4 * rounding(x, f, g) }); }
-  at(alpha) { return this.loss.fun(plus(this.x, alpha, this.p)); }
+  tried = new Set();
+  constructor(loss, x, f, g, p) {
+    Object.assign(this, { loss, x, p, fun0: f, slope0: dot(g, p), rounding: 4 * rounding(x, f, g) });
+  }
+  point(alpha) {
+    this.tried.add(alpha);
+    return plus(this.x, alpha, this.p);
+  }
+  at(alpha) { return this.loss.fun(this.point(alpha)); }
   step(alpha, f = null) {
-    const x = plus(this.x, alpha, this.p), [fun, jac] = f === null ? this.loss.fun_and_jac(x) : [f, this.loss.jac(x)];
+    const { loss } = this, x = this.point(alpha);
+    const [fun, jac] = f === null ? loss.fun_and_jac(x) : [f, loss.jac(x)];
     return { alpha, x, fun, jac };
   }
   /** Armijo's condition, N&W eq. 3.4. */

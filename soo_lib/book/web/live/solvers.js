@@ -29,7 +29,7 @@ export function* iterate(loss, x0, options = {}) {
     }
     direction.update(plus(found.x, -1, x), g, found.jac);
     ({ x, fun: f, jac: g } = found); // eq. 1
-    recorder.row(x, f, g, found.alpha, [restart, direction.note].filter(Boolean).join("; "));
+    recorder.row(x, f, g, found.alpha, [restart, direction.note].filter(Boolean).join("; "), ray);
     [last, slope, restart] = [found, ray.slope0, ""];
     yield recorder;
   }

@@ -12,13 +12,12 @@ export class Recorder extends Loss {
   constructor(loss, gtol = 0, ftol = 0) {
     super();
     Object.assign(this, { loss, gtol, ftol, n_params: loss.n_params, best: [Infinity, null], outcome: null, seconds: 0 });
-    Object.assign(this, { nfev: 0, njev: 0, nhev: 0, rows: [], marks: [], x: [], trials: [], seen: [] });
+    Object.assign(this, { nfev: 0, njev: 0, nhev: 0, rows: [], marks: [], x: [], rays: [] });
     this.resume();
   }
   get nit() { return this.rows.length - 1; }
   resume() { this.since = performance.now(); } // what happened since the last row was not the solver's
   see(x, f) {
-    if (this.n_params <= KEEP_X) this.seen.push(x);
     if (f < this.best[0]) this.best = [f, x];
     return f;
   }
@@ -30,13 +29,13 @@ export class Recorder extends Loss {
     return [this.see(x, f), g];
   }
   hess(x) { this.nhev++; return this.loss.hess(x); }
-  /** Ends an iteration at x: the row, and the criteria. */
-  row(x, fun, g, step = NaN, note = "") {
+  /** Ends an iteration at x, found along `ray`: the row, and the criteria. */
+  row(x, fun, g, step = NaN, note = "", ray = null) {
     const { nfev, njev, nhev } = this, seconds = (this.seconds += (performance.now() - this.since) / 1000);
     this.moved = this.last ? g.reduce((sum, v, i) => sum + Math.abs(v * (x[i] - this.last[0][i])), 0) : 0;
     this.last = [x, fun, g];
     this.rows.push({ fun, gnorm: largest(g), step, nfev, njev, nhev, evaluations: Math.max(nfev, njev) + nhev, seconds, note });
-    if (this.n_params <= KEEP_X) { this.x.push(x); this.trials.push(this.seen); this.seen = []; }
+    if (this.n_params <= KEEP_X) { this.x.push(x); this.rays.push(ray); }
     if (fun < this.best[0]) this.best = [fun, x]; // a run whose looks at the loss are not all recorded
     this.outcome = this.converged();
     this.resume();
