@@ -63,9 +63,8 @@ function outer(A, D, { n_in, n_out, start }, g, bias = true, stride = 0) {
   }
 }
 
-/** D Wᵀ (eq. 26) */
-function pull(D, x, { n_in, n_out, start }) {
-  const G = zeros((D.length / n_out) * n_in);
+/** D Wᵀ (eq. 26), added to G if there is one. */
+function pull(D, x, { n_in, n_out, start }, G = zeros((D.length / n_out) * n_in)) {
   for (let o = 0, i = 0; o < D.length; o += n_out)
     for (let k = 0, w = start; k < n_in; k++, i++) for (let j = 0; j < n_out; j++) G[i] += D[o + j] * x[w++];
   return G;
@@ -126,43 +125,40 @@ export class NetworkLoss extends DataLoss {
     }
     return { A, D, P, slopes, bends };
   }
-  /** The exact Hessian times p: every line of algorithms 1 and 2 differentiated (Pearlmutter's R). */
-  hessp(x, p) {
-    const { layers, sizes } = this.net, { A, D, P, slopes, bends } = this.bends(x), RA = [], RZ = [], Hp = zeros(this.n_params);
-    layers.forEach((layer, l) => {
-      RZ[l] = affine(A[l], p, layer);
-      if (l) affine(RA[l], x, layer, RZ[l], false); // the input does not move
+  /** Adds to `into` how the summed gradient moves as x moves along p: every line of algorithms 1
+   * and 2 differentiated (Pearlmutter's R), from layer `first` on; see `outer` for the stride. */
+  move(x, p, { A, D, P, slopes, bends }, into, first = 0, stride = 0) {
+    const { layers, sizes } = this.net, last = layers.length - 1, RA = [], RZ = [];
+    for (let l = first; l <= last; l++) {
+      RZ[l] = affine(A[l], p, layers[l]);
+      if (l > first) affine(RA[l], x, layers[l], RZ[l], false); // what comes in first does not move
       RA[l + 1] = by(RZ[l], slopes[l + 1]);
-    });
-    for (let l = layers.length - 1, RD = curve(P, RZ[l], sizes.at(-1)); ; l--) {
-      outer(A[l], RD, layers[l], Hp);
-      if (!l) return this.mean(Hp, p);
-      outer(RA[l], D[l], layers[l], Hp, false);
-      const RG = plus(pull(RD, x, layers[l]), 1, pull(D[l], p, layers[l]));
+    }
+    for (let l = last, RD = curve(P, RZ[l], sizes.at(-1)); ; l--) {
+      outer(A[l], RD, layers[l], into, true, stride);
+      if (l === first) return into;
+      outer(RA[l], D[l], layers[l], into, false, stride);
+      const RG = pull(D[l], p, layers[l], pull(RD, x, layers[l]));
       RD = plus(by(slopes[l], RG), 1, by(bends[l], RZ[l - 1]));
     }
   }
+  hessp(x, p) { return this.mean(this.move(x, p, this.bends(x), zeros(p.length)), p); }
   /** All second derivatives, their columns together: for one sample a weight moves its unit's z by
-   * its input, so R(·) goes once through the net a unit, not once a weight. */
+   * its input times as much as the bias does, so `move` is asked once a unit, not once a weight. */
   hess(x) {
-    const { n_params: n, n_samples: m } = this, { layers, sizes } = this.net, last = layers.length - 1;
-    const { A, D, P, slopes, bends } = this.bends(x), H = zeros(n * n);
-    layers.forEach(({ n_in, n_out, start }, l) => {
+    const { n_params: n, n_samples: m, weights } = this, seen = this.bends(x), H = zeros(n * n);
+    this.net.layers.forEach(({ n_in, n_out, start, stop }, l) => {
       for (let j = 0; j < n_out; j++) {
-        const RZ = [], RA = [], T = zeros(m * n), rows = zeros((n_in + 1) * n); // T: how each sample's gradient moves with z
-        RZ[l] = zeros(m * n_out).map((_, i) => (i % n_out === j ? 1 : 0));
-        for (let q = l + 1; q <= last; q++) RZ[q] = affine((RA[q] = by(slopes[q], RZ[q - 1])), x, layers[q], undefined, false);
-        for (let q = last, RD = curve(P, RZ[last], sizes[last + 1]); ; q--) {
-          outer(A[q], RD, layers[q], T, true, n);
-          if (q === l) break;
-          outer(RA[q], D[q], layers[q], T, false, n);
-          RD = plus(by(slopes[q], pull(RD, x, layers[q])), 1, by(bends[q], RZ[q - 1]));
-        }
-        outer(A[l], T, { n_in, n_out: n, start: 0 }, rows);
-        for (let k = 0; k <= n_in; k++) H.set(rows.subarray(k * n, (k + 1) * n), (start + k * n_out + j) * n);
+        const bias = zeros(n), rows = zeros((n_in + 1) * n);
+        bias[stop - n_out + j] = 1;
+        const T = this.move(x, bias, seen, zeros(m * n), l, n); // each sample's gradient
+        outer(seen.A[l], T, { n_in, n_out: n, start: 0 }, rows);
+        for (let k = 0; k <= n_in; k++)
+          H.set(rows.subarray(k * n, (k + 1) * n), (start + k * n_out + j) * n);
       }
     });
-    for (let r = 0; r < n; r++) for (let c = r; c < n; c++) H[r * n + c] = H[c * n + r] = H[r * n + c] / m + (r === c ? this.weights[r] : 0);
+    for (let r = 0; r < n; r++) for (let c = r; c < n; c++)
+      H[r * n + c] = H[c * n + r] = H[r * n + c] / m + (r === c ? weights[r] : 0);
     return H;
   }
 }
