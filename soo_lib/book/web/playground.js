@@ -8,7 +8,7 @@ import { ACTIVATIONS, Network, cross_entropy } from "./live/network.js";
 import { DIRECTIONS } from "./live/directions.js";
 import { LINE_SEARCHES } from "./live/line_search.js";
 import { RULES, iterate_epochs } from "./live/rules.js";
-import { Reshuffled, draw, partition, uniform } from "./live/sampling.js";
+import { Reshuffled, partition, uniform } from "./live/sampling.js";
 import { iterate } from "./live/solvers.js";
 import { lanczos } from "./live/spectrum.js";
 import { draw_units } from "./live/units.js";
@@ -23,13 +23,16 @@ const CURVES = { // of the curvature: of a row; the values that the axis must ho
   λ_min: { of: ({ ends }) => ends?.[0], seen: [-0.1, 0.01], level: 0, log: false },
 };
 
-const own = (state, side) => (name) => state[`${side}_${name}`];
-const solver = (side, get = (state) => own(state, side), runs = (state) => get(state)("method") !== "none") => [
+const USUAL = { search: "wolfe", step: 1, batch: ROWS, rows: "fixed" };
+const PARTS = ["method", ...Object.keys(USUAL)];
+/** A side's part of the state: its method, search, step, batch, rows. */
+const own = (state, side) => Object.fromEntries(PARTS.map((part) => [part, state[`${side}_${part}`]]));
+const solver = (side, runs = (state) => own(state, side).method !== "none") => [
   { name: `${side}_method`, label: "solver", options: [...Object.keys(DIRECTIONS), ...Object.keys(RULES), ...(side === "b" ? ["none"] : [])] },
-  { name: `${side}_search`, label: "step rule", options: Object.keys(LINE_SEARCHES), when: (state) => get(state)("method") in DIRECTIONS },
+  { name: `${side}_search`, label: "step rule", options: Object.keys(LINE_SEARCHES), when: (state) => own(state, side).method in DIRECTIONS },
   { name: `${side}_step`, label: "step", min: 1e-3, max: 100, log: true, when: runs },
   { name: `${side}_batch`, label: `batch, of ${ROWS} rows`, min: 1, max: ROWS, whole: true, when: runs },
-  { name: `${side}_rows`, label: "batches", options: ["fixed", "reshuffled"], when: (state) => runs(state) && get(state)("batch") < ROWS },
+  { name: `${side}_rows`, label: "batches", options: ["fixed", "reshuffled"], when: (state) => runs(state) && own(state, side).batch < ROWS },
 ];
 const FIELDS = [
   { name: "data", label: "points", options: SETS }, { name: "noise", label: "noise", min: 0, max: 0.6 },
@@ -43,7 +46,6 @@ const FIELDS = [
   { name: "curve", label: "curvature", options: Object.keys(CURVES), free: true },
   { name: "shown", label: "units of", options: SIDES, words: { a: "the first solver", b: "the second" }, free: true },
 ];
-const USUAL = { search: "wolfe", step: 1, batch: ROWS, rows: "fixed" };
 const side = (name, values) => Object.fromEntries(Object.entries({ ...USUAL, ...values }).map(([part, v]) => [`${name}_${part}`, v]));
 const INITIAL = { data: "moons", noise: 0.25, seed: 1, hidden: "8 8", activation: "tanh", l2: 1e-4, scale: 1, start: 1, pace: 12, axis: "iterations", curve: "α·λ_max", shown: "a",
   ...side("a", { method: "lbfgs" }), ...side("b", { method: "gradient" }) };
@@ -64,14 +66,13 @@ const STORIES = [
 
 /** A solver's run as a generator that yields its recorder after every iteration. */
 function start_run(state, which, loss, x0) {
-  const get = own(state, which), { n_samples: m } = loss, batch_size = get("batch"), fixed = get("rows") === "fixed", random = uniform(state.start);
-  if (get("method") in RULES) {
-    const dealt = partition(m, batch_size, random);
-    return iterate_epochs(loss, x0, { rule: get("method"), batch_size, step: get("step"), seed: state.start, epochs: Infinity,
-      deal: fixed ? () => dealt : null });
-  }
-  const seen = batch_size === m ? loss : fixed ? loss.subset(draw(m, batch_size, 1, random)[0]) : new Reshuffled(loss, batch_size, 1, state.start);
-  return iterate(seen, x0, { method: get("method"), line_search: get("search"), step: get("step"), maxiter: Infinity });
+  const { method, search, step, batch, rows } = own(state, which), seed = state.start;
+  const dealt = rows === "fixed" ? partition(ROWS, batch, uniform(seed)) : null;
+  if (method in RULES)
+    return iterate_epochs(loss, x0, { rule: method, batch_size: batch, step, seed,
+      epochs: Infinity, deal: dealt && (() => dealt) });
+  const part = dealt ? loss.subset(dealt[0]) : new Reshuffled(loss, batch, 1, seed);
+  return iterate(batch === ROWS ? loss : part, x0, { method, line_search: search, step, maxiter: Infinity });
 }
 
 /** Mean loss without penalty and share recognised of some rows. */
@@ -87,7 +88,7 @@ const PIXELS = Float64Array.from({ length: 2 * GRID * GRID }, (_, t) => {
 });
 
 function render({ el }) {
-  let points, net, loss, lanes = [], going = false, begun = 0, taken = 0;
+  let points, net, loss, lanes = [], looking = null, going = false, begun = 0, taken = 0;
 
   function build(state) {
     const old = points?.train.X.join();
@@ -95,10 +96,11 @@ function render({ el }) {
     net = new Network([2, ...state.hidden.split(/[ ,]+/).map(Number), points.classes], state.activation);
     loss = net.loss(points.train.X, points.train.y, state.l2);
     const x0 = net.init(state.start, state.scale);
-    lanes = SIDES.map((which) => ({ which, method: own(state, which)("method"), history: [], x: x0, over: "", looked: 0 }));
+    lanes = SIDES.map((which) => ({ which, ...own(state, which), history: [], x: x0, over: "", looked: 0 }));
     lanes = lanes.filter(({ method }) => method !== "none");
+    looking = null;
     for (const lane of lanes) {
-      lane.passes = lane.method in RULES ? 1 / ROWS : own(state, lane.which)("batch") / ROWS;
+      lane.passes = lane.method in RULES ? 1 / ROWS : lane.batch / ROWS;
       if (lane.method === "newton" && net.n_params > NEWTON_MOST)
         lane.over = `Newton needs all ${net.n_params}² second derivatives of this net; here it takes at most ${NEWTON_MOST} parameters. Choose narrower layers, or L-BFGS`;
       else lane.run = start_run(state, lane.which, loss, x0);
@@ -128,7 +130,13 @@ function render({ el }) {
 
   /** A slice of work: an iteration of each, at the reader's pace, or one product for the spectrum. */
   function work() {
-    if (look()) return true;
+    const free = (looked) => !going || performance.now() - looked > 150;
+    const due = ({ history, looked }) => history.length && !history.at(-1).ends && free(looked);
+    looking ??= lanes.filter(due).map(look)[0];
+    if (looking) {
+      if (looking.next().done) looking = null;
+      return true;
+    }
     if (!going || ((performance.now() - begun) / 1000) * view.state.pace < taken) return going ? null : false;
     taken++;
     if (performance.now() - begun > 1000) pace();
@@ -142,20 +150,13 @@ function render({ el }) {
     view.say("The run has come to an end.");
   }
 
-  /** The next product of a Lanczos run at the latest iterate; false where there is nothing to do. */
-  function look() {
-    const due = ({ history, looked }) => history.length && !history.at(-1).ends && (!going || performance.now() - looked > 150);
-    const lane = lanes.find(({ spectrum }) => spectrum) ?? lanes.find(due);
-    if (!lane) return false;
-    if (!lane.spectrum) {
-      const { x } = lane;
-      Object.assign(lane, { row: lane.history.at(-1), spectrum: lanczos((p) => loss.hessp(x, p), net.n_params, 0, 30) });
-    }
-    const { done, value } = lane.spectrum.next();
-    if (!done) return true;
-    Object.assign(lane.row, { ends: value.every(Number.isFinite) ? value : [NaN, NaN], product: EDGE[lane.method] ? lane.row.step * value[1] : NaN });
-    Object.assign(lane, { spectrum: null, looked: performance.now() });
-    return true;
+  /** The Hessian's ends at a lane's latest iterate, a product at a time. */
+  function* look(lane) {
+    const { x } = lane, row = lane.history.at(-1);
+    const ends = yield* lanczos((p) => loss.hessp(x, p), net.n_params, 0, 30);
+    row.ends = ends.every(Number.isFinite) ? ends : [NaN, NaN];
+    row.product = lane.method in EDGE ? row.step * ends[1] : NaN;
+    lane.looked = performance.now();
   }
 
   // ---- the page's elements
