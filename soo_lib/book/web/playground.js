@@ -180,8 +180,7 @@ function render({ el }) {
     };
     const move_to = (x, y) => { [at[0], at[1]] = [x, y].map((v) => clamp(Math.round(100 * v) / 100, -BOX, BOX)); read(); };
     const move = (event) => move_to(...shares(event, plane).map((share) => BOX * (2 * share - 1)));
-    draggable(plane, move, (dx, dy) => move_to(at[0] + dx / 5, at[1] + dy / 5));
-    plane.addEventListener("pointermove", move);
+    draggable(plane, move, (dx, dy) => move_to(at[0] + dx / 5, at[1] + dy / 5), { hover: true });
     return { which, canvas, dots, probe, plane, gauges: h("div", { class: "gauges" }),
       outcome: h("p", { class: "outcome" }), controls: h("div", { class: "controls" }) };
   });

@@ -108,7 +108,7 @@ function render({ model: traits, el }) {
     style: `--c: ${COLORS[method]}`, onclick: () => view.set({ method }) }));
 
   const move = ([x, y]) => { view.play(false); view.set({ x: clamp(x, ...SPAN), y: clamp(y, ...LOSSES[view.state.loss].y), at: 0 }); };
-  draggable(plane, (event) => move(frames.plane.place(event)), (dx, dy) => move([view.state.x + dx / 50, view.state.y + dy / 50]), grip);
+  draggable(plane, (event) => move(frames.plane.place(event)), (dx, dy) => move([view.state.x + dx / 50, view.state.y + dy / 50]), { grip });
   const at_point = (z) => {
     const [f, g] = loss.fun_and_jac(z), list = (values, word) => [...values].map((v) => show(v)).join(word);
     return `at (${list(z, ", ")}): loss ${show(f)}, gradient (${list(g, ", ")}), curvatures ${list(curvatures(loss, z).values.sort(), " and ")}`;

@@ -99,8 +99,9 @@ function control(field, change, complain) {
 }
 
 /** A node that a finger, a mouse or the arrow keys move: move(event) by pointer, nudge(dx, dy) by key. Where
- * there is a `grip` in it, a finger drags that, taps elsewhere, and else scrolls the page. */
-export function draggable(node, move, nudge, grip = null) {
+ * there is a `grip` in it, a finger drags that, taps elsewhere, and else scrolls the page; `hover`: a pointer
+ * that is not pressed moves it too. */
+export function draggable(node, move, nudge, { grip = null, hover = false } = {}) {
   node.addEventListener("pointerdown", (event) => {
     if (grip && event.pointerType === "touch" && event.target !== grip) return;
     node.setPointerCapture(event.pointerId);
@@ -108,7 +109,7 @@ export function draggable(node, move, nudge, grip = null) {
     move(event);
   });
   if (grip) node.addEventListener("click", (event) => event.target !== grip && move(event));
-  node.addEventListener("pointermove", (event) => node.hasPointerCapture(event.pointerId) && move(event));
+  node.addEventListener("pointermove", (event) => (hover || node.hasPointerCapture(event.pointerId)) && move(event));
   node.addEventListener("keydown", (event) => {
     const way = arrow(event);
     if (way) nudge(...way.map((d) => d * (event.shiftKey ? 5 : 1)));
