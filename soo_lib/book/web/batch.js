@@ -28,12 +28,10 @@ const STORIES = [
 /** The loss that a solver is shown; `look` keeps the rows of the latest look at it. */
 function sampled(full, { rows, weights, batch_size, n_batches }, seed, look) {
   const m = full.n_samples, count = Math.min(n_batches, Math.ceil(m / batch_size)), random = uniform(seed);
-  look.size = count * batch_size;
   if (rows === "reshuffled") return new Reshuffled(full, batch_size, count, seed, () => (look.rows = draw(m, batch_size, count, random).flat()));
   const batches = partition(m, batch_size, random).slice(0, count);
   look.rows = batches.flat();
-  look.size = look.rows.length;
-  return new Batched(full, batches, weights === "rows" ? weights : null);
+  return new Batched(full, batches, weights);
 }
 
 function render({ model, el }) {
@@ -72,10 +70,10 @@ function render({ model, el }) {
     if (!lane) return false;
     const { done, value } = lane.run.next();
     if (done) return Boolean((lane.over = value.message));
-    const [x, told] = value.last, row = value.rows.at(-1), loss = full.fun(x), { size, rows } = lane.look;
+    const [x, told] = value.last, row = value.rows.at(-1), loss = full.fun(x), { rows } = lane.look;
     const right = y.filter((kind, i) => kind === Number(guess(x, x1[i], x2[i]) > 0)).length;
     lane.history.push({ ...row, x, told, loss, gap: Math.max(0, loss - best.fun), right: right / m,
-      iterations: value.nit, rows: row.evaluations * size, seen: new Set(rows) });
+      iterations: value.nit, rows: row.evaluations * rows.length, seen: new Set(rows) });
     return true;
   }
 
@@ -109,7 +107,7 @@ function render({ model, el }) {
     place = { plane: draw_plane(now), curves: draw_curves(now, axis, height, COLORS[method], most) };
     const said = [`Full loss ${show(now.loss, 4)}, where ${show(best.fun, 4)} is the lowest; ${Math.round(100 * now.right)} % of the rows recognised.`];
     if (!(highest < most)) said.push(`On its way the loss rose to ${show(highest)}, out of the picture.`);
-    if (rows === "fixed" && now.told < Math.LN2 / lane.look.size) said.push("A line separates these few rows: their loss has no minimum, and the solver learns them by heart.");
+    if (rows === "fixed" && now.told < Math.LN2 / lane.look.rows.length) said.push("A line separates these few rows: their loss has no minimum, and the solver learns them by heart.");
     else if (now.told < best.fun - 1e-9) said.push(`The solver was told ${show(now.told, 4)}: less than any line does on all the rows.`);
     outcome.textContent = [...said, end ? `The run's last word: ${lane.over}${/\W$/.test(lane.over) ? "" : "."}` : now.note].join(" ");
   }

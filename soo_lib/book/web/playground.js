@@ -210,7 +210,9 @@ function render({ el }) {
       const lane = lanes.find((l) => l.which === card.which);
       for (const part of [card.plane, card.probe, card.outcome, card.gauges]) part.hidden = !lane;
       if (!lane) continue;
-      const maps = (lane.maps = net.forward(lane.x, PIXELS)), { P } = cross_entropy(maps.at(-1), new Uint8Array(GRID * GRID)), k = points.classes;
+      const maps = net.forward(lane.x, PIXELS), k = points.classes;
+      const { P } = cross_entropy(maps.pop(), new Uint8Array(GRID * GRID));
+      lane.maps = [...maps, P];
       paint(card.canvas, GRID, GRID, (i, j) => {
         const p = P.subarray((j * GRID + i) * k, (j * GRID + i + 1) * k), most = p.indexOf(Math.max(...p));
         return [...(INKS[most] ?? INKS[0]), Number.isFinite(p[most]) ? 40 + 150 * ((p[most] - 1 / k) / (1 - 1 / k)) : 0];

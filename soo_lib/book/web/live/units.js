@@ -2,14 +2,13 @@
 
 import { INKS, paint } from "./draw.js";
 import { clamp, h } from "./elements.js";
-import { cross_entropy } from "./network.js";
 
-/** Draws `maps`, a net's activations at the pixels of a square of `grid` rows; at the end the classes. */
+/** Draws `maps`: a net's activations at the pixels of a square of `grid` rows, and its classes' shares. */
 export function draw_units(canvas, { sizes, layers, kind }, x, maps, grid) {
   const wide = canvas.clientWidth || 600, dense = window.devicePixelRatio || 1, last = sizes.length - 1;
   const gap = wide / sizes.length, side = Math.min(42, gap * 0.6), high = Math.max(...sizes) * (side + 6) + 4;
   const place = (l, k) => [gap * (l + 0.5), high / 2 + (k - (sizes[l] - 1) / 2) * (side + 6)];
-  const { P } = cross_entropy(maps[last], new Uint8Array(grid * grid)), tile = h("canvas"), context = canvas.getContext("2d");
+  const tile = h("canvas"), context = canvas.getContext("2d");
   Object.assign(canvas, { width: wide * dense, height: high * dense });
   canvas.style.aspectRatio = `${wide} / ${high}`;
   context.scale(dense, dense);
@@ -21,7 +20,7 @@ export function draw_units(canvas, { sizes, layers, kind }, x, maps, grid) {
   }
 
   function unit(l, k) {
-    const map = l < last ? maps[l] : P, n = sizes[l], middle = l === last || (l && kind === "sigmoid") ? 0.5 : 0, [u, v] = place(l, k);
+    const map = maps[l], n = sizes[l], middle = l === last || (l && kind === "sigmoid") ? 0.5 : 0, [u, v] = place(l, k);
     let size = middle || (l && kind === "tanh" ? 1 : 1e-9); // the value that is painted strongest
     for (let i = k; i < map.length; i += n) size = Math.max(size, Math.abs(map[i] - middle));
     paint(tile, grid, grid, (i, j) => {
