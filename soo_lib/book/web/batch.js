@@ -83,7 +83,8 @@ function render({ model, el }) {
   const canvas = pixels(), plane = s("svg", { "aria-hidden": "true" }), curves = image("the loss, iteration by iteration");
   const field = area("sampled", "The rows in the plane and what the model says there; read it with the arrow keys", canvas, plane);
   const read = ([u, v]) => { at = [clamp(u, U.low, U.high), clamp(v, V.low, V.high)]; view.redraw(); };
-  draggable(field, (event) => read(place.plane(event)), (du, dv) => read([at[0] + du / 5, at[1] * 1.2 ** dv]), { hover: true });
+  const nudge = (du, dv) => read([at[0] + du / 5, at[1] * 1.2 ** dv]);
+  draggable(field, (event) => read(place.plane(event)), nudge, { hover: true });
   const nearest = ([u]) => {
     const far = lanes[0].history.map((row) => Math.abs(row[view.state.axis] - u));
     return far.indexOf(Math.min(...far));

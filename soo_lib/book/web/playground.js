@@ -26,7 +26,8 @@ const CURVES = { // of the curvature: of a row; the values that the axis must ho
 const USUAL = { search: "wolfe", step: 1, batch: ROWS, rows: "fixed" };
 const PARTS = ["method", ...Object.keys(USUAL)];
 /** A side's part of the state: its method, search, step, batch, rows. */
-const own = (state, side) => Object.fromEntries(PARTS.map((part) => [part, state[`${side}_${part}`]]));
+const own = (state, side) =>
+  Object.fromEntries(PARTS.map((part) => [part, state[`${side}_${part}`]]));
 const solver = (side, runs = (state) => own(state, side).method !== "none") => [
   { name: `${side}_method`, label: "solver", options: [...Object.keys(DIRECTIONS), ...Object.keys(RULES), ...(side === "b" ? ["none"] : [])] },
   { name: `${side}_search`, label: "step rule", options: Object.keys(LINE_SEARCHES), when: (state) => own(state, side).method in DIRECTIONS },
@@ -72,7 +73,8 @@ function start_run(state, which, loss, x0) {
     return iterate_epochs(loss, x0, { rule: method, batch_size: batch, step, seed,
       epochs: Infinity, deal: dealt && (() => dealt) });
   const part = dealt ? loss.subset(dealt[0]) : new Reshuffled(loss, batch, 1, seed);
-  return iterate(batch === ROWS ? loss : part, x0, { method, line_search: search, step, maxiter: Infinity });
+  const options = { method, line_search: search, step, maxiter: Infinity };
+  return iterate(batch === ROWS ? loss : part, x0, options);
 }
 
 /** Mean loss without penalty and share recognised of some rows. */
@@ -96,10 +98,11 @@ function render({ el }) {
     net = new Network([2, ...state.hidden.split(/[ ,]+/).map(Number), points.classes], state.activation);
     loss = net.loss(points.train.X, points.train.y, state.l2);
     const x0 = net.init(state.start, state.scale);
-    lanes = SIDES.map((which) => ({ which, ...own(state, which), history: [], x: x0, over: "", looked: 0 }));
+    lanes = SIDES.map((which) => ({ which, ...own(state, which) }));
     lanes = lanes.filter(({ method }) => method !== "none");
     looking = null;
     for (const lane of lanes) {
+      Object.assign(lane, { history: [], x: x0, over: "", looked: 0 });
       lane.passes = lane.method in RULES ? 1 / ROWS : lane.batch / ROWS;
       if (lane.method === "newton" && net.n_params > NEWTON_MOST)
         lane.over = `Newton needs all ${net.n_params}² second derivatives of this net; here it takes at most ${NEWTON_MOST} parameters. Choose narrower layers, or L-BFGS`;

@@ -136,7 +136,8 @@ function render({ model: traits, el }) {
 
   function draw(state) {
     const k = view.now(), watched = lanes.find(({ method }) => method === state.method);
-    const { rows, x: path, nit } = watched.trace, at = Math.min(k, nit), tried = search(loss, watched.trace, k);
+    const { rows, x: path, nit } = watched.trace, at = Math.min(k, nit);
+    const tried = search(loss, watched.trace, k);
     draw_plane(state, k, watched, tried);
     draw_descent(state, k);
     frames.ray = tried && draw_ray(tried);

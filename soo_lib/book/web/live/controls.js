@@ -109,7 +109,8 @@ export function draggable(node, move, nudge, { grip = null, hover = false } = {}
     move(event);
   });
   if (grip) node.addEventListener("click", (event) => event.target !== grip && move(event));
-  node.addEventListener("pointermove", (event) => (hover || node.hasPointerCapture(event.pointerId)) && move(event));
+  const follows = ({ pointerId }) => hover || node.hasPointerCapture(pointerId);
+  node.addEventListener("pointermove", (event) => follows(event) && move(event));
   node.addEventListener("keydown", (event) => {
     const way = arrow(event);
     if (way) nudge(...way.map((d) => d * (event.shiftKey ? 5 : 1)));

@@ -7,7 +7,8 @@ import { dot, plus } from "./linalg.js";
 export class Ray {
   tried = new Set();
   constructor(loss, x, f, g, p) {
-    Object.assign(this, { loss, x, p, fun0: f, slope0: dot(g, p), rounding: 4 * rounding(x, f, g) });
+    Object.assign(this, { loss, x, p, fun0: f, slope0: dot(g, p) });
+    this.rounding = 4 * rounding(x, f, g);
   }
   point(alpha) {
     this.tried.add(alpha);
