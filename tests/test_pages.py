@@ -99,6 +99,10 @@ def test_a_power_of_ten_is_set_as_one_where_it_is_one():
     pages.powers(None, document, "book/page")
     assert document.astext() == "2·10−8, 1.0, 10−5, 0 and 10·103"
     assert [high.astext() for high in document.findall(nodes.superscript)] == ["−8", "−5", "3"]
+    words = "-2e-08 (-0.5), eqs 66-70 of 2026-11-26, f-1 and L-2"
+    document = nodes.paragraph("", "", nodes.Text(words), nodes.literal("", "-1"))
+    pages.powers(None, document, "book/page")
+    assert document.astext() == "−2·10−8 (−0.5), eqs 66-70 of 2026-11-26, f-1 and L-2-1"
 
 
 def test_the_folds_before_an_explorer_stand_below_it():

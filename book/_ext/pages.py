@@ -6,8 +6,8 @@ page. Here the style sheets become one, without the rules that no page uses; no 
 the page is read; and a widget's ``_esm`` and ``_css`` become files of the site, named by their
 content, without spaces and comments, so that a browser fetches them once. ``_static/mount.js``
 starts the widgets. What a cell says to our tools alone, its page does not show; numbers that
-Python writes as 2e-08 are set with a power of ten, outside code; and no line begins with the full
-stop that ends a formula.
+Python writes as -2e-08 are set with a minus and a power of ten, outside code; and no line begins
+with the full stop that ends a formula.
 """
 
 import gc
@@ -38,6 +38,7 @@ ADD = (
 )
 MARKS = re.compile(r"^# NBVAL_CHECK_OUTPUT\n|  # fmt: skip$", re.MULTILINE)
 POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?!\w)")
+MINUS = re.compile(r"(?<![^\s(])-(?=\d)")
 CODE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 UNUSED = ("scripts/fontawesome*", "vendor/fontawesome/**/*", "sphinx-thebe.*", "*/*.map")
 IMAGE = re.compile(r'<img loading="lazy"(?![^>]* width=)[^>]* src="([^":]+)"')
@@ -89,23 +90,24 @@ def folded(node):
 
 
 def powers(app, doctree, docname):
-    """2e-08 as 2·10⁻⁸; but not where it is code, or what predict.js reads a number from."""
+    """-2e-08 as −2·10⁻⁸; but not where it is code, or what predict.js reads a number from."""
     if docname.startswith("book/reference/"):
         return
-    for text in [text for text in doctree.findall(nodes.Text) if POWER.search(text)]:
+    for text in [text for text in doctree.findall(nodes.Text)
+                 if POWER.search(text) or MINUS.search(text)]:  # fmt: skip
         above = text.parent
         while above and not isinstance(above, CODE) and "predict-answer" not in above["classes"]:
             above = above.parent
         if above is None:
-            pieces, end = [], 0
-            for number in POWER.finditer(text):
+            pieces, end, words = [], 0, MINUS.sub("−", text)
+            for number in POWER.finditer(words):
                 digits, power = number[1], int(number[2])
                 ten = {"0": "0", "1": "10"}.get(digits, f"{digits}·10") if power else digits
                 high = str(power).replace("-", "−") if power and ten != "0" else ""
-                pieces.append(nodes.Text(text[end : number.start()] + ten))
+                pieces.append(nodes.Text(words[end : number.start()] + ten))
                 pieces += [nodes.superscript("", high)] * bool(high)
                 end = number.end()
-            text.parent.replace(text, [*pieces, nodes.Text(text[end:])])
+            text.parent.replace(text, [*pieces, nodes.Text(words[end:])])
 
 
 def held(app, doctree, docname):
