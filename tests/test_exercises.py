@@ -681,7 +681,7 @@ NATURAL = {
         (by_a_root, "raises ValueError"),
         (other_step(hard=cut), "Where g has no part.*(short of the rim|NaN)"),
         (other_step(hard=lambda p, radius: radius * p / np.linalg.norm(p)),
-         "has no part along it|NaN|how much of"),
+         "has no part along it|NaN|across that eigenvector"),
         (lambda g, B, radius: inside(g, B, radius) if g.any() else g, "With g = 0: it stays"),
         (lambda g, B, radius: 0 * g, "It does not move"),
         (lambda g, B, radius: inside(g, B, 0.9 * radius), "λ is too large"),

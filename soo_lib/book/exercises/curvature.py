@@ -176,7 +176,7 @@ def check_sign_rule(answer, rng):
 
     Half of the points for the signs, half for the zeros.
     """
-    z, g = rng.integers(-3, 4, size=(2, 500)) / 2
+    z, g = rng.integers(-3, 4, size=(2, 500)) / 2 * rng.choice([1, 1, 1e-6], size=(2, 500))
     z[[0, -1]], g[[0, -1]] = 1, -1  # there a loop that leaves them out shows
     right, said = z * g <= 0, answer(z, g)
     got = numbers(said, (500,))
@@ -214,6 +214,7 @@ def check_sign_rule(answer, rng):
          "reversed: σ'' > 0 where z < 0. And where one is 0 the term is 0, which counts as "
          "non-negative.")  # fmt: skip
     wrong = np.flatnonzero((got != right) & inside)
+    wrong = wrong[np.argsort(-np.abs(z * g)[wrong], kind="stable")]  # plain numbers first
     for k in wrong[:1]:
         alike = (z == z[k]) & (g == g[k]) & (got == right)
         need(not alike.any(), f"Entry {k} is wrong, and entry {alike.argmax()}, which has the same "

@@ -8,17 +8,20 @@ from ..hints import checker, mixtures, need, numbers, probe, same
 @checker
 def check_choose_rows(answer, rng):
     """``choose_rows(iteration, m, size, hold, seed)``: a sampler that L-BFGS can work with."""
-    for m, size, hold in ((61, 20, 5), (47, 16, 3)):
+    for m, size, hold in ((61, 20, 5), (59, 16, 3)):  # some m > size * hold
         seed = int(rng.integers(1000))
 
         def rows(iteration, seed=seed, m=m, size=size, hold=hold):
-            got = numbers(answer(iteration, m, size, hold, seed), None)
+            said = answer(iteration, m, size, hold, seed)
+            got = numbers(said, None)
             need(got.shape != (m,) or not np.isin(got, (0, 1)).all(),
                  "Return the rows' numbers, not a mark a row.")  # fmt: skip
             got = numbers(got, (size,), f"In iteration {iteration}, for m = {m}, size = {size} and "
                           f"hold = {hold}: ")  # fmt: skip
             need(np.isin(got, np.arange(m)).all(), f"Rows are whole numbers from 0 to {m - 1}.")
             need(len(set(got)) == size, "A row occurs twice in one batch.")
+            kind = np.asarray(said).dtype
+            need(kind.kind in "iu", f"Rows are of type int, not {kind}, which X[rows] refuses.")
             return set(got)
 
         need(rows(0) == rows(0),

@@ -14,7 +14,7 @@ def valleys(rng):
     quartic = lambda t: t**4 / 4 - t, lambda t: t**3 - 1  # noqa: E731
     waves = lambda t: t * t / 20 - np.sin(t), lambda t: t / 10 - np.cos(t)  # noqa: E731
     pairs = [(1e-4, 0.9), (0.1, 0.3), (0.3, 0.5), (0.01, 0.1), (0.2, 0.25)]
-    traps = [(waves, 1 / t, (0.1, 0.3)) for t in (5.27, 7.07, 14.14, 2 * 5.27)]
+    traps = [(waves, 1 / t, (0.1, 0.3)) for t in (5.27, 6.3, 7.07, 14.14, 2 * 5.27)]
     traps += [(quadratic, 1 / t, (0.45, 0.6)) for t in (1.3, 1.4, 2.6)]  # flat, too long
     traps += [(quadratic, 1 / t, (0.1, 0.15)) for t in (0.75, 1.25, 0.8)]  # c2 is small
     traps += [(quartic, 1 / 1.21, (0.1, 0.3))]  # Armijo holds, and it rises
