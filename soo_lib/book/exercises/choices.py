@@ -56,8 +56,9 @@ def check_price_to_reach(answer, rng):
                 lambda f, t: int(np.argmax(f < t)),
             "This is the price one iteration before it arrives.": lambda f, t: first(f, t) - 1,
             "This is the price one iteration later than it arrives.": lambda f, t: first(f, t) + 1,
-            "It waits until the loss stays below: take the first time that it is at most the "
-            "target.": lambda f, t: int(np.max(np.flatnonzero(f > t), initial=-1)) + 1,
+            "This is the price of the row from which on the loss stays below: take the first time "
+            "that it is at most the target.":
+                lambda f, t: int(np.max(np.flatnonzero(f > t), initial=-1)) + 1,
             "This is the last time that the loss is at most the target: take the first.":
                 lambda f, t: int(np.max(np.flatnonzero(f <= t))),
             "This is the price of the lowest loss: stop at the target.":

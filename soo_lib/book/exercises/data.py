@@ -145,6 +145,10 @@ def blame(got, right, problems, share):
             lambda G: G.std(axis=0, ddof=1).sum(),
         "S² adds the squared distances ‖g_i - g‖²: it adds the distances.":
             lambda G: np.linalg.norm(G - G.mean(axis=0), axis=1).sum() / (len(G) - 1),
+        "S² adds the squared distances ‖g_i - g‖²: it squares the sum of the distances.":
+            lambda G: np.linalg.norm(G - G.mean(axis=0), axis=1).sum() ** 2 / (len(G) - 1),
+        "S² adds the columns' variances: it squares the sum of their standard deviations.":
+            lambda G: G.std(axis=0, ddof=1).sum() ** 2,
         "This is the root of S².": lambda G: G.var(axis=0, ddof=1).sum() ** 0.5,
         "S² is a mean over the rows: it is not divided by m - 1.":
             lambda G: len(G) * G.var(axis=0).sum(),

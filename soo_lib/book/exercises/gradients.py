@@ -69,8 +69,8 @@ def check_logistic_gradient(answer, rng):
             need(same(got, r * row), f"{what} Of a sample alone it is a multiple of its row in X; "
                  "yours is none.")  # fmt: skip
             need(same(got, (q[i] - y[i]) * row), f"{what} Of a sample alone with (Xx)_i = "
-                 f"{z[i]:.3g} and y = {y[i]} it is {q[i] - y[i]:.3g} times its row in X; yours is "
-                 f"{r:.3g} times it.")  # fmt: skip
+                 f"{z[i]:.3g} and y = {y[i]} it is {q[i] - y[i]:.6g} times its row in X; yours is "
+                 f"{r:.6g} times it.")  # fmt: skip
         return f"{what} Of each sample alone it is right, but not of the {m} together."
 
     right, got = loss.jac(x), numbers(answer(x, X, y), x.shape)
@@ -127,19 +127,21 @@ def spoil(g, kind, i):
         wrong *= -1
     elif kind == "block":
         wrong[len(g) // 2 :] = 0
-    else:
+    elif kind == "factor":
         wrong *= 2
     return wrong
 
 
-def where(fun, g, x, looks, said):
-    """In words where around x ``fun`` was looked at, and how near to g slopes from there come."""
+def where(fun, g, x, looks, away, said):
+    """In words where ``fun`` was looked at, and ``jac`` (so far from x), and how good that is."""
     points = [z for z in map(np.frombuffer, looks) if z.shape == x.shape]
     moves = np.reshape([z - x for z in points if np.abs(z - x).max() > 1e-14], (-1, len(x)))
     if not len(moves):
         return "It looks at fun at x alone, and a slope takes another point.", ""
     if (most := (np.abs(moves) > 1e-14).sum(axis=1).max()) > 1:
         return f"It looks at fun where {most} entries of x have moved at once.", ""
+    if away > 1e-14:
+        return f"It asks for jac at another point than x, {away:.1g} away.", ""
     each = moves.any(axis=0)
     if said == "none" and not each.all():  # who blames a gradient may do so at the first entry
         return f"It never moves entry {each.argmin()} of x.", ""
@@ -179,11 +181,11 @@ def check_diagnose(answer, rng):
         bug = str(kind) if kind in KINDS else None
         at = ends[bug].pop() if bug in ends else top
 
-        def jac(x, loss=loss, bug=bug, at=at, times=times):
-            g = times * loss.jac(x)
-            return spoil(g, bug, at) if bug else g
+        looks, away = {}, [0.0]
 
-        looks = {}
+        def jac(z, x=x, away=away, loss=loss, bug=bug, at=at, times=times):
+            away.append(np.abs(z - x).max())
+            return spoil(times * loss.jac(z), bug, at)
 
         def watched(z, fun=fun, looks=looks):
             looks.setdefault(np.asarray(z, float).tobytes(), []).append(value := fun(z))
@@ -195,8 +197,8 @@ def check_diagnose(answer, rng):
         said.append((str(kind), got))
         twice[str(kind)] = next((v[:2] for v in looks.values() if v[:1] != v[1:2] != []), None)
         i = np.argmax(np.abs(jac(x) - (g := times * sound.jac(x))))
-        shown[str(kind), got] = (f"Of one its entry {i} is {jac(x)[i]:.4g}, where fun's slope is "
-                                 f"{g[i]:.4g}.", *where(fun, g, x, looks, got))  # fmt: skip
+        shown[str(kind), got] = (f"Of one its entry {i} is {jac(x)[i]:.4g}, where fun's slope "
+                f"is {g[i]:.4g}.", *where(fun, g, x, looks, max(away), got))  # fmt: skip
 
     def share(said_so, *which):
         """How many of the patients of some kinds were told this."""
@@ -243,4 +245,6 @@ def check_diagnose(answer, rng):
     for one, other in (("above", "below"), ("below", "above")):
         need(one not in missed or other in missed, f"It misses an entry that is 0.1 {one} the "
              f"slope, not one that is 0.1 {other}: take the difference's absolute value.")
+    need(missed != list(KINDS)[:-2] or shown["block", "none"][1], "It blames only gradients with "
+         "every entry wrong: look at each entry, and one is enough, if it is 0.001 off.")
     need(not missed, lambda: " ".join([KINDS[missed[0]], *shown[missed[0], "none"][:2]]).strip())

@@ -52,8 +52,9 @@ def stray(answer, A, b, x):
             return (f"{said} It goes {alpha:.4g} times -g, at the new point, and {back:.4g} "
                     f"times p, the direction before; it should be {right:.4g} and "
                     f"{beta * right:.4g} times.")  # fmt: skip
-        return (f"{said} Its direction is right, but it has α = {alpha:.4g}, where gᵀg / pᵀAp is "
-                f"{right:.4g}.")  # fmt: skip
+        p = "-g + βp" if k else "-g"
+        return (f"{said} Its direction is right, but it goes {alpha:.4g} times {p}, with "
+                f"g = Ax - b; gᵀg / pᵀAp is {right:.4g}.")  # fmt: skip
     return "Not yet, though from the start one, two and three steps are right."
 
 

@@ -91,8 +91,8 @@ def check_leave_saddle(answer, rng):
             need(not moved.any() or not same(H @ u, bend * u), "With g = 0 it stays, where either "
                  f"sign will do. Elsewhere it goes along the eigenvector of {bend:.3g}, where the "
                  f"most negative eigenvalue is {w[0]:.3g}.")  # fmt: skip
-            need(not moved.any(), "With g = 0 it stays, as every step does that is made of g: the "
-                 "way out is an eigenvector of H.")  # fmt: skip
+            need(not moved.any(), "With g = 0 it stays, as every step does that is made of g or "
+                 "multiplied by what is 0 with it: an eigenvector of H leads out.")  # fmt: skip
             need(False, f"It stays where H has the eigenvalues {w.round(2)}: the eigenvector of "
                  "the most negative leads out.")  # fmt: skip
         found.append((got, H, w, V, radius))

@@ -69,7 +69,8 @@ def two_loop_slips(g, S, Y):
         "The first loop goes from the newest pair to the oldest.": pairs,
         "The first loop leaves out the oldest pair.": pairs[:0:-1],
         "The first loop leaves out the newest pair.": pairs[-2::-1],
-        "The first loop is missing, or never runs: from the newest pair on, subtract αy.": (),
+        "The first loop is missing, never runs or leaves q as it is: from the newest pair on, "
+        "subtract αy.": (),
     }, {
         "": lambda s, y, q: s @ q,
         "Each α of the first loop is ρ sᵀq with the q of that moment, not sᵀg.":
@@ -99,7 +100,8 @@ def two_loop_slips(g, S, Y):
         "The second loop goes from the oldest pair to the newest.": pairs[::-1],
         "The second loop leaves out the newest pair.": pairs[:-1],
         "The second loop leaves out the oldest pair.": pairs[1:],
-        "The second loop is missing, or never runs: from the oldest pair on, add (α - β)s.": (),
+        "The second loop is missing, never runs or leaves r as it is: from the oldest pair on, "
+        "add (α - β)s.": (),
     }, {
         "": lambda i: i,
         "Each α belongs to its own pair: the second loop meets them in the other order.":

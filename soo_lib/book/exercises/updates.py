@@ -72,7 +72,7 @@ def update_slips(H, s, y):
     sides = {
         "": lambda r, s, y: -r * np.outer(s, y),
         "Left of H stands I - ρsyᵀ, not its transpose.": lambda r, s, y: -r * np.outer(y, s),
-        "Left of H the factor I - ρsyᵀ is missing.": lambda r, s, y: 0.0,
+        "Left of H the factor I - ρsyᵀ is missing, or it is I alone.": lambda r, s, y: 0.0,
         "Left of H stands I - ρsyᵀ, with a minus.": lambda r, s, y: r * np.outer(s, y),
         "Left of H, s * y is no outer product: np.outer makes the matrix syᵀ.":
             lambda r, s, y: -r * np.outer(s * y, np.ones(len(s))),
