@@ -159,7 +159,7 @@ def check_hessian_step(answer, rng):
                 **found}  # fmt: skip
 
     got, plain = (numbers(answer(W, a, g, H), (rows, rows)) for g in (gX, 0 * gX))
-    otherwise = "Not yet. Start with eq. 66, W H Wᵀ."
+    otherwise = "Not yet: W H Wᵀ with D = Diag(a(1 - a)) on both sides, and Diag(σ'' gX) besides."
     if same(plain, first):
         otherwise = "The first term is right. The other is Diag(σ'' gX): σ'' = a(1 - a)(1 - 2a)."
         yield 2 / 3

@@ -62,6 +62,9 @@ def check_choose_rows(answer, rng):
         never = sorted(set(range(m)) - set.union(*batches))
         need(not never, f"In 70 batches {len(never)} of {m} rows are never drawn, row "
              f"{min(never, default=0)} for one: draw from all m.")  # fmt: skip
+        times, row = max((sum(row in batch for batch in batches), row) for row in range(m))
+        need(times < 140 * size / m, f"Of 70 batches {times} have row {row}, where chance gives "
+             f"about {70 * size / m:.0f}: draw from all rows alike.")  # fmt: skip
 
 
 def pattern(batch, m):

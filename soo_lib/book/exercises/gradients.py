@@ -96,7 +96,7 @@ KINDS = {  # what is done to a right gradient, and what an answer that misses it
     "block": "It misses a gradient of which a half is wrong: look at each entry, the last ones "
              "too, with a bound below 0.001.",
     **dict.fromkeys(("above", "below"), "It misses one entry of the gradient that is 0.1 off: look "
-                    "at each entry."),
+                    "at each entry, with a bound below 0.001."),
     **dict.fromkeys(("high", "low"), "It misses one entry of the gradient that is 0.001 off: each "
                     "entry must be looked at, and a looser bound than that lets it pass."),
     "steep": "It misses one entry that is 0.001 off in a long gradient: the bound is for the "

@@ -10,15 +10,15 @@ def check_leaked_rows(answer, rng):
     """``leaked_rows(X_train, X_dev)``: the numbers of the dev rows that are training rows too."""
     m, n = int(rng.integers(38, 46)), 6
     train = rng.integers(0, 3, size=(m, n)) + rng.choice([0.25, 0.5], size=(m, n))
-    train[-3:] = train[:3]  # rows that occur twice in train
+    train[4:7] = train[1:4]  # rows that occur twice in train
     near = train[rng.choice(m, 10, replace=False)].copy()  # alike but for one entry, by little
     near[np.arange(10), np.arange(10) % n] += 10.0 ** -np.arange(1, 11)
-    true = train[np.r_[0, rng.choice(np.arange(3, m - 3), 4, replace=False)]]
+    true = train[np.r_[1, rng.choice(np.arange(7, m - 1), 4, replace=False)]]
     mixed = rng.permuted(train[:6], axis=1)  # the same entries in another order
     new = rng.integers(0, 3, size=(4, n)) + 0.125
     drawn = rng.choice(train.ravel(), (4, n))  # entries that train has, in rows that it has not
     dev = np.r_[true, true[:2], near, near[:2], mixed, drawn, new, new[:2]]  # some twice in dev
-    dev = rng.permutation(dev)
+    dev = np.r_[train[-1:], rng.permutation(dev), train[:1]]  # no loop may leave out an end
 
     equal = dev[:, None] == train
     match = equal.all(axis=2)
@@ -84,7 +84,7 @@ def check_leaked_rows(answer, rng):
     need(not wrong or wrong[-1] < len(dev), lambda: f"Row {wrong[-1]:g} is none of dev's.")
     need(not wrong, lambda: max(describe(dev[int(i)], train, i) for i in wrong)[1])
     need(not missed, lambda: f"It misses {len(missed)} of {len(leaks)} leaks: row {missed[0]} of "
-         f"dev is row {match[missed[0]].argmax()} of train.")  # fmt: skip
+         f"dev is row {match[missed[0]].argmax()} of train's {m}.")  # fmt: skip
     need(np.array_equal(got, leaks), "Give each row once, in ascending order.")
 
 

@@ -111,7 +111,8 @@ def cg_slips(A, b, x, steps):
             lambda g, old, p: old @ old / (g @ g),
         "β is the quotient of the squares, not of the norms.":
             lambda g, old, p: np.sqrt(g @ g / (old @ old)),
-        "β is positive.": lambda g, old, p: -(g @ g) / (old @ old),
+        "β is positive, and the direction before added, not subtracted.":
+            lambda g, old, p: -(g @ g) / (old @ old),
         "β is 1: it should be gᵀg / g_oldᵀg_old.": lambda g, old, p: 1.0,
         "β divides by g_oldᵀg_old, not by pᵀp.": lambda g, old, p: g @ g / (p @ p),
     }, {
