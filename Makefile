@@ -30,6 +30,9 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 # worker, or workers wait for each other. In this order, not xdist's own: what is long comes first.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest \
   -n 3 --dist loadfile --no-loadscope-reorder
+LONG := tests/test_teach.py tests/test_experiments.py
+PICTURES := $(addprefix tests/browser/,test_explorers.py test_explorers_at_hand.py test_print.py) \
+  tests/browser
 UNIT := tests --ignore=tests/test_book.py --ignore=tests/test_pages_form.py --ignore=tests/browser
 # Every notebook is run into the cache of the build, and nbval judges those runs.
 NOTEBOOKS := -p tools.run_once --nbval-lax book
@@ -125,12 +128,12 @@ cache: $(READY) data
 html: cache fonts
 	$(BIN)/jupyter-book build --all -W -n --keep-going .
 
-check-computed: TESTS := tests/test_teach.py $(NOTEBOOKS) $(UNIT)
-unit: TESTS := tests/test_teach.py $(UNIT)
+check-computed: TESTS := $(LONG) $(NOTEBOOKS) $(UNIT)
+unit: TESTS := $(LONG) $(UNIT)
 check-notebooks: TESTS := $(NOTEBOOKS)
-check-pages: TESTS := tests/browser tests/test_book.py tests/test_pages_form.py
+check-pages: TESTS := $(PICTURES) tests/test_book.py tests/test_pages_form.py
 check-book: TESTS := tests/test_book.py tests/test_pages_form.py
-check-browser: TESTS := tests/browser
+check-browser: TESTS := $(PICTURES)
 
 check-computed unit: bubblewrap
 check-computed unit check-notebooks: cache fonts
