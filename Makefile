@@ -30,10 +30,12 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 # worker, or workers wait for each other. In this order, not xdist's own: what is long comes first.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest \
   -n 3 --dist loadfile --no-loadscope-reorder
-LONG := tests/test_teach.py tests/test_experiments.py
-PICTURES := $(addprefix tests/browser/,test_explorers.py test_explorers_at_hand.py test_print.py) \
-  tests/browser
-UNIT := tests --ignore=tests/test_book.py --ignore=tests/test_pages_form.py --ignore=tests/browser
+LONG := $(addprefix tests/test_,teach.py experiments.py)
+SLOW := $(addprefix tests/browser/test_,explorers.py explorers_at_hand.py print.py)
+BOOK := $(addprefix tests/test_,book.py pages_form.py)
+# Files, and not their folders: pytest would take a file with its folder, in the alphabet's order.
+UNIT := $(filter-out $(LONG) $(BOOK),$(wildcard tests/test_*.py))
+BROWSER := $(SLOW) $(filter-out $(SLOW),$(wildcard tests/browser/test_*.py))
 # Every notebook is run into the cache of the build, and nbval judges those runs.
 NOTEBOOKS := -p tools.run_once --nbval-lax book
 
@@ -131,9 +133,9 @@ html: cache fonts
 check-computed: TESTS := $(LONG) $(NOTEBOOKS) $(UNIT)
 unit: TESTS := $(LONG) $(UNIT)
 check-notebooks: TESTS := $(NOTEBOOKS)
-check-pages: TESTS := $(PICTURES) tests/test_book.py tests/test_pages_form.py
-check-book: TESTS := tests/test_book.py tests/test_pages_form.py
-check-browser: TESTS := $(PICTURES)
+check-pages: TESTS := $(BROWSER) $(BOOK)
+check-book: TESTS := $(BOOK)
+check-browser: TESTS := $(BROWSER)
 
 check-computed unit: bubblewrap
 check-computed unit check-notebooks: cache fonts
