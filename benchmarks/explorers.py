@@ -43,7 +43,8 @@ def main():
     total = 0.0
     print("explorer        choices   seconds   of the page   gzipped   redraw, ms: median, longest")
     with sync_playwright() as playwright:
-        path = shutil.which("chromium") or shutil.which("chromium-browser")
+        names = "chromium-headless-shell", "chromium", "chromium-browser"
+        path = next(filter(None, map(shutil.which, names)), None)
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         for page in sorted(HTML.glob("*.html")):
             text = page.read_text("utf-8")

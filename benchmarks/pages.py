@@ -97,7 +97,8 @@ def main(names):
     with (Server(("127.0.0.1", 0), handler) as server,
           sync_playwright() as playwright):  # fmt: skip
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        path = shutil.which("chromium") or shutil.which("chromium-browser")
+        names = "chromium-headless-shell", "chromium", "chromium-browser"
+        path = next(filter(None, map(shutil.which, names)), None)
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         print(f"{'page':34}{'KB':>7}{'first paint, s':>16}{'live, s':>10}{'live again, s':>15}")
         for name in chosen:
