@@ -176,15 +176,14 @@ def mixtures(formula, *choices, most=2):
     return found
 
 
-def reproduced(answer, slips, given, *others):
-    """Of ``slips(*given)`` those that the answer makes, up to a factor, of other problems too."""
-    found = slips(*given)
-    for other in others:
-        got = probe(answer, None, *other)
-        values = {} if got is None else slips(*other)
-        found = {hint: value for hint, value in found.items()
-                 if not values or same(got, values[hint]) or scale(got, values[hint])}  # fmt: skip
-    return found
+def reproduced(answer, slips, given, other):
+    """Of ``slips(*given)`` those that the answer makes, up to a factor, of another problem too."""
+    found, got = slips(*given), probe(answer, None, *other)
+    if got is None:
+        return found
+    values = slips(*other)
+    return {hint: value for hint, value in found.items()
+            if same(got, values[hint]) or scale(got, values[hint])}  # fmt: skip
 
 
 def compare(got, right, slips, otherwise, where=""):
