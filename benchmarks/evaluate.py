@@ -19,13 +19,17 @@ import numpy as np
 from peers import clock, installed, jax_evaluations, torch_compiled
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from soo_lib.network import Network
 from soo_lib.strips import BLOCK
 
 SIZES = [784, 300, 10]
 THREADS = len(os.sched_getaffinity(0))
+# numpy's linear algebra, as it was before another library brought its own: it may not know a
+# processor that is younger than it is, and then takes the kernels of an older one
+KERNELS = next(f"{lib['internal_api']} {lib.get('architecture')}" for lib in threadpool_info()
+               if lib["user_api"] == "blas")  # fmt: skip
 
 
 def main():
@@ -36,7 +40,7 @@ def main():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(args.rows, SIZES[0]))
     y = rng.integers(0, SIZES[-1], args.rows)
-    print(f"{'-'.join(map(str, SIZES))}, {args.rows:,} rows, {THREADS} threads, seconds")
+    print(f"{'-'.join(map(str, SIZES))}, {args.rows:,} rows, {THREADS} threads, {KERNELS}: seconds")
     for dtype in (np.float32, np.float64):
         times = measure(contestants(X.astype(dtype), y), args.repeats)
         ours = statistics.median(times["soo_lib"])

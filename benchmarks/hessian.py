@@ -16,7 +16,7 @@ import statistics
 import tracemalloc
 
 import numpy as np
-from evaluate import THREADS, measure
+from evaluate import KERNELS, THREADS, measure
 from peers import backpack_factors, clock, curvlinops_products, installed, jax_products
 from sklearn.datasets import load_digits
 
@@ -38,7 +38,7 @@ def main():
     large = Network([784, 300, 10])
     large = large.loss(rng.normal(size=(10_000, 784)), rng.integers(0, 10, 10_000))
 
-    print(f"64-32-32-10, 1,797 rows, float64, {THREADS} threads, all layer blocks")
+    print(f"64-32-32-10, 1,797 rows, float64, {THREADS} threads, {KERNELS}, all layer blocks")
     ours = {"soo_lib.layer_hessians": clock(lambda: layer_hessians(loss, x))}
     compare({"the products alone": products(loss, x), **ours}, args.repeats, "at most 1.7")
     compare({"the gradient": clock(lambda: loss.fun_and_jac(x)), **vectors(loss, x)}, args.repeats)

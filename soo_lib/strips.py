@@ -18,6 +18,10 @@ _blas = ThreadpoolController()
 # As many as linear algebra was given when we were imported; solvers then run it on one.
 THREADS = max((lib["num_threads"] for lib in _blas.info() if lib["user_api"] == "blas"), default=1)
 
+# What is freed, glibc gives back to the system, and a page that is asked for anew costs as much as
+# the arithmetic on it, until a block as large as this was freed: then it keeps up to twice as much.
+np.empty(2**24, np.uint8)
+
 
 @contextmanager
 def calm():
