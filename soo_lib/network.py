@@ -9,10 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from .activations import ACTIVATIONS, cross_entropy, flush, output, softmax_product
+from .activations import ACTIVATIONS, cross_entropy, flush
 from .checks import as_count, as_real_type, as_rng, as_table, as_vector, check_memory, take
 from .losses import L2, Loss
 from .strips import BLOCK, as_rows, average
+from .tangents import gauss_newton_product, hessian_product, linearize
+
+KEPT = 2**26  # bytes that what products at one point share may fill until the next point
 
 
 class Network:
@@ -116,41 +119,6 @@ class Network:
                 D *= slope(A[layer])  # eq. 27
                 flush(D)
 
-    def forward_tangent(self, layers, tangents, A):
-        """R{Z}, R{A}, σ' of each layer's inputs A; Pearlmutter's R is d/dε at W + εV, b + εc."""
-        RZ, RA, slopes = [], [None], [None]  # the data do not move
-        for layer, ((W, _), (V, c)) in enumerate(zip(layers, tangents, strict=True)):
-            R = A[layer] @ V
-            R += c
-            if layer:
-                slopes.append(ACTIVATIONS[self.activation].first(A[layer]))
-                RA.append(slopes[-1] * RZ[-1])
-                R += RA[-1] @ W
-            RZ.append(R)
-        return RZ, RA, slopes
-
-    def backward_tangent(self, layers, tangents, A, y, product):
-        """R of :meth:`backward`, line by line: adds the exact Hessian's product to ``product``."""
-        RZ, RA, slopes = self.forward_tangent(layers, tangents, A)
-        D, P = output(A[-1], y)
-        RD = softmax_product(P, RZ[-1])
-        for layer in reversed(range(len(layers))):
-            (W, _), (V, _), (dW, db) = layers[layer], tangents[layer], product[layer]
-            dW += A[layer].T @ RD
-            db += RD.sum(axis=0)
-            if layer:
-                dW += RA[layer].T @ D
-                slope, G, RG = slopes[layer], D @ W.T, RD @ W.T
-                RG += D @ V.T
-                RG *= slope
-                RG += ACTIVATIONS[self.activation].second(A[layer], slope) * RZ[layer - 1] * G
-                RD, D = flush(RG), flush(slope * G)
-
-    def backward_tangent_of_linear(self, layers, tangents, A, y, product):
-        """The same where Z is linear in the parameters: the Gauss-Newton matrix's product."""
-        RZ, *_ = self.forward_tangent(layers, tangents, A)
-        self.backward(layers, A, softmax_product(output(A[-1], y)[1], RZ[-1]), product)
-
     def predict(self, x, X):
         """The most likely label of each row of ``X``, (m, n_in), as (m,) integers."""
         X = as_table(X, self.sizes[0], getattr(X, "dtype", None) == np.float32 and np.float32)
@@ -188,6 +156,10 @@ class NetworkLoss(Loss):
     def __init__(self, net, X, y, penalty):
         self.net, self.X, self.y, self.penalty = net, X, y, penalty
         self.n_samples, self.n_params, self.dtype = len(X), net.n_params, X.dtype
+        self._points = {}  # of each block of rows: what it was found for, and what was found
+
+    def __getstate__(self):
+        return {**self.__dict__, "_points": {}}
 
     def subset(self, rows):
         """The same loss on some ``rows``, a list of integers."""
@@ -219,20 +191,37 @@ class NetworkLoss(Loss):
         return f + f_penalty, g
 
     def hessp(self, x, p):
-        return self._product(x, p, self.net.backward_tangent, 3)
+        return self._product(x, p, hessian_product, 3)
 
     def ggnp(self, x, p):
         """The Gauss-Newton matrix times ``p``: see :func:`soo_lib.curvature.ggn_product`."""
-        return self._product(x, p, self.net.backward_tangent_of_linear, 2)
+        return self._product(x, p, gauss_newton_product, 2)
 
-    def _product(self, x, p, backward, gradients):
+    def _product(self, x, p, multiply, gradients):
         layers, tangents = self.layers(x), self.layers(p, "p")
 
         def kernel(X, y, product):
-            backward(layers, tangents, self.net.forward(layers, X), y, self.net.unpack(product))
+            point = self._point(layers, X, y, multiply is hessian_product)
+            multiply(self.net, layers, tangents, point, self.net.unpack(product))
             return 0.0
 
         return self.average(kernel, self.n_params, gradients)[1] + self.penalty.hessp(x, p)
+
+    def _point(self, layers, X, y, exact):
+        """``linearize`` of a block; found once as long as all stays as it is, to the last digit.
+
+        Solvers ask for many products at one point: up to half of the work is the point's.
+        """
+        found_for = [X, y, *(part for layer in layers for part in layer)]
+        place = exact, y.ctypes.data  # of the block in self.y
+        if place in self._points:
+            before, point = self._points[place]
+            if all(map(np.array_equal, before, found_for)):
+                return point
+        point = linearize(self.net, layers, X, y, exact)
+        if 5 * self.n_samples * sum(self.net.sizes) * X.itemsize <= KEPT:
+            self._points[place] = [part.copy() for part in found_for], point
+        return point
 
     def hess(self, x):
         """All second derivatives, between layers too: n_params products; MemoryError over 2 GB."""

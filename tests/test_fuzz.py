@@ -37,6 +37,7 @@ from soo_lib import (
     spectrum,
     stochastic,
     strips,
+    tangents,
 )  # fmt: skip
 from soo_lib.book import hints, records
 from soo_lib.losses import Logistic, Loss, Rosenbrock
@@ -46,7 +47,7 @@ from soo_lib.trace import Recorder
 MODULES = [activations, checks, curvature, datasets, directions, distributed, gradient_test,
            lanczos, layer_rules, line_search, losses, means, network, precondition, records,
            refresh, roots, rules, sampling, signs, solvers, spectrum, stochastic,
-           strips]  # fmt: skip
+           strips, tangents]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
@@ -95,6 +96,12 @@ LOSSES = {
     "batched": sampling.Batched(Logistic(X, Y), [[0, 1, 2], [3, 4]], weights="rows"),
     "reshuffled": sampling.Reshuffled(Logistic(X, Y), 2, 2),
 }
+
+
+def product_of_rows(multiply, loss, x, p):
+    point = tangents.linearize(loss.net, loss.layers(x), loss.X, loss.y)
+    product = loss.net.unpack(np.zeros(loss.n_params, loss.dtype))
+    multiply(loss.net, loss.layers(x), loss.layers(p, "p"), point, product)
 
 
 class Broken(Loss):
@@ -271,6 +278,12 @@ CALLS = {
     "backward_hessians": on_net(lambda *a, **k: list(curvature.backward_hessians(*a, **k)),
                                 curvature=kinds),
     "ggn_product": on_net(curvature.ggn_product, vectors_=2),
+    "linearize": on_net(lambda loss, x: tangents.linearize(
+        loss.net, loss.layers(x), loss.X, loss.y)),
+    "Point": lambda d: tangents.Point([], d.draw(mild), [], [], [], []),
+    "hessian_product": on_net(lambda *a: product_of_rows(tangents.hessian_product, *a), vectors_=2),
+    "gauss_newton_product": on_net(
+        lambda *a: product_of_rows(tangents.gauss_newton_product, *a), vectors_=2),
     "kronecker_factors": on_net(curvature.kronecker_factors),
     "layer_signs": on_net(signs.layer_signs),
     "LayerSigns": lambda d: signs.LayerSigns([], [], 0.0, 0.0),

@@ -1,5 +1,6 @@
 """The network: its loss and gradient against independent ones, its parameters, its sums."""
 
+import pickle
 import platform
 import re
 import subprocess
@@ -15,7 +16,7 @@ from helpers import complains, slope
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from soo_lib import activations, curvature, network, strips
+from soo_lib import activations, curvature, network, strips, tangents
 from soo_lib.curvature import kronecker_factors, layer_hessians
 from soo_lib.gradient_test import gradient_test
 from soo_lib.network import Network
@@ -293,6 +294,7 @@ def test_saturated_units_make_no_subnormal_numbers(hidden, monkeypatch):
     X, y = data(m=200)
     net = Network([4, *hidden, 3])
     x, p, smallest = 30 * net.init(0), net.init(1), {}
+    monkeypatch.setattr(network, "KEPT", 0)  # all is done at every call
     loss, double = net.loss(X, y, dtype=np.float32), net.loss(X, y)
     calls = {
         "jac": lambda loss: loss.jac(x),
@@ -309,7 +311,7 @@ def test_saturated_units_make_no_subnormal_numbers(hidden, monkeypatch):
             call(loss)
             numbers = np.abs(np.concatenate([part.ravel() for part in Spy.seen]))
             smallest[name, kept] = numbers[numbers > 0].min()
-        for module in (activations, network, curvature):
+        for module in (activations, network, curvature, tangents):
             monkeypatch.setattr(module, "flush", lambda Z: Z)
     tiny = np.finfo(np.float32).tiny
     assert min(smallest[name, True] for name in calls) > 1e-30
@@ -430,6 +432,71 @@ def test_memory_that_is_freed_is_used_again():
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     blocks, product = map(int, told.stdout.split())
     assert blocks < 2000 and product < 100  # 7,000 to 12,000 of 4 KB, and up to 2,000, without
+
+
+class TestProductsAtOnePoint:
+    """What does not depend on p is found once, and no digit tells."""
+
+    NET = Network([4, 5, 3, 3], "tanh")
+
+    def loss(self, m=900, seed=0):
+        rng = np.random.default_rng(seed)
+        return self.NET.loss(rng.normal(size=(m, 4)), rng.integers(0, 3, m), l2=0.1)
+
+    def fresh(self, loss, product, x, p):
+        made = network.NetworkLoss(loss.net, loss.X.copy(), loss.y.copy(), loss.penalty)
+        return getattr(made, product)(x, p)
+
+    @pytest.mark.parametrize("product", ["hessp", "ggnp"])
+    @pytest.mark.parametrize("kept", [network.KEPT, 0])
+    def test_no_digit_tells(self, product, kept, monkeypatch):
+        monkeypatch.setattr(network, "KEPT", kept)
+        loss, x = self.loss(), self.NET.init(0)
+        for p in np.random.default_rng(1).normal(size=(3, len(x))):
+            assert np.array_equal(getattr(loss, product)(x, p), self.fresh(loss, product, x, p))
+
+    @pytest.mark.parametrize("kept, passes", [(network.KEPT, 0), (0, 4)])
+    def test_the_network_is_gone_through_once(self, kept, passes, monkeypatch):
+        monkeypatch.setattr(network, "KEPT", kept)
+        loss, x, seen = self.loss(), self.NET.init(0), []
+        forward = Network.forward
+        monkeypatch.setattr(Network, "forward", lambda *a: seen.append(a) or forward(*a))
+        loss.hessp(x, x)
+        assert len(seen) == 4  # blocks of rows
+        loss.hessp(x.copy(), 2 * x)
+        assert len(seen) == 4 + passes
+
+    @pytest.mark.parametrize("what", ["x", "bias", "X", "y", "other product"])
+    def test_whatever_changes_is_seen(self, what):
+        loss, x = self.loss(), self.NET.init(0)
+        loss.hessp(x, x), loss.ggnp(x, x)
+        if what == "x":
+            x[3] = np.nextafter(x[3], 9)
+        elif what == "bias":
+            x[-1] += 1
+        elif what == "X":
+            loss.X[700, 2] += 1
+        elif what == "y":
+            loss.y[700] = (loss.y[700] + 1) % 3
+        for product in ("hessp", "ggnp"):
+            p = np.ones(len(x))
+            assert np.array_equal(getattr(loss, product)(x, p), self.fresh(loss, product, x, p))
+
+    def test_bytes_are_compared_as_they_are_read(self):
+        rng, x = np.random.default_rng(0), self.NET.init(0)
+        X, y = rng.integers(0, 256, (900, 4), np.uint8), rng.integers(0, 3, 900)
+        loss = self.NET.loss(X, y, scale=1 / 255)
+        loss.hessp(x, x)
+        X[:, 1] = 0
+        direct = self.NET.loss(X / 255, y)
+        assert np.allclose(loss.hessp(x, x), direct.hessp(x, x), rtol=1e-12, atol=1e-15)
+
+    def test_it_does_not_travel(self):
+        loss, x = self.loss(), self.NET.init(0)
+        before = pickle.dumps(loss)
+        product = loss.hessp(x, x)
+        assert len(pickle.dumps(loss)) == len(before)
+        assert np.array_equal(pickle.loads(pickle.dumps(loss)).hessp(x, x), product)
 
 
 def test_subset_is_the_same_loss_on_those_rows():
