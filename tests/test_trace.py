@@ -1,12 +1,14 @@
 """The recorder: rows, counts, seconds, criteria and callbacks, ours and scipy's alike."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers import Quadratic, Watched, overlapping
 from scipy import optimize
 
+from soo_lib import trace
 from soo_lib.losses import Loss, Rosenbrock
 from soo_lib.solvers import minimize
 from soo_lib.trace import Recorder, Row
@@ -131,26 +133,24 @@ def test_a_restart_is_noted():
 
 
 @pytest.mark.parametrize("method", ["lbfgs", "L-BFGS-B", "trust-exact"])
-def test_seconds_are_the_losss_and_not_the_callbacks(method):
+def test_seconds_are_the_losss_and_not_the_callbacks(method, monkeypatch):
     class Slow(Rosenbrock):
         def fun(self, x):
-            time.sleep(0.004)
+            passed.append(1.0)
             return super().fun(x)
 
-    def run(loss, callback=None):
-        start = time.perf_counter()
-        found = minimize(loss, [0, 0], method, maxiter=5, callback=callback)
-        seconds = found.trace.seconds
-        assert seconds[0] >= 0 and (np.diff(seconds) >= 0).all()
-        return seconds[-1], time.perf_counter() - start, found.nfev
+    def callback(x):
+        passed.append(100.0)
 
-    seconds, wall, nfev = run(Slow())
-    assert 0.004 * nfev <= seconds <= wall
-    seconds, wall, _ = run(Rosenbrock(), lambda x: time.sleep(0.1))
-    assert wall > 0.5 and seconds < 0.25
+    passed = []  # on a clock of the test's own: machines here do other things too
+    monkeypatch.setattr(trace, "time", SimpleNamespace(perf_counter=lambda: sum(passed)))
+    found = minimize(Slow(), [0, 0], method, maxiter=5, callback=callback)
+    seconds = found.trace.seconds
+    assert seconds[0] >= 0 and (np.diff(seconds) >= 0).all()
+    assert seconds[-1] == found.nfev == sum(passed) - 500
 
 
-def test_the_recorders_own_work_is_not_in_the_seconds():
+def test_the_recorders_own_work_is_not_in_the_seconds(monkeypatch):
     """Beside a loss that takes no time, copies of long vectors are all there is to time."""
 
     class Free(Loss):
@@ -163,17 +163,15 @@ def test_the_recorders_own_work_is_not_in_the_seconds():
         def jac(self, x):
             return self.gradient
 
-    x, shares = np.zeros(Free.n_params), []
-    for _ in range(3):  # the best of three: another process may take the time in between
-        start = time.perf_counter()
-        recorder = Recorder(Free())
+    monkeypatch.setattr(trace, "time", SimpleNamespace(perf_counter=time.thread_time))
+    x, start = np.zeros(Free.n_params), time.thread_time()
+    recorder = Recorder(Free())
+    for _ in range(3):
         for _ in range(3):
-            for _ in range(3):
-                f, g = recorder.fun_and_jac(x)
-            recorder.row(x, f, g)
+            f, g = recorder.fun_and_jac(x)
         recorder.row(x, f, g)
-        shares.append(recorder.trace.seconds[-1] / (time.perf_counter() - start))
-    assert min(shares) < 0.2
+    recorder.row(x, f, g)
+    assert recorder.trace.seconds[-1] < 0.2 * (time.thread_time() - start)
 
 
 # ---- beside scipy called directly
