@@ -198,7 +198,7 @@ class Cubic(Modelled):
                 if near or b[-1] == 0 or len(a) == self.products or not np.isfinite(y).all():
                     break
             Hq = loss.hessp(x, Q[-1])  # Lanczos, every vector against all before it, twice
-            if not np.isfinite(Hq).all():
+            if not np.isfinite(np.linalg.norm(Hq)):
                 self.note = "product not finite: steepest descent"  # the model without H
                 self.p, self.pHp, self.top = -g / np.sqrt(self.sigma * size), 0.0, 0.0
                 return self.p

@@ -161,7 +161,7 @@ class _Factor:
         if self.diagonal:
             return X / self.P[:, None] if inverse else X * self.P[:, None]
         if inverse:
-            return lu_solve(self.lu, X, trans=int(transposed))
+            return lu_solve(self.lu, X, trans=int(transposed), check_finite=False)
         return (self.P.T if transposed else self.P) @ X
 
 

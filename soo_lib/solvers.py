@@ -176,6 +176,8 @@ def _scipy(loss, x, method, maxiter, options):
         return np.where(np.abs(H) > 1e-150 * np.abs(loss.last[2]).max(), H, 0)
 
     def hessp(z, p):
+        if not np.isfinite(p).all():
+            raise Overflow
         product = loss.hessp(z, p)
         return product if 0 < np.abs(p * (p @ p / (p @ product))).max() < 1e150 else 0 * p
 

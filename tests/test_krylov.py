@@ -289,6 +289,15 @@ def test_no_error_leaves_arc(line_search, scale):
         assert np.isfinite(found.x).all() and found.message
 
 
+def test_a_product_whose_norm_is_no_number_is_not_finite():
+    loss = Loss()
+    loss.n_params, loss.fun = 2, lambda x: float(np.sum((x * 1e150) ** 2))
+    loss.jac, loss.hess = lambda x: 2 * x * 1e150 * 1e150, lambda x: 2e300 * np.eye(2)
+    for line_search in (None, "fixed", "backtracking", "wolfe"):
+        found = minimize(loss, [1e-150, 2e-150], "arc", line_search)
+        assert not found.success and found.message and np.isfinite(found.fun)
+
+
 # ---- whole runs
 
 

@@ -398,6 +398,15 @@ def test_a_block_that_is_not_positive_definite_is_named():
     )
 
 
+@every_method
+@pytest.mark.parametrize("size", [1e-300, 1e-155, 1e-100, 1e100, 1e200])
+def test_no_error_leaves_a_run_whose_variables_are_stretched_beyond_all_numbers(method, size):
+    """P⁻¹p may be infinite there, and scipy's solver of triangles raised over it."""
+    for P in (np.array([1.0, size]), np.diag([1.0, size]), np.array([[1.0, 0], [size, size]])):
+        found = minimize(Preconditioned(Rosenbrock(), P), np.zeros(2), method)
+        assert found.message and np.isfinite(found.fun)
+
+
 @pytest.mark.parametrize(
     "arguments, name, got",
     [
