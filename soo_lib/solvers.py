@@ -104,14 +104,12 @@ def minimize(
             direction, step = TrustRegion(direction, step), 1.0
     elif method in list(SCIPY):
         if line_search is not None:
-            raise ValueError(
-                f"line_search must be left out for scipy's {method}, which brings its own; "
-                f"got {line_search!r}"
-            )
+            words = f"line_search must be left out for scipy's {method}, which brings its own"
+            raise ValueError(f"{words}; got {line_search!r}")
+        if taken := set(settings) & set(inspect.signature(optimize.minimize).parameters):
+            raise ValueError(f"settings of scipy's {method} must be its options; got {taken}")
     else:
-        raise ValueError(
-            f"method must be one of {', '.join([*OWN, *SCIPY])}; got {method!r}"
-        )
+        raise ValueError(f"method must be one of {', '.join([*OWN, *SCIPY])}; got {method!r}")
 
     recorder = Recorder(loss, gtol, ftol, callback)
     with calm():
@@ -225,9 +223,8 @@ def as_result(recorder, failure):
 def _rules(method, line_search, settings):
     """The direction rule and the step rule, each with those settings that it knows."""
     if line_search not in list(LINE_SEARCHES):
-        raise ValueError(
-            f"line_search must be one of {', '.join(LINE_SEARCHES)}; got {line_search!r}"
-        )
+        names = ", ".join(LINE_SEARCHES)
+        raise ValueError(f"line_search must be one of {names}; got {line_search!r}")
     rule, search = OWN[method], LINE_SEARCHES[line_search]
     known = [list(inspect.signature(part).parameters) for part in (rule, search)]
     if line_search == "trust":

@@ -782,6 +782,11 @@ def test_settings_that_scipy_does_not_know(method):
         minimize(LOSS, [0, 0], method, momentum=0.9)
 
 
+@pytest.mark.parametrize("method, name", [("L-BFGS-B", "bounds"), ("CG", "tol"), ("BFGS", "args")])
+def test_what_scipys_minimize_takes_beside_options_is_no_setting(method, name):
+    complains(lambda: minimize(LOSS, [0, 0], method, **{name: (1, 2)}), "settings", name)
+
+
 def test_settings_reach_the_rules():
     x0 = np.zeros(2)
     slow, quick = (minimize(LOSS, x0, "lbfgs", memory=memory) for memory in (1, 10))
