@@ -138,7 +138,7 @@ class Batched(Mean):
         if weights not in (None, "rows"):
             raise ValueError(f"weights must be None or 'rows'; got {weights!r}")
         listed = isinstance(batches, list | tuple) and all(np.size(rows) for rows in batches)
-        if not batches or not listed or any(np.ndim(rows) != 1 for rows in batches):
+        if not listed or not batches or any(np.ndim(rows) != 1 for rows in batches):
             raise ValueError(f"batches must be lists of rows, none of them empty; got {batches!r}")
         self.loss = as_loss(over_data(loss, "n_params", "fun_and_jac"), None)
         self.n_params, self.n_samples = loss.n_params, loss.n_samples

@@ -266,6 +266,7 @@ def test_bad_batches_and_weights_are_named():
     loss = LOSSES["logistic"]
     complains(lambda: Batched(loss, []), "batches")
     complains(lambda: Batched(loss, [np.arange(3), np.array([], int)]), "batches", "empty")
+    complains(lambda: Batched(loss, np.arange(6).reshape(2, 3)), "batches", "lists of rows")
     for weights in ("row", "sizes", 1):
         complains(lambda w=weights: Batched(loss, [np.arange(3)], w), "weights", weights, "rows")
 
