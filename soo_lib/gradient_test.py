@@ -6,6 +6,7 @@ And what it tells of a search that failed.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import norm
 
 from .checks import as_real, as_rng, as_vector, coarser, size_of
 from .losses import as_loss
@@ -107,7 +108,10 @@ def gradient_test(loss, x, seed=0):
     size, noise = np.abs(values - f).max(axis=1), 1e3 * u * np.abs(values).max(axis=1)
     wall = np.flatnonzero(size[:-1] / 100 > size[1:] + noise[1:])
     variation = size[wall[-1] + 1 if len(wall) else 0 :].max()
-    scale = max(abs(slope), np.linalg.norm(g) * np.linalg.norm(d) / np.sqrt(len(x)))
+    with np.errstate(over="ignore"):
+        size_g = np.linalg.norm(g)
+    size_g = norm(g, check_finite=False) if np.isinf(size_g) else size_g  # forms no square
+    scale = max(abs(slope), size_g * np.linalg.norm(d) / np.sqrt(len(x)))
     relative = float(errors.min() / max(scale, 1e-3 * variation, np.finfo(float).tiny))
 
     # The order, where ε is small enough for the leading term and large enough for rounding,

@@ -161,6 +161,16 @@ def test_a_wall_beyond_excuses_no_gradient(steepness):
             assert gradient_test(loss, [1.0, 2.0], seed=seed).ok == ok, factor
 
 
+@pytest.mark.parametrize("scale", [1e300, 1e160, 1e-160, 1e-300])
+def test_a_gradient_whose_square_is_no_number_is_judged_all_the_same(scale):
+    loss = Loss()
+    loss.n_params, loss.fun = 2, lambda x: scale * float(x @ x)
+    for factor, ok in ((1.0, True), (1.1, False), (-1.0, False), (np.array([1, -1]), False)):
+        loss.jac = lambda x, factor=factor: factor * 2 * scale * x
+        for seed in range(5):
+            assert gradient_test(loss, [1.0, 2.0], seed=seed).ok == ok, factor
+
+
 @pytest.mark.parametrize(
     "value, got", [("3", "<U1"), (np.ones(1), "(1,)"), (1 + 0j, "complex128"), (None, "object")]
 )
