@@ -169,7 +169,8 @@ def why_no_decrease(loss, x, f, g, p):
     Two of them, a(h) and a(4h) above ``f``, have the slope (16 a(h) - a(4h))/12h at ``x``; where
     that comes out alike three times, but not as the gradient's, while that bends no more than a
     parabola's, it is no rounding, unless longer steps take the gradient's side: a loss that
-    cancels may be a saw of the finest teeth.
+    cancels may be a saw of the finest teeth. Nor is a kink: there the slope turns at once, and then
+    no more, and the values rise by it.
     """
     if not 1e-154 < np.abs(g).max() < 1e154:  # all that follows is of squares
         return BEYOND
@@ -186,13 +187,14 @@ def why_no_decrease(loss, x, f, g, p):
     slope, far = g @ d, np.abs(x).max() or 1.0
     h = max(min(200 * noise / -slope, 1e-4 * far), 1e-14 * far)  # noise is 0 where f and x are
     # In a row; the slope that the values told last, and one that they told alike (NaN: none)
-    foretold, alike, nearer, known, other = 0, 0, 0, np.nan, np.nan
+    foretold, alike, nearer, kinks, known, other = 0, 0, 0, 0, np.nan, np.nan
     change, turn, falls, fell, moved, still = 0.0, 0.0, 0, False, False, False
     for _ in range(24):
         z = x + h * d
         value, end = loss.fun_and_jac(z)
         before, change, model = change, value - f, 0.5 * (g + end) @ (z - x)
-        turned, turn = turn, end @ d - slope  # of the slope along d: 4 times as much of a parabola
+        ahead = end @ d
+        turned, turn = turn, ahead - slope  # of the slope along d: 4 times as much of a parabola
         if not np.isfinite(change + model):
             break
         if change == 0:  # where a loss cancels it may not move for many decades of h: leap
@@ -211,6 +213,11 @@ def why_no_decrease(loss, x, f, g, p):
             falls = falls + 1 if about and change < 4 * before < 0 else 0
             fell = fell or falls == 2
             known, other = told, known if alike == 2 else np.nan if nearer == 2 else other
+            # Across a kink the slope ahead stays the same, and the loss rises by it.
+            kink = abs(turn - turned) <= 0.05 * turn and abs(change - h * ahead) <= 0.05 * change
+            kinks = kinks + 1 if kink and -slope >= 0.1 * ahead else 0
+            if kinks == 2:
+                return NO_DECREASE
         if foretold >= 2 and np.isnan(other):
             bend = turn / h  # a parabola's lowest point is slope²/2bend below
             lost = 0 < slope**2 <= 200 * max(noise, error) * bend

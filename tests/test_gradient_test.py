@@ -319,3 +319,23 @@ def test_a_right_gradient_is_not_accused_where_a_tail_goes_flat():
     loss.jac = lambda x: 1 / (1 + np.exp(-x))
     with np.errstate(over="ignore"):
         assert verdict(loss, np.array([-18.0])) != NO_DECREASE
+
+
+def slanted(dtype=np.float64, width=0.0):
+    """|x| + 10|y|, or smooth where both are below the width."""
+    loss, steep = Loss(), np.array([1.0, 10.0])
+    loss.n_params, loss.dtype = 2, dtype
+    loss.fun = lambda x: dtype(1) + dtype(steep @ np.hypot(x, width))
+    loss.jac = lambda x: steep * (x / np.hypot(x, width))
+    loss.hess = lambda x: np.zeros((2, 2))
+    return loss
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_search_stuck_at_a_kink_has_not_met_the_floor(dtype):
+    """At y = 1e-18 every step crosses over, and the loss rises by the slope on that side."""
+    assert verdict(slanted(dtype), np.array([1.1, 1e-18])) == NO_DECREASE
+    for method in ("gradient", "nlcg", "newton"):
+        assert minimize(slanted(), [1.3, 0.7], method, "backtracking").message == NO_DECREASE
+    for width in (1e-1, 1e-2, 1e-3):  # the bottom of a smooth one is the floor
+        assert verdict(slanted(dtype, width), width * np.array([1e-9, -2e-9])) != NO_DECREASE
