@@ -169,8 +169,8 @@ def why_no_decrease(loss, x, f, g, p):
     Two of them, a(h) and a(4h) above ``f``, have the slope (16 a(h) - a(4h))/12h at ``x``; where
     that comes out alike three times, but not as the gradient's, while that bends no more than a
     parabola's, it is no rounding, unless longer steps take the gradient's side: a loss that
-    cancels may be a saw of the finest teeth. Nor is a kink: there the slope turns at once, and then
-    no more, and the values rise by it.
+    cancels may be a saw of the finest teeth. Nor is a kink: there the slope turns at once, within
+    the rounding of the loss, and then no more, and the values rise by it.
     """
     if not 1e-154 < np.abs(g).max() < 1e154:  # all that follows is of squares
         return BEYOND
@@ -215,9 +215,11 @@ def why_no_decrease(loss, x, f, g, p):
             known, other = told, known if alike == 2 else np.nan if nearer == 2 else other
             # Across a kink the slope ahead stays the same, and the loss rises by it.
             kink = abs(turn - turned) <= 0.05 * turn and abs(change - h * ahead) <= 0.05 * change
-            kinks = kinks + 1 if kink and -slope >= 0.1 * ahead else 0
-            if kinks == 2:
-                return NO_DECREASE
+            kinks = kinks + 1 if kink and -slope >= 0.01 * ahead else 0
+            if kinks == 2:  # one, if most of the turn is so near that the loss's rounding hides it
+                nearest = loss.fun_and_jac(x + 2 * noise / ahead * d)[1] @ d
+                if nearest - slope >= 0.5 * turn:
+                    return NO_DECREASE
         if foretold >= 2 and np.isnan(other):
             bend = turn / h  # a parabola's lowest point is slope²/2bend below
             lost = 0 < slope**2 <= 200 * max(noise, error) * bend

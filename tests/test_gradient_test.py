@@ -337,5 +337,17 @@ def test_a_search_stuck_at_a_kink_has_not_met_the_floor(dtype):
     assert verdict(slanted(dtype), np.array([1.1, 1e-18])) == NO_DECREASE
     for method in ("gradient", "nlcg", "newton"):
         assert minimize(slanted(), [1.3, 0.7], method, "backtracking").message == NO_DECREASE
-    for width in (1e-1, 1e-2, 1e-3):  # the bottom of a smooth one is the floor
-        assert verdict(slanted(dtype, width), width * np.array([1e-9, -2e-9])) != NO_DECREASE
+    for width in (1e-1, 1e-2, 1e-3, 1e-4):  # the bottom of a smooth one is the floor
+        for near in (1e-9, 1e-6, 1e-3, 1e-2, 1e-1):
+            x = near * width * np.array([1.0, -2.0])
+            assert verdict(slanted(dtype, width), x) != NO_DECREASE
+
+
+@pytest.mark.parametrize("start", range(2))
+def test_a_search_stuck_on_a_relus_ridge_has_not_met_the_floor(start):
+    rng = np.random.default_rng(5 + start)
+    net = Network([4, 6, 3], "relu")
+    loss = net.loss(rng.normal(size=(30, 4)), rng.integers(0, 3, 30), l2=1e-3)
+    for method in ("newton", "hessian-free"):
+        found = minimize(loss, net.init(start), method, "backtracking", maxiter=400)
+        assert found.success or "rounding" not in found.message, found.message
