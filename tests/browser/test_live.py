@@ -15,7 +15,7 @@ from conftest import Quiet
 from helpers import Saddle, WrongSign
 
 from soo_lib.book.explore import WEB
-from soo_lib.gradient_test import RESAMPLED, why_no_decrease
+from soo_lib.gradient_test import NO_DECREASE, RESAMPLED, why_no_decrease
 from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.sampling import Batched
@@ -246,6 +246,29 @@ def test_a_resampled_loss_is_named_at_the_start(page):
     loss, x = Dealt(Logistic(X, Y), looks[::-1]), np.zeros(3)
     f, g = loss.fun_and_jac(x)
     assert seen == why_no_decrease(loss, x, f, g, -g) == RESAMPLED
+
+
+@pytest.mark.parametrize("weight, ridge", [(10, 0), (10, 1e-18), (1, 0), (1e4, 0)])
+def test_a_kink_is_no_rounding(page, weight, ridge):
+    """On the ridge of |x| + w|y|, where steepest descent is stuck."""
+    seen = page.evaluate("""async ([w, x]) => {
+        const { why_no_decrease } = await import("./gradient_test.js");
+        const fun_and_jac = ([x, y]) => [Math.abs(x) + w * Math.abs(y),
+            Float64Array.of(x < 0 ? -1 : 1, y < 0 ? -w : w)];
+        const at = Float64Array.from(x), [f, g] = fun_and_jac(at);
+        return why_no_decrease({ fun_and_jac }, at, f, g, g.map((v) => -v));
+    }""", [weight, [1.1, ridge]])  # fmt: skip
+
+    class Ridge(Loss):
+        n_params = 2
+
+        def fun_and_jac(self, x):
+            sign = np.where(x < 0, -1.0, 1.0) * [1, weight]
+            return abs(x[0]) + weight * abs(x[1]), sign
+
+    x = np.array([1.1, ridge])
+    f, g = Ridge().fun_and_jac(x)
+    assert seen == why_no_decrease(Ridge(), x, f, g, -g) == NO_DECREASE
 
 
 @pytest.mark.parametrize("kind", ["tanh", "sigmoid", "relu"])

@@ -14,7 +14,7 @@ export const rounding = (x, f, g) => EPS * (Math.abs(f) + x.reduce((sum, v, i) =
 /** Why a search from x along p found no decrease where gᵀp < 0. The slopes at both ends of a step foretell what
  * it does to the loss; a right gradient does so twice in a row, beyond rounding. Of a wrong one the values alone
  * tell another slope, alike three times, while its own bends no more than a parabola's, and longer steps do not
- * take its side. */
+ * take its side. Nor is a kink rounding: the slope turns at once, within the loss's rounding, and then no more. */
 export function why_no_decrease(loss, x, f, g, p) {
   if (!(largest(g) > 1e-154 && largest(g) < 1e154)) return BEYOND; // all that follows is of squares
   const noise = rounding(x, f, g), [again, g_again] = loss.fun_and_jac(x); // a second look: is the loss the same?
@@ -23,11 +23,11 @@ export function why_no_decrease(loss, x, f, g, p) {
   if (!(dot(g, p) < 0)) p = times(-1, g);
   const d = times(1 / largest(p), p), slope = dot(g, d), far = largest(x) || 1; // noise is 0 where f and x are
   let h = Math.max(Math.min((200 * noise) / -slope, 1e-4 * far), 1e-14 * far), change = 0, turn = 0;
-  let foretold = 0, falls = 0, fell = false, moved = false, still = false, alike = 0, nearer = 0, known = NaN, other = NaN; // in a row; the slope told last, and one told alike
+  let foretold = 0, falls = 0, fell = false, moved = false, still = false, alike = 0, nearer = 0, kinks = 0, known = NaN, other = NaN; // in a row; the slope told last, and one told alike
   for (let i = 0; i < 24; i++) {
     const z = plus(x, h, d), [value, end] = loss.fun_and_jac(z), model = 0.5 * dot(plus(g, 1, end), plus(z, -1, x)), before = change;
-    const turned = turn; // of the slope along d: 4 times as much of a parabola
-    [change, turn] = [value - f, dot(end, d) - slope];
+    const turned = turn, ahead = dot(end, d); // of the slope along d: 4 times as much of a parabola
+    [change, turn] = [value - f, ahead - slope];
     if (!Number.isFinite(change + model)) break;
     if (change === 0) { // where a loss cancels it may not move for many decades of h: leap
       still ||= Math.min(-slope, -slope - turn) * h > 100 * noise; // by the slopes it falls
@@ -44,6 +44,9 @@ export function why_no_decrease(loss, x, f, g, p) {
       falls = 20 * model < change && change < model / 20 && change < 4 * before && before < 0 ? falls + 1 : 0;
       fell ||= falls === 2;
       [known, other] = [told, alike === 2 ? known : nearer === 2 ? NaN : other];
+      const kink = Math.abs(turn - turned) <= 0.05 * turn && Math.abs(change - h * ahead) <= 0.05 * change;
+      kinks = kink && -slope >= 0.01 * ahead ? kinks + 1 : 0; // the slope ahead stays, the loss rises by it
+      if (kinks === 2 && dot(loss.fun_and_jac(plus(x, (2 * noise) / ahead, d))[1], d) - slope >= 0.5 * turn) return NO_DECREASE;
     }
     if (foretold >= 2 && Number.isNaN(other)) {
       const bend = turn / h; // a parabola's lowest point is slope²/2bend below
