@@ -102,6 +102,24 @@ def test_a_phone_shows_a_panel_and_the_steps_at_once_and_nothing_overflows(visit
     assert not beyond
 
 
+def test_nonsense_in_a_link_is_said_and_what_is_shown_instead(visit):
+    page = visit("book/sampling.html?sampling.batches=dogs&sampling.batch_size=40", formulas=False)
+    said = page.locator(f"{EXPLORER} .status").text_content()
+    assert "not all that the link asks for: now batches drawn, batch size 40" in said
+
+
+def test_a_value_that_is_missing_has_no_ring_and_a_value_its_axis_name(visit):
+    """The last step has no direction, and so no angle."""
+    page = visit("book/conjugate-directions.html", formulas=False)
+    plot = page.locator(f"{EXPLORER} .plot").last
+    plot.press("Home")
+    assert plot.get_attribute("aria-valuetext").startswith("step 0: ")
+    assert plot.locator(".cursor").count() == 1
+    plot.press("End")
+    assert plot.get_attribute("aria-valuetext").endswith("–")
+    assert plot.locator(".cursor").count() == 0
+
+
 def test_what_diverges_stays_in_bounds_and_is_said(visit):
     page = visit("book/minibatches.html?minibatches.rule=sgd", formulas=False)
     page.locator(f"{EXPLORER} [name=batch_size]").press("End")

@@ -77,7 +77,7 @@ function render({ model, el }) {
   });
 
   const range = h("input", { type: "range", min: 0, step: 1, "aria-label": "step", oninput: (e) => go(+e.target.value) });
-  const where = h("span", { class: "where" }), play = button("▶", () => (timer ? stop() : start()), "Play");
+  const where = h("span", { class: "where" }), play = button("▶", () => (timer ? stop() : start()), "Play or pause");
   const steps = h("div", { class: "steps" }, button("‹", () => go(step() - 1), "One step back"), play,
     button("›", () => go(step() + 1), "One step on"), range, where);
   const kind = h("span", { class: "kind", title: "Every choice was computed beforehand, by Python" }, "recorded");
@@ -117,8 +117,7 @@ function render({ model, el }) {
     now = unpacked[key] ??= unpack(packed[key], shared, columns);
     drawn = { ...choice };
     const last = now.count - 1, i = step();
-    range.max = last;
-    range.value = i;
+    Object.assign(range, { max: last, value: i });
     steps.hidden = last < 1;
     where.textContent = now.frames ? now.frames[i] : `iteration ${i} of ${last}`;
     range.setAttribute("aria-valuetext", where.textContent);
@@ -140,9 +139,7 @@ function render({ model, el }) {
     status.textContent = prefix + (Array.isArray(now.note) ? now.note[i] : now.note ?? say(choice));
     tabulate();
   }
-  function tabulate() {
-    tables.replaceChildren(...(details.open ? tabled(now, panels, step()).map((one) => table(...one)) : []));
-  }
+  const tabulate = () => tables.replaceChildren(...(details.open ? tabled(now, panels, step()).map((one) => table(...one)) : []));
 
   // ---- reading, stepping, playing
 
@@ -155,13 +152,13 @@ function render({ model, el }) {
     view.plot.setAttribute("aria-valuemax", Math.max(1, view.places.length * width - 1));
     view.plot.setAttribute("aria-valuenow", place ? place.j * width + place.i : 0);
     view.plot.setAttribute("aria-valuetext", place?.text ?? "no value read yet");
-    if (place) view.svg.append(side
+    if (place && !place.lacks) view.svg.append(side
       ? s("rect", { class: "cursor", x: place.x - side / 2, y: place.y - side / 2, width: side, height: side })
       : disc(place.x, place.y, 6, { class: "cursor" }));
   }
   function read(view, event) {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], Home: [-1e9, 0], End: [1e9, 0] }[event.key];
-    if (!move || !view.places.length) return;
+    if (!move || !view.places.length || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     const from = view.at ?? { i: follows(view) ? step() : -move[0], j: 0 };
     const j = clamp(from.j + move[1], 0, view.places.length - 1);
@@ -188,7 +185,6 @@ function render({ model, el }) {
   function start() {
     k = step() === now.count - 1 ? 0 : step();
     play.textContent = "❚❚";
-    play.setAttribute("aria-label", "Pause");
     timer = setInterval(() => {
       if (k >= now.count - 1) return stop();
       k += 1;
@@ -199,15 +195,13 @@ function render({ model, el }) {
   function stop() {
     timer = clearInterval(timer);
     play.textContent = "▶";
-    play.setAttribute("aria-label", "Play");
   }
 
   // ---- a link holds the choice: ?rosenbrock.solver=newton&rosenbrock.axis=seconds
 
   function link() {
-    const url = new URL(location.href);
+    const url = Object.assign(new URL(location.href), { hash: "" });
     for (const [n, v] of Object.entries({ ...choice, axis: axis ?? "", at: step() })) url.searchParams.set(`${name}.${n}`, v);
-    url.hash = "";
     return url.href;
   }
   function restore() {
@@ -216,7 +210,8 @@ function render({ model, el }) {
     if (!packed[keyOf(choice)]) choice = { ...initial };
     axis = axes?.find((a) => a === given("axis")) ?? axis;
     if (/^\d+$/.test(given("at"))) k = +given("at");
-    return names.some((n) => given(n) !== null);
+    const asked = names.filter((n) => given(n) !== null);
+    if (asked.length) return asked.every((n) => String(choice[n]) === given(n)) ? "" : `The page has not all that the link asks for: now ${say(choice)}. `;
   }
 
   // ---- the kernel, where there is one
@@ -234,10 +229,10 @@ function render({ model, el }) {
   restart();
   const linked = restore();
   el.append(root); // first: a picture is as wide as the place it has
-  update();
+  update(linked);
   const resized = new ResizeObserver(() => now && views.some((v) => v.svg && v.size?.width !== v.plot.clientWidth) && update());
   resized.observe(root);
-  if (linked) root.scrollIntoView();
+  if (linked !== undefined) root.scrollIntoView();
   model.send({ ask: "hello" });
   return () => { stop(); resized.disconnect(); model.off("msg:custom", hear); };
 }

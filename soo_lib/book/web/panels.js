@@ -73,8 +73,8 @@ function drawLines(svg, size, panel, now, kept, k, axis) {
         { color, kind: `${ghost} ${many} dash${dash(label, kinds.indexOf(label))}`, dots, r: panel.dots ? 3 : 1.8 }));
     }
   const places = shown.map(({ label, [column]: us, [panel.y]: vs }, j) => us.map((u, i) => ({
-    x: X(u), y: clamp(Y(vs[i]) || base, top, base), i, j,
-    text: `${words(column)} ${show(u)}: ${panel.ylabel} ${show(vs[i])}${shown.length < 2 ? "" : kinds.length > 1 ? `, ${label}` : `, run ${j}`}`,
+    x: X(u), y: clamp(Y(vs[i]) || base, top, base), i, j, lacks: Number.isNaN(vs[i]),
+    text: `${panel.xlabel || words(column)} ${show(u)}: ${panel.ylabel} ${show(vs[i])}${shown.length < 2 ? "" : kinds.length > 1 ? `, ${label}` : `, run ${j}`}`,
   })));
   return { places, beyond: most > high ? `Out of the picture above: up to ${show(most)}.` : "" };
 }
@@ -117,7 +117,7 @@ function drawPlane(svg, size, panel, now, kept, k) {
         && g.append(disc(X(u), Y(v), panel.cloud ? 2.6 : 1.8, { class: panel.path && i > past ? "ahead" : "" })));
       if (name === "run" && !j) places.push(at.map(([u, v], i) => ({
         x: clamp(X(u), left, right), y: clamp(Y(v), top, base), i, j,
-        text: `${panel.path ? named(i) : `draw ${i}`}: ${words(names[0])} = ${show(u)}, ${words(names[1])} = ${show(v)}`,
+        text: `${panel.path ? named(i) : `draw ${i}`}: ${xlabel} = ${show(u)}, ${ylabel} = ${show(v)}`,
       })));
     }
   inside.append(...marks.filter((_, i) => points[i][2] === 2)); // a cross lies on top
