@@ -85,6 +85,18 @@ def test_a_click_is_a_step_and_the_keys_move_it(open_page):
     assert told(page)[1] == [1, 1]
 
 
+def test_a_finger_scrolls_past_and_makes_no_step(open_page):
+    page = open_page(width=390, has_touch=True, below="<p style='height: 90rem'>")
+    box, touch = page.locator(".regions").bounding_box(), page.context.new_cdp_session(page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + 0.8 * box["height"]
+    for kind, up in [("touchStart", 0), *(("touchMove", up) for up in range(15, 200, 15))]:
+        at = [{"x": x, "y": y - up}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_function("scrollY > 100", timeout=5000)
+    page.wait_for_function("document.querySelectorAll('.visit').length === 1", timeout=5000)
+
+
 def test_its_own_steps_arrive(open_page):
     page = open_page()
     arrived = "document.querySelector('.status').textContent.includes('arrived')"

@@ -51,13 +51,15 @@ function render({ el }) {
     const list = visits();
     put(event.type === "pointermove" ? [...list.slice(0, -1), kept(event)] : [...list, kept(event)]);
   }, (dx, dy) => put([...visits().slice(0, -1), [0, 1].map((i) => clamp(visits().at(-1)[i] + 0.05 * [dx, dy][i], ...SPAN))]));
+  const back = () => put(visits().slice(0, Math.max(1, visits().length - 1)));
+  plane.addEventListener("pointercancel", back); // a finger that scrolls the page made no step
   const own = () => {
     const list = visits(), loss = LOSSES[view.state.loss](view.state), { rule } = learn(loss, list, view.state.memory), x = list.at(-1), [f, g] = loss.fun_and_jac(x);
     const found = LINE_SEARCHES.wolfe({ c2: rule.c2 })(new Ray(loss, x, f, g, rule.direction(loss, x, g)), rule.fresh ? 0.1 : 1);
     if (!found || Math.hypot(...g) < 1e-3) return view.say("The gradient is 0 to three digits: it has arrived.");
     put([...list, found.x.map((v) => clamp(v, ...SPAN))]);
   };
-  const buttons = [button("Its own step", own, "Its own step", { class: "primary" }), button("Take back", () => put(visits().slice(0, Math.max(1, visits().length - 1)))), button("From the start", () => put(visits().slice(0, 1)))];
+  const buttons = [button("Its own step", own, "Its own step", { class: "primary" }), button("Take back", back), button("From the start", () => put(visits().slice(0, 1)))];
 
   function draw(state) {
     const list = points(state.path), loss = LOSSES[state.loss](state), { H, pairs } = learn(loss, list, state.memory), z = list.at(-1), truth = loss.hess(z), axis = scale(...SPAN);
@@ -78,7 +80,7 @@ function render({ el }) {
       const C = learn(loss, list.slice(0, k + 1), state.memory).H, [p, q] = [0, 1].map((i) => L(product(C, vectors.subarray(2 * i, 2 * i + 2))).map((v) => v * Math.sqrt(values[i])));
       return [...eigh(Float64Array.of(p[0], p[1], q[0], q[1]), 2).values].map((v) => 1 / v).sort((a, b) => a - b);
     });
-    const frame = axes(chart, scale(0, Math.max(4, list.length - 1)), scale(0.01, 100, true), { xlabel: "pairs", ylabel: "learnt / true curvature", height: 230 });
+    const frame = axes(chart, scale(0, Math.max(4, list.length - 1)), scale(0.01, 100, true), { xlabel: "pairs", ylabel: "learnt / true curvature", height: 230, outside: 5 });
     frame.inside.append(s("path", { class: "level", d: trail([[0, 1], [MOST, 1]], frame.X, frame.Y) }));
     for (const i of [0, 1]) {
       const line = ratios.map((pair, k) => [k, pair[i]]);
