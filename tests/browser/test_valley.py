@@ -118,6 +118,25 @@ def test_the_start_is_dragged_and_nudged(open_page):
         assert page.locator(".readout").inner_text().startswith(words)
 
 
+def test_what_is_the_browsers_moves_nothing(open_page):
+    """Alt and an arrow go back a page; the second button asks for a menu."""
+    page = open_page(**AT_REST)
+    plane, before = page.locator(".valley-plane"), start(page)
+    plane.evaluate("""node => { node.focus(); window.kept = node.dispatchEvent(new KeyboardEvent(
+        "keydown", { key: "ArrowLeft", altKey: true, cancelable: true })); }""")
+    page.mouse.click(*to_pixels(page, 0.5, 0.5), button="right")
+    assert page.evaluate("kept") and (start(page) == before).all()
+
+
+def test_the_slider_keeps_its_length_as_the_digits_grow(open_page):
+    page, slider = open_page(**AT_REST), ".steps input"
+    lengths = [page.locator(slider).bounding_box()["width"]]
+    page.locator(slider).press("Home")
+    settle(page)
+    assert page.locator(".where").inner_text() == "iteration 0 of 998"
+    assert [page.locator(slider).bounding_box()["width"]] == lengths
+
+
 def test_a_finger_drags_the_ring_and_taps_elsewhere(open_page):
     page = open_page(width=390, has_touch=True, **AT_REST)
     page.touchscreen.tap(*to_pixels(page, 0.4, 1.2))

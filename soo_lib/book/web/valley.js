@@ -1,7 +1,7 @@
 // The valley: solvers on a loss of two variables, run to the end at every move of the reader's hand.
 
 import { area, clamp, h, image, pixels, s, show } from "./live/elements.js";
-import { COLORS, axes, chart, dash, ellipse, level_curves, run, scale, trail } from "./live/draw.js";
+import { COLORS, axes, chart, dash, ellipse, level_curves, percent, run, scale, trail } from "./live/draw.js";
 import { calm, draggable, live } from "./live/controls.js";
 import { DIRECTIONS, believed } from "./live/directions.js";
 import { dot, eigh, inverse, plus, product, times } from "./live/linalg.js";
@@ -98,7 +98,6 @@ function render({ model: traits, el }) {
 
   // ---- the page's elements
 
-  const share = (part, whole) => `${(100 * part) / whole}%`;
   const canvas = pixels(), map = image("level curves, and the solvers’ paths");
   const descent = image("loss above the minimum"), ray = image("the loss along the search direction");
   const [readout, beyond, outcome, told] = ["readout", "beyond", "outcome", "quiet"].map((name) => h("p", { class: name }));
@@ -185,7 +184,7 @@ function render({ model: traits, el }) {
     }
     const tries = tried?.alphas.map((alpha) => plus(tried.z, alpha, tried.p)) ?? [];
     inside.append(...tries.map(([u, v]) => s("circle", { class: "trial", r: 4, cx: X(u), cy: Y(v) })));
-    Object.assign(grip.style, { left: share(X(state.x), WIDTH), top: share(Y(clamp(state.y, ...span)), HEIGHT) });
+    Object.assign(grip.style, { left: percent(X(state.x), WIDTH), top: percent(Y(clamp(state.y, ...span)), HEIGHT) });
     const away = lanes.filter(({ trace }) => !trace.x.every(([u, v]) => Math.abs(u) <= SPAN[1] && v >= span[0] && v <= span[1]));
     const highest = ({ rows }) => show(rows.reduce((most, { fun }) => (fun > most ? fun : most), 0));
     const gone = ({ method, trace, result }) =>

@@ -49,9 +49,9 @@ const codec = (name, fields, usual, stories) => ({
   },
 });
 
-/** [right, up] of an arrow key, which then does nothing else. */
+/** [right, up] of an arrow key, which then does nothing else; with Alt, Control or Meta it is the browser's. */
 function arrow(event) {
-  const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+  const way = !(event.altKey || event.ctrlKey || event.metaKey) && { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
   if (way) event.preventDefault();
   return way;
 }
@@ -103,7 +103,7 @@ function control(field, change, complain) {
  * that is not pressed moves it too. */
 export function draggable(node, move, nudge, { grip = null, hover = false } = {}) {
   node.addEventListener("pointerdown", (event) => {
-    if (grip && event.pointerType === "touch" && event.target !== grip) return;
+    if (event.button || (grip && event.pointerType === "touch" && event.target !== grip)) return; // a menu's button moves nothing
     node.setPointerCapture(event.pointerId);
     node.focus({ preventScroll: true });
     move(event);

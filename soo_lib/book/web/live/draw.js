@@ -23,6 +23,8 @@ export function scale(low, high, log = false) {
   return { of: (v) => (bend(v) - a) / (b - a), at: (share) => back(a + share * (b - a)), ticks, low, high };
 }
 
+export const percent = (part, whole) => `${(100 * part) / whole}%`;
+
 /** Axes in `svg`, emptied first, and `canvas` below them; X and Y place a value, `inside` takes what is
  * drawn, clipped so much outside the axes; `left` makes room for the longest number where it is not given. */
 export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height = 260, left, bottom = 38, outside = 0, canvas = null } = {}) {
@@ -41,9 +43,8 @@ export function axes(svg, x, y, { xlabel = "", ylabel = "", width = 360, height 
     s("path", { class: "axis", d: `M${left} ${top}V${base}H${right}` }), inside,
     s("text", { x: (left + right) / 2, y: height - 4, "text-anchor": "middle" }, xlabel),
     s("text", { x: -(top + base) / 2, y: 12, transform: "rotate(-90)", "text-anchor": "middle" }, ylabel));
-  const share = (part, whole) => `${(100 * part) / whole}%`;
   if (canvas) Object.assign(canvas.style,
-    { left: share(left, width), top: share(top, height), width: share(wide, width), height: share(high, height) });
+    { left: percent(left, width), top: percent(top, height), width: percent(wide, width), height: percent(high, height) });
   // from a pointer's place on the screen to values
   const place = (event) => {
     const [u, v] = shares(event, svg);
