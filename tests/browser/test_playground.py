@@ -159,6 +159,44 @@ def test_by_keys(open_page):
     page.wait_for_function("+document.querySelector('.clock').textContent.match(/\\d+/)[0] >= 2")
 
 
+def test_the_focus_stays_where_a_layer_grows(open_page):
+    page = open_page()
+    page.get_by_label("a unit more in layer 2").focus()
+    for n in (9, 10):
+        page.keyboard.press("Enter")
+        page.wait_for_function(
+            f"document.querySelector('[name=hidden]').value === '8 {n}'", timeout=5000)
+
+
+def test_clicks_faster_than_a_frame_find_the_story(open_page):
+    page = open_page(reduced_motion="reduce")
+    page.evaluate("""() => { for (const text of ["A saddle at zero", "Step"])
+        [...document.querySelectorAll("button")].find((b) => b.textContent === text).click(); }""")
+    page.wait_for_function("document.querySelector('.clock').textContent.includes('32 param')")
+    assert iteration(page) == 1
+
+
+def test_a_new_start_takes_the_last_word_back(open_page):
+    page = open_page("?playground.hidden=1&playground.b_method=none&playground.data=blobs"
+                     "&playground.l2=1&playground.pace=240")  # fmt: skip
+    page.locator("button.primary").click()
+    page.wait_for_function("document.querySelector('.status').textContent.includes('end')")
+    page.get_by_role("button", name="Start again").click()
+    assert status(page) == ""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_complaint_is_seen_from_the_field(open_page, width):
+    page = open_page(width=width)
+    page.locator("[name=noise]").focus()
+    page.keyboard.type("NaN")
+    page.keyboard.press("Enter")
+    said, field = (page.locator(f".soo-live {one}").bounding_box()
+                   for one in (".status", "[name=noise]"))  # fmt: skip
+    assert field["y"] > 0 and field["y"] + field["height"] <= said["y"]
+    assert said["y"] + said["height"] <= 900
+
+
 def test_a_finger_reads_the_plane(open_page):
     page = open_page(width=390, has_touch=True)
     page.locator(".regions").first.tap()

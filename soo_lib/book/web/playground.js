@@ -168,7 +168,7 @@ function render({ el }) {
   const go = (on) => { going = on; pace(); view.redraw(); };
   const run = button("▶ Run", () => go(!going), "Run or pause", { class: "primary" });
   const once = button("Step", () => { step(); go(false); });
-  const again = button("↺", () => { build(view.state); go(false); }, "Start again");
+  const again = button("↺", () => { build(view.state); view.say(""); go(false); }, "Start again");
   const clock = h("span", { class: "clock" });
   const cards = SIDES.map((which, i) => {
     const canvas = pixels(), dots = s("svg", { viewBox: "0 0 200 200", "aria-hidden": "true" }), probe = h("p", { class: "readout" });
@@ -276,12 +276,14 @@ function render({ el }) {
   /** Buttons over the columns: a unit more or less, a layer more or less. */
   function adders(state) {
     const widths = state.hidden.split(/[ ,]+/).map(Number), set = (list) => view.set({ hidden: list.join(" ") });
+    const pressed = document.activeElement.title; // the buttons are made anew, and the focus stays on the one of that name
     const change = (text, list, label, disabled) => button(text, () => set(list), label, { disabled });
     columns.replaceChildren(h("span", { class: "quiet" }, "x and y"), ...widths.map((n, l) => h("span", { class: "column" },
       change("−", widths.with(l, n - 1), `a unit less in layer ${l + 1}`, n < 2), h("span", {}, String(n)),
       change("+", widths.with(l, n + 1), `a unit more in layer ${l + 1}`, n > 15))), h("span", { class: "quiet" }, "classes"));
     layers.replaceChildren(change("− layer", widths.slice(0, -1), "a layer less", widths.length < 2),
       change("+ layer", [...widths, widths.at(-1)], "a layer more", widths.length > 5));
+    [...columns.querySelectorAll("button"), ...layers.children].find(({ title }) => title === pressed)?.focus();
   }
 
   const view = live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, stories: STORIES,

@@ -162,7 +162,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
   build = () => {}, work = () => false, arrive = () => {} }) {
   const usual = { ...initial, ...first }, tales = stories.map((story) => ({ ...story, set: { ...initial, ...story.set } }));
   const { read, write } = codec(name, fields, usual, tales), found = read(location.search);
-  let { state, story } = found, arriving = true, asked = 0, stale = true, changed = new Set(fields.map((field) => field.name)),
+  let { state, story } = found, arriving, asked, stale = true, changed = new Set(fields.map((field) => field.name)),
     address = location.search; // whose state was last taken
 
   const ask = () => (asked ||= requestAnimationFrame(frame));
@@ -176,7 +176,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
   }
   function frame() {
     const end = performance.now() + BUDGET;
-    asked = 0;
+    asked = cancelAnimationFrame(asked);
     if (fields.some((field) => !field.free && changed.has(field.name))) build(state);
     if (arriving) { arriving = false; arrive(story); }
     const playing = steps?.tick();
@@ -198,6 +198,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
     about.textContent = it?.say ?? opening;
     [story, arriving] = [it, true];
     set(its, said);
+    frame(); // at once: the next click, perhaps before a frame, is meant for this state
   }
   const own = (search) => [...new URLSearchParams(search)].filter(([key]) => key.startsWith(`${name}.`)).join();
   function take(search) {
@@ -236,6 +237,6 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
     h("div", { class: "actions" }, reset, ...copier(link, say)), ...(details ? [details] : []), status);
   el.append(root);
   resized.observe(root);
-  tell(story, state, found.complaints.join(" "));
+  asked = requestAnimationFrame(() => tell(story, state, found.complaints.join(" "))); // once the picture has its view
   return Object.assign(view, steps && { now: steps.now, play: steps.play });
 }
