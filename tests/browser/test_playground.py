@@ -4,6 +4,7 @@ The widget's text in a bare page, so no book need be built.
 """
 
 import functools
+import itertools
 import re
 
 import pytest
@@ -215,6 +216,16 @@ def test_no_overflow(open_page, width):
     page = open_page(width=width)
     steps(page, 2)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_no_number_of_a_gauge_lies_on_another(open_page):
+    page = open_page("?playground.story=Four+sigmoid+layers", width=390, reduced_motion="reduce")
+    steps(page, 1)
+    boxes = [number.bounding_box() for number in page.locator(".gauge em").all()]
+    assert len(boxes) >= 10
+    for a, b in itertools.combinations(boxes, 2):
+        beside = max(a["x"], b["x"]) >= min(a["x"] + a["width"], b["x"] + b["width"]) - 1
+        assert beside or abs(a["y"] - b["y"]) >= a["height"] - 2
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
