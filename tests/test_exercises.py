@@ -364,7 +364,7 @@ def all_rows_at_once(parts, x):
 # For each exercise wrong answers, and what the hint must say.
 WRONG = {
     "step_inside": [
-        (newton, "Newton's step, whatever the radius"),
+        (newton, "Newton's step, though it is longer"),
         (lambda g, B, radius: cut(newton(g, B, radius), radius), "shortens Newton's step"),
         (lambda g, B, radius: -radius * g / np.linalg.norm(g), "along -g to the rim"),
         (lambda g, B, radius: -inside(g, B, radius), "It climbs"),
@@ -741,7 +741,7 @@ NATURAL = {
         (total(far_ends), "first with the last"),
         (total(odd_to_the_last), "let it wait"),
         (total(odd_first), "moved to the front"),
-        (total(odd_lost), "leaves out the last part|counts once"),
+        (total(odd_lost), "leaves out the last part|it is wrong"),
         (total(lambda g: np.array([math.fsum(e) for e in zip(*g)])), "without rounding in between"),
         (total(lambda g: two_by_two(g[::-1])), "begins to pair at the end"),
         (total(lambda g: sum(a + b for a, b in zip(g[::2], [*g[1::2], 0 * g[0]]))),

@@ -21,7 +21,7 @@ def runs(rng, arrive, kinds=KINDS):
         elif kind == "leaves":
             fun[-1] = 1.5 * target  # and ends above it
         elif kind == "overflows":
-            fun[-2:] = np.nan
+            fun[[2, -2, -1]] = np.nan
         if not arrive:
             target = 0.5 * np.nanmin(fun)
         steps = [rng.integers(1, 4, size=k), np.ones(k), rng.integers(1, 9, size=k)]
@@ -66,7 +66,7 @@ def check_price_to_reach(answer, rng):
             "This is the price of the lowest loss, NaN taken for one: stop at the target.":
                 lambda f, t: int(np.argmin(f)),
             "This is the whole run's price: stop at the target.": lambda f, t: len(f) - 1,
-            "It takes the loss nearest to the target, which may lie above it.":
+            "It stops at a loss above the target, the nearest to it.":
                 lambda f, t: int(np.nanargmin(np.abs(f - t))),
             "This is the price of row 0 of every run, as if any loss were at most the target.":
                 lambda f, t: 0,
@@ -157,7 +157,7 @@ def whose(price, fun, calls):
 
 def arrived(got, target, fun, *calls):
     """The number, of a run that reaches the target."""
-    nan = ", though in its last rows the loss is NaN" * bool(np.isnan(fun).any())
+    nan = ", though in other rows the loss is NaN" * bool(np.isnan(fun).any())
     nan += ", its last" * bool((fun[:-1] > target).all())
     nan += ", and ends above it" * bool(fun[-1] > target)
     need(not np.array_equal(got, np.inf), "It says np.inf of a run that is at the target in row "

@@ -9,14 +9,16 @@ from ..hints import checker, need, numbers
 def check_leaked_rows(answer, rng):
     """``leaked_rows(X_train, X_dev)``: the numbers of the dev rows that are training rows too."""
     m, n = int(rng.integers(38, 46)), 6
-    train = rng.integers(0, 3, size=(m, n)) + rng.choice([0.25, 0.5], size=(m, n))
+    train = rng.integers(0, 6, size=(m, n)) + rng.choice([0.25, 0.5], size=(m, n))
     train[4:7] = train[1:4]  # rows that occur twice in train
     near = train[rng.choice(m, 10, replace=False)].copy()  # alike but for one entry, by little
     near[np.arange(10), np.arange(10) % n] += 10.0 ** -np.arange(1, 11)
     true = train[np.r_[1, rng.choice(np.arange(7, m - 1), 4, replace=False)]]
     mixed = rng.permuted(train[:6], axis=1)  # the same entries in another order
-    new = rng.integers(0, 3, size=(4, n)) + 0.125
+    new = rng.integers(0, 6, size=(4, n)) + 0.125
     drawn = rng.choice(train.ravel(), (4, n))  # entries that train has, in rows that it has not
+    level = np.r_[1, -1, 0 * train[0, 2:]], np.r_[train[9, 1], -train[9, 0], 0 * train[0, 2:]]
+    drawn = np.r_[drawn, train[8:10] + level]  # one has a row's sum, one its product with the row
     dev = np.r_[true, true[:2], near, near[:2], mixed, drawn, new, new[:2]]  # some twice in dev
     dev = np.r_[train[-1:], rng.permutation(dev), train[:1]]  # no loop may leave out an end
 

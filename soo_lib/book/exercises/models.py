@@ -67,7 +67,7 @@ def slips(g, B, radius, right):
     newton, sizes, rim = -Q @ (c / w), -Q @ (c / np.abs(w)), -radius * g / np.linalg.norm(g)
     found = {
         "It climbs: this is minus the lowest point.": -right,
-        "This is Newton's step, whatever the radius: it may be too long."
+        "This is Newton's step, though it is longer than the radius."
         if w[0] > 0
         else "This is Newton's step. With a negative eigenvalue it leads to a saddle of the model, "
         "or its top, and the lowest point is on the rim.": newton,

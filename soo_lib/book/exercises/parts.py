@@ -5,7 +5,7 @@ import math
 import numpy as np
 import scipy
 
-from ..hints import checker, compare, mixtures, need, numbers, same
+from ..hints import checker, compare, mixtures, need, numbers
 
 
 @checker
@@ -29,8 +29,7 @@ def check_summed_gradient(answer, rng):
         parts, x = exact(rng, k)
         g, m = [X.T @ (X @ x - y) for X, y in parts], sum(len(y) for _, y in parts)
         got, right = ask(answer, parts, x), pairs(g) / m
-        need(same(got, right), f"With {k} part{'s' * (k > 1)} it is wrong: each counts, and counts "
-             "once.")  # fmt: skip
+        compare(got, right, dict, "it is wrong.", f"With {k} part{'s' * (k > 1)}: ")
         found.append((np.array_equal(got, right), got, {h: v / m for h, v in orders(g).items()}))
     if all(equal for equal, *_ in found):
         return divide_once(answer, rng)

@@ -81,7 +81,7 @@ def check_armijo(answer, rng):
             return chosen(rises <= sign * (c1 * slope)[:, None])
 
         rises, promised = falls * halves, np.outer(c1 * slope, halves)
-        fixed = {f"It uses c1 = {c:g} of its own; take the argument c1.": first(c, slope)
+        fixed = {f"Its steps are those that c1 = {c:g} gives, whatever c1 is.": first(c, slope)
                  for c in CONSTANTS}  # fmt: skip
         return {
             "It uses -‖p‖² where Armijo's condition has the slope gᵀp: right for p = -g "
@@ -129,7 +129,7 @@ def check_armijo(answer, rng):
          "It evaluates fun at x + p alone: at x + αp, with the α that is tried.")  # fmt: skip
     odd = [a for places in looks for a in places if a > 1e-6 and not np.isclose(a, halves).any()]
     need(not odd or (np.log2(found[found > 0]) % 1).any(), lambda: "It evaluates fun at x + "
-         f"{odd[0]:.3g} p, where α is 1, ½, ¼, ... of p as it is.")  # fmt: skip
+         f"{odd[0]:.8g} p, where α is 1, ½, ¼, ... of p as it is.")  # fmt: skip
     need((found > 0).all(), f"A step must be positive; yours is {found.min():g}.")
     off = found[np.log2(found) % 1 != 0]
     need(not len(off), lambda: f"Halve the step each time: {off[0]:g} is none of 1, ½, ¼, ...")
@@ -141,7 +141,6 @@ def check_armijo(answer, rng):
              "step each time, from 1 on: it looks at "
              f"{', '.join(f'{b:.3g}' for b in steps[:4])}.")  # fmt: skip
     long, short = np.flatnonzero(found > right), np.flatnonzero(found < right)
-
 
     def numbers_of(i, a):
         if a > 1:

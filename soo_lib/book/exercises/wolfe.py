@@ -13,11 +13,12 @@ def valleys(rng):
     quadratic = lambda t: t * t / 2 - t, lambda t: t - 1  # noqa: E731
     quartic = lambda t: t**4 / 4 - t, lambda t: t**3 - 1  # noqa: E731
     waves = lambda t: t * t / 20 - np.sin(t), lambda t: t / 10 - np.cos(t)  # noqa: E731
+    bent = lambda t: np.cos(t + 0.3), lambda t: -np.sin(t + 0.3)  # noqa: E731 steepest later
     pairs = [(1e-4, 0.9), (0.1, 0.3), (0.3, 0.5), (0.01, 0.1), (0.2, 0.25)]
     traps = [(waves, 1 / t, (0.1, 0.3)) for t in (5.27, 6.3, 7.07, 14.14, 2 * 5.27)]
     traps += [(quadratic, 1 / t, (0.45, 0.6)) for t in (1.3, 1.4, 2.6)]  # flat, too long
     traps += [(quadratic, 1 / t, (0.1, 0.15)) for t in (0.75, 1.25, 0.8)]  # c2 is small
-    traps += [(quartic, 1 / 1.21, (0.1, 0.3))]  # Armijo holds, and it rises
+    traps += [(quartic, 1 / 1.21, (0.1, 0.3)), (bent, 1, (0.1, 0.3))]  # Armijo holds, and it rises
     others = [(shape, s, pairs[rng.integers(len(pairs))]) for shape in (quadratic, quartic, waves)
               for s in np.geomspace(0.03, 30, 6) * rng.uniform(0.8, 1.25, size=6)]  # fmt: skip
     for k in rng.permutation(len(traps + others)):
