@@ -869,10 +869,10 @@ NATURAL = {
             search(steep_down, lambda phi, dphi, c1, c2, a: dphi(a) > -c2 * dphi(0)),
             "not all are low",
         ),
-        (lambda phi, dphi, c1, c2: search(steep_down, too_long)(phi, dphi, 0.1, 0.3), "of its own"),
+        (lambda phi, dphi, c1, c2: search(steep_down, too_long)(phi, dphi, 0.1, 0.3), "for any c1"),
         (
             lambda phi, dphi, c1, c2: search(steep_down, too_long)(phi, dphi, 1e-4, 0.9),
-            "of its own|Wolfe",
+            "the same for any|Wolfe",
         ),
         (search(steep_down, lambda phi, dphi, c1, c2, a: phi(a) > phi(0)), "Wolfe condition"),
         (lambda phi, dphi, c1, c2: 0.0, "must be positive"),

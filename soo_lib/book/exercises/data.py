@@ -86,7 +86,7 @@ def check_batch_size(answer, rng):
         if sizes[-1] == m:  # there m and m - 1 give the same, so the least goes there
             shares = np.roll(shares, -1 - shares.argmin())
         for b, below in zip(sizes, shares):
-            G = rng.normal(size=(m, 4)) * rng.uniform(0.5, 3, size=4) + rng.normal(size=4)
+            G = rng.normal(size=(m, 5)) * rng.uniform(0.5, 3, size=5) + rng.normal(size=5)
             G *= 10 ** rng.uniform(-1, 1)  # a lost square shows
             noise, g = G.var(axis=0, ddof=1).sum(), G.mean(axis=0)
             yield G, float(np.sqrt((1 / (b - below) - 1 / m) * noise / (g @ g))), b
@@ -178,7 +178,7 @@ def blame(got, right, problems, share):
         "The term 1/m has the wrong sign: solve (1/b - 1/m) S² = θ²‖g‖² for b.":
             lambda S, bound, m: S / (bound - S / m),
         "In 1/m stands the number of rows: it has that of the columns.":
-            lambda S, bound, m: S / (bound + S / 4),
+            lambda S, bound, m: S / (bound + S / 5),
         "The quotient is upside down: more noise asks for a larger batch.":
             lambda S, bound, m: bound / S,
     }, {

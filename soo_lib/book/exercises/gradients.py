@@ -178,12 +178,11 @@ def check_diagnose(answer, rng):
         loss = drawn if kind == "resampled" else sound
         bug = str(kind) if kind in KINDS else None
         at = ends[bug].pop() if bug in ends else top
-
         looks, away = {}, [0.0]
 
         def jac(z, x=x, away=away, loss=loss, bug=bug, at=at, times=times):
             away.append(np.abs(z - x).max())
-            return spoil(times * loss.jac(z), bug, at)
+            return spoil(times * loss.jac(z), bug if away[-1] < 0.1 else None, at)
 
         def watched(z, fun=fun, looks=looks):
             looks.setdefault(np.asarray(z, float).tobytes(), []).append(value := fun(z))
@@ -240,7 +239,8 @@ def check_diagnose(answer, rng):
     need(not share("gradient", "none"), lambda: f"It blames {'every' if every else 'a right'} "
          f"gradient. {''.join(shown['none', 'gradient'][1:])}")  # fmt: skip
     missed = [kind for kind in KINDS if share("none", kind)]
-    need(len(missed) < len(KINDS), "It misses every wrong gradient: compare jac with fun's slopes.")
+    need(len(missed) < len(KINDS), lambda: "It misses every wrong gradient: compare jac with fun's "
+         f"slopes at x. {shown['block', 'none'][1]}".strip())  # fmt: skip
     for one, other in itertools.permutations((("above", "high"), ("below", "low"))):
         need(share("none", *one) < 1 or share("none", *other), f"It misses entries {one[0]} the "
              f"slope, not entries {other[0]} it: take the difference's absolute value.")

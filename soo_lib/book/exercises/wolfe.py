@@ -100,7 +100,7 @@ def check_strong_wolfe(answer, rng):
     if not flat and all(ask(phi, dphi, 1e-5, 0.95) == a for a, phi, dphi, *_ in found):
         for c in ((0.1, 0.3), (1e-4, 0.9), (1e-4, 0.1), (1e-3, 0.9), (0.1, 0.9), (1e-4, 0.5)):
             need(not all_with(lambda *_, c=c: c),
-                 f"It uses c1 = {c[0]:g} and c2 = {c[1]:g} of its own; take the arguments.")
+                 f"Its steps are the same for any c1, c2: right with c1 = {c[0]:g}, c2 = {c[1]:g}.")
     need(not right_with(lambda phi, dphi, *c: (lambda a: phi(a) - phi(0), dphi, *c)),
          lambda: "Right for a φ with φ(0) = 0 alone; in the first condition stands φ(0), which is "
          f"{failing[0][1](0):.3g} for one.")  # fmt: skip
