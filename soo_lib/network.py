@@ -6,6 +6,7 @@ eq. 19 transposed. The parameters of all layers lie in one flat vector ``x``.
 
 from contextlib import suppress
 from itertools import pairwise
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from .strips import BLOCK, as_rows, average
 from .tangents import gauss_newton_product, hessian_product, linearize
 
 KEPT = 2**26  # bytes that what products at one point share may fill until the next point
+_points = WeakKeyDictionary()  # of the loss asked last: x, and for each block its data and point
 
 
 class Network:
@@ -156,10 +158,6 @@ class NetworkLoss(Loss):
     def __init__(self, net, X, y, penalty):
         self.net, self.X, self.y, self.penalty = net, X, y, penalty
         self.n_samples, self.n_params, self.dtype = len(X), net.n_params, X.dtype
-        self._points = {}  # of each block of rows: what it was found for, and what was found
-
-    def __getstate__(self):
-        return {**self.__dict__, "_points": {}}
 
     def subset(self, rows):
         """The same loss on some ``rows``, a list of integers."""
@@ -199,28 +197,30 @@ class NetworkLoss(Loss):
 
     def _product(self, x, p, multiply, gradients):
         layers, tangents = self.layers(x), self.layers(p, "p")
+        before, points = _points.get(self, (None, {}))
+        if not np.array_equal(before, x):
+            points = {}
+            _points.clear()
+            _points[self] = np.array(x), points
 
         def kernel(X, y, product):
-            point = self._point(layers, X, y, multiply is hessian_product)
+            point = self._point(points, layers, X, y, multiply is hessian_product)
             multiply(self.net, layers, tangents, point, self.net.unpack(product))
             return 0.0
 
         return self.average(kernel, self.n_params, gradients)[1] + self.penalty.hessp(x, p)
 
-    def _point(self, layers, X, y, exact):
-        """``linearize`` of a block; found once as long as all stays as it is, to the last digit.
+    def _point(self, points, layers, X, y, exact):
+        """``linearize`` of a block; found once as long as the data stay as they are.
 
         Solvers ask for many products at one point: up to half of the work is the point's.
         """
-        found_for = [X, y, *(part for layer in layers for part in layer)]
         place = exact, y.ctypes.data  # of the block in self.y
-        if place in self._points:
-            before, point = self._points[place]
-            if all(map(np.array_equal, before, found_for)):
-                return point
-        point = linearize(self.net, layers, X, y, exact)
-        if 5 * self.n_samples * sum(self.net.sizes) * X.itemsize <= KEPT:
-            self._points[place] = [part.copy() for part in found_for], point
+        rows, labels, point = points.get(place, (None, None, None))
+        if not (np.array_equal(rows, X) and np.array_equal(labels, y)):
+            point = linearize(self.net, layers, X, y, exact)
+            if 5 * self.n_samples * sum(self.net.sizes) * X.itemsize <= KEPT:
+                points[place] = X.copy(), y.copy(), point
         return point
 
     def hess(self, x):

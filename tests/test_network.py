@@ -491,6 +491,17 @@ class TestProductsAtOnePoint:
         direct = self.NET.loss(X / 255, y)
         assert np.allclose(loss.hessp(x, x), direct.hessp(x, x), rtol=1e-12, atol=1e-15)
 
+    def test_one_loss_at_a_time_is_kept(self):
+        """A thousand batches are a thousand losses."""
+        losses, x = [self.loss(seed=seed) for seed in range(3)], self.NET.init(0)
+        for loss in [*losses, *losses]:
+            assert np.array_equal(loss.hessp(x, x), self.fresh(loss, "hessp", x, x))
+            loss.hessp(x, x)
+            assert list(network._points) == [loss]
+        del loss
+        losses.clear()
+        assert not network._points
+
     def test_it_does_not_travel(self):
         loss, x = self.loss(), self.NET.init(0)
         before = pickle.dumps(loss)
