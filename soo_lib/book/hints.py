@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 SECONDS = 10  # for a whole check, which takes well under one
-TOO_SLOW = "No answer within {:.3g} s: a loop in it never ends, or does far too much."
+TOO_SLOW = "No answer within {:.3g} s: something in it never ends, or takes far too long."
 
 
 class Verdict(NamedTuple):
@@ -202,13 +202,13 @@ def compare(got, right, slips, otherwise, where=""):
     need(np.count_nonzero(right) < 3 or not (factor := scale(got, right)),
          f"{where}Right up to {factor}.")  # fmt: skip
     off = np.abs(got - right).max(initial=0) / np.abs(right).max(initial=1e-300)
-    need(off > 1e-3, f"{where}Right to about {off:.0e} of its size, and no further: something is "
-         "rounded, clipped or stopped too early, or a little of something is added.")  # fmt: skip
+    need(off > 1e-3, f"{where}Right to about {off:.0e} of its size, no further, as if something "
+         "were rounded, clipped or stopped early, or a little of something added.")  # fmt: skip
     for hint, value in slips.items():  # a slip, and a factor besides
         if np.count_nonzero(value) > 2 and value.shape == right.shape and (
             factor := scale(got, value)
         ):
-            raise Hint(f"{hint} Besides, it is off by {factor}.")
+            raise Hint(f"Up to {factor}: {hint}")
     if callable(otherwise):
         raise Hint(where + otherwise())
     i = np.unravel_index(np.abs(got - right).argmax(), right.shape) if right.size else ()
@@ -219,6 +219,6 @@ def compare(got, right, slips, otherwise, where=""):
 def scale(a, b):
     """In words the factor between two arrays, if one is a multiple of the other."""
     factor = np.vdot(b, a) / max(np.vdot(b, b), np.finfo(float).tiny)
-    if not factor or np.isclose(factor, 1, 1e-6) or not same(a, factor * b):
+    if not factor or np.isclose(factor, 1, 1e-5) or not same(a, factor * b):
         return ""
     return "the sign" if np.isclose(factor, -1) else f"a factor {factor:.6g}"

@@ -23,14 +23,14 @@ def check_softmax_hessian(answer, rng):
             "": q,
             "q is softmax(z), not z itself.": z,
             "The exponentials are not divided by their sum: q = softmax(z).": e,
-            "The exponentials are divided by the largest of them, not by their sum.": e / e.max(),
+            "These are the exponentials over the largest of them, as exp(z - max(z)) makes them: "
+            "divide by their sum.": e / e.max(),
             "It uses the sigmoid in place of softmax.": scipy.special.expit(z),
             "It uses log q in place of q.": np.log(q),
             "softmax takes exp(z), not exp(-z).": scipy.special.softmax(-z),
         }, {
             "": lambda v: np.diag(v) - np.outer(v, v),
-            "The diagonal is right. Off it, the entries are -q_i q_j.":
-                lambda v: np.diag(v * (1 - v)),
+            "Off the diagonal the entries are -q_i q_j, not 0.": lambda v: np.diag(v * (1 - v)),
             "Subtract the outer product q qᵀ.": np.diag,
             "Off the diagonal the sign is wrong: -q_i q_j.":
                 lambda v: np.diag(v - 2 * v * v) + np.outer(v, v),
@@ -42,14 +42,12 @@ def check_softmax_hessian(answer, rng):
                 lambda v: np.diag(v * (1 - v)) - np.outer(v, v),
             "On the diagonal q_i (1 - q_i), off it -q_i q_j: it has q_i (1 - q_j).":
                 lambda v: np.outer(v, 1 - v),
-            "On the diagonal q_i (1 - q_i), off it -q_i q_j: it has q_j (1 - q_i).":
-                lambda v: np.outer(1 - v, v),
+            "On the diagonal q_i (1 - q_i), off it -q_i q_j: it has q_j (1 - q_i), like q - q qᵀ: "
+            "np.diag makes the matrix Diag(q).": lambda v: np.outer(1 - v, v),
             "For a vector q @ q.T is one number: np.outer makes the matrix.":
                 lambda v: np.diag(v) - v @ v,
             "q * q is no outer product: np.outer makes the matrix.": lambda v: np.diag(v) - v * v,
-            "np.diag makes the matrix Diag(q): q alone is added to each row.":
-                lambda v: v - np.outer(v, v),
-            "The off-diagonal entries are q_i q_j, not the q_i alone.":
+            "Off the diagonal the entries are -q_i q_j: it has -q_j alone.":
                 lambda v: np.diag(v * (1 - v)) - v * (1 - eye),
         })  # fmt: skip
 
@@ -125,7 +123,7 @@ def check_hessian_step(answer, rng):
             "D stands on both sides of W H Wᵀ, not twice on the left.":
                 lambda d: (d * d)[:, None] * HX,
             "σ' is missing on both sides of W H Wᵀ.": lambda d: HX,
-            "The σ'' term is right; the first is missing.": lambda d: 0 * HX,
+            "The first term, D W H Wᵀ D, is missing.": lambda d: 0 * HX,
             "Of W H Wᵀ all entries count, not the diagonal alone, which a diagonal matrix D leaves "
             "with * for @.":
                 lambda d: np.diag(d * d * np.diag(HX)),
@@ -146,9 +144,11 @@ def check_hessian_step(answer, rng):
                 lambda v: np.full((rows, rows), v.sum()),
             "The σ'' term is added to D H_X D: it is not multiplied by σ' on both sides.":
                 lambda v: np.diag(d * v * d),
-            "The first term is right. Add the one with σ''.": lambda v: np.zeros((rows, rows)),
+            "The term with σ'' is missing.": lambda v: np.zeros((rows, rows)),
         })  # fmt: skip
         return {"This is eq. 66. Now σ' on both sides, and the σ'' term.": HX,
+                "The first term is right. Add the one with σ''.": first,
+                "The σ'' term is right; the first is missing.": right - first,
                 "a is σ(z) already: σ' and σ'' come from a, without another σ.":
                 np.outer(s * (1 - s), s * (1 - s)) * HX + np.diag(s * (1 - s) * (1 - 2 * s) * gX),
                 **{

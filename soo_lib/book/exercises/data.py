@@ -34,17 +34,13 @@ def check_choose_rows(answer, rng):
                  f"{9 * hold} was asked for. The arguments alone decide.")  # fmt: skip
         held = all(rows(i * hold + j) == batches[i] for i in range(3) for j in range(1, hold))
         need(held or any(rows(k) != rows(hold + k) for k in range(hold)),
-             "It goes by the remainder iteration % hold; the number of a block of iterations is "
-             "iteration // hold.")  # fmt: skip
-        need(held or not any(all(rows(i * hold + j) == rows(i * hold + 1) for i in range(1, 3)
-                                 for j in range(k, hold - 1 + k)) for k in (0, 1)),
-             "The rows change one iteration late or early: 0 to hold - 1 are one block.")
+             "Its rows come again after `hold` iterations, as with the remainder iteration % hold; "
+             "the number of a block of iterations is iteration // hold.")  # fmt: skip
         new = [] if held else [k for k in range(1, 3 * hold + 4) if rows(k) != rows(k - 1)]
-        need(not new or new[0] >= hold,
-             "The rows change before `hold` iterations are over: y would be the difference of two "
-             "functions' gradients.")  # fmt: skip
-        need(held, f"With hold = {hold} the rows change in iterations {hold}, {2 * hold} and "
-             f"{3 * hold}; yours in {', '.join(map(str, new[:3]))}.")  # fmt: skip
+        early = " before `hold` iterations are over" * (new[:1] < [hold])
+        need(held, f"The rows change{early}: with hold = {hold} they should in iterations {hold}, "
+             f"{2 * hold} and {3 * hold}, and yours do in {', '.join(map(str, new[:3]))}. Within a "
+             "block y should be the difference of one function's gradients.")  # fmt: skip
         few = f": they are always 0 to {size - 1}, of m = {m}" * (batches[0] == set(range(size)))
         different = len({*map(frozenset, batches)})
         need(different > 1, f"The rows stay the same after `hold` iterations{few}.")
@@ -109,7 +105,7 @@ def check_batch_size(answer, rng):
 
 def blame(got, right, problems, share):
     """The Hint for batch sizes that are not right."""
-    need(not same(got, np.maximum(right, 2)), "A batch of one row may be enough: it begins at 2.")
+    need(not same(got, np.maximum(right, 2)), "Right but where a row is enough: there it gives 2.")
     across = [G.mean(axis=1, keepdims=True) for G, *_ in problems]  # g along the wrong axis
 
     def along(axis):  # with m the rows, or the columns
@@ -183,12 +179,10 @@ def blame(got, right, problems, share):
             lambda S, bound, m: bound / S,
     }, {
         "": np.ceil,
-        "Round up: a batch one smaller has too large an error.": np.floor,
+        "One too few, as from rounding down: round up, for the bound must hold.": np.floor,
         "Round up: to the nearest is too small half of the time.": np.round,
         "A number of rows is whole: round up.": lambda b: b,
-        "It adds one where rounding up is meant.": lambda b: np.floor(b) + 2,
         "One too many: round up, and no more.": lambda b: np.ceil(b) + 1,
-        "One too few: the bound must hold.": lambda b: np.ceil(b) - 1,
     })  # fmt: skip
     for hint, value in slips.items():
         need(not same(got, value), hint)
@@ -200,6 +194,6 @@ def blame(got, right, problems, share):
     need(1 <= mine <= m, f"{where}A batch has from 1 to m rows: of {m}, yours has {mine:g}.")
     error = np.sqrt((1 / mine - 1 / m) * noise / (g @ g))
     said = "too few" if mine < b else "more than it takes"
-    need(False, f"{where}With m = {m}, θ = {theta:.3g}, S² = {noise:.4g} and ‖g‖² = {g @ g:.4g}, "
-         f"a batch of {mine:g} is {said}: its error is {error:.3g} of ‖g‖, and {b} is the smallest "
+    need(False, f"{where}With m = {m}, θ = {theta:.5g}, S² = {noise:.4g} and ‖g‖² = {g @ g:.4g}, "
+         f"a batch of {mine:g} is {said}: its error is {error:.5g} of ‖g‖, and {b} is the smallest "
          "number that does.")  # fmt: skip

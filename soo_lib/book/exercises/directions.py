@@ -37,10 +37,10 @@ def check_newton_step(answer, rng):
             "It divides each entry by a sum of H's entries: solve the system.": -g / H.sum(axis=1),
         }, {
             "": lambda step: x + step,
-            "It climbs: that is the plus sign of the paper's eq. 5. The step is -H⁻¹g.":
+            "The sign is that of the paper's eq. 5, which climbs: the step is -H⁻¹g.":
                 lambda step: x - step,
             "This is the step. Return the point that it leads to.": lambda step: step,
-            "This is H⁻¹g. Return the point x - H⁻¹g.": lambda step: -step,
+            "This is minus the step. Return the point x - H⁻¹g.": lambda step: -step,
         })  # fmt: skip
 
     got = numbers(answer(x, g, H), (n,))
@@ -55,7 +55,7 @@ def check_newton_step(answer, rng):
         Hp = H @ (got - x)
         i = np.abs(Hp + g).argmax()
         return ("Not yet: solve H p = -g, and return x + p. With your p the entry "
-                f"{i} of H p is {Hp[i]:.3g}, and that of -g is {-g[i]:.3g}.")  # fmt: skip
+                f"{i} of H p is {Hp[i]:.5g}, and that of -g is {-g[i]:.5g}.")  # fmt: skip
 
     compare(got, x + p, slips, rest)
 
@@ -84,13 +84,13 @@ def check_polak_ribiere(answer, rng):
     def slips():
         return mixtures(lambda above, below, floor: floor(above / below), {
             "": dot(g, g - old),
-            "This is Fletcher and Reeves' β: the numerator should be gᵀ(g - g_old).": dot(g, g),
+            "The numerator is Fletcher and Reeves'; it should be gᵀ(g - g_old).": dot(g, g),
             "The difference is the other way round: gᵀ(g - g_old).": dot(g, old - g),
             "The numerator is gᵀ(g - g_old), not the difference's square.": dot(g - old, g - old),
             "The difference is multiplied by g, not by g_old.": dot(old, g - old),
-            "The two gradients have changed places.": dot(old, old - g),
+            "In the numerator the two gradients have changed places.": dot(old, old - g),
             "The numerator has the difference of the gradients, not their sum.": dot(g, g + old),
-            "The numerator lacks gᵀg.": dot(g, old),
+            "The numerator is gᵀ(g - g_old), not gᵀg_old.": dot(g, old),
             "0 is for a negative β, not for the negative terms of its sum.":
                 dot(np.maximum(g * (g - old), 0), 1),
         }, {
@@ -98,7 +98,7 @@ def check_polak_ribiere(answer, rng):
             "Divide by the old gradient's square, not the new one's.": dot(g, g),
             "Divide by the square of the old gradient's norm, not by the norm.":
                 dot(old, old) ** 0.5,
-            "The square root does not belong in the new gradient's norm either.": dot(g, g) ** 0.5,
+            "Divide by g_oldᵀg_old, not by the new gradient's norm.": dot(g, g) ** 0.5,
             "Divide by g_oldᵀg_old; with the difference there it is Hestenes and Stiefel's, or "
             "another's.": dot(old, g - old),
             "Divide by g_oldᵀg_old, not by the difference's square.": dot(g - old, g - old),
@@ -120,6 +120,7 @@ def check_polak_ribiere(answer, rng):
 
     right = np.maximum(dot(g, g - old) / dot(old, old), 0)
     got = np.array([numbers(answer(*pair), ()) for pair in zip(g, old)])
+    need(np.ptp(got), f"It gives {got[0]:.4g} for all of twelve pairs of gradients.")
     if same(got[right > 0], right[right > 0]):
         yield 1 / 2
 

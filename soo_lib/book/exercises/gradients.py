@@ -33,23 +33,23 @@ def check_logistic_gradient(answer, rng):
             "The logarithms' derivatives are there; the factor σ' of the chain rule is "
             "missing.": (q - y) / (q * (1 - q)),
             "This is σ', the derivative of ŷ. The loss's is ŷ - y.": q * (1 - q),
-            "σ(z) is 1/(1 + exp(-z)): mind the sign of z.": 1 - q - y,
-            "It has 1 - y in place of y.": q - (1 - y),
+            "1 - ŷ - y stands for ŷ - y: σ(z) is 1/(1 + exp(-z)), mind the sign of z.": 1 - q - y,
+            "It has ŷ - (1 - y), or y - σ(-z): as if 1 - y stood in place of y.": q - (1 - y),
             "y is 0 or 1 here, not -1 or 1.": q - (2 * y - 1),
             "The samples with y = 0 are left out: this is half of the sum, or the formula for "
             "labels -1 and 1.": -y * (1 - q),
             "The part of the samples with y = 1 is missing.": (1 - y) * q,
             "The sign of the second part of the loss, that with 1 - y, is wrong.":
                 -y * (1 - q) - (1 - y) * q,
-            "It takes the absolute residual: the sign matters.": np.abs(q - y),
-            "It squares the residual: this is another loss's gradient.": (q - y) ** 2,
+            "This is with |ŷ - y|: the sign matters, in each part of the loss.": np.abs(q - y),
+            "It squares the residual: it is ŷ - y, as it is.": (q - y) ** 2,
             "It rounds ŷ to a label: the loss knows ŷ itself.": np.round(q) - y,
             "It uses tanh for σ.": np.tanh(z) - y,
             "It uses softmax over the samples for σ.":
                 np.exp(z - z.max()) / np.exp(z - z.max()).sum() - y,
         }, {
             "": lambda r: X.T @ r / m,
-            "Right up to a factor m: the loss is a mean over the m samples.": lambda r: X.T @ r,
+            "It is larger by a factor m: the loss is a mean over the m samples.": lambda r: X.T @ r,
             "Divide by the number of samples m, not of parameters.": lambda r: X.T @ r / n,
             "Divide by the number of samples m, not of those with y = 1.":
                 lambda r: X.T @ r / y.sum(),
@@ -99,14 +99,14 @@ KINDS = {  # what is done to a right gradient, and what an answer that misses it
                     "at each entry, with a bound below 0.001."),
     **dict.fromkeys(("high", "low"), "It misses one entry of the gradient that is 0.001 off: a "
                     "looser bound than that lets it pass, and so do slopes that are less exact."),
-    "steep": "It misses one entry that is 0.001 off in a long gradient: the bound is for the "
-             "difference itself, not for its share of the gradient.",
+    "steep": "It misses one entry that is 0.001 off in a long gradient, as a bound on its share of "
+             "the gradient does: the bound is for the difference itself.",
     "sign": "It misses one entry of the gradient with the wrong sign: compare the entries "
-            "themselves, not their sizes.",
+            "themselves, signs and all.",
     "swap": "It misses two entries of the gradient that have changed places: compare entry by "
             "entry, not sums or norms.",
     "flip": "It misses a gradient whose sign is wrong altogether: compare the entries themselves, "
-            "not their sizes.",
+            "signs and all.",
     "factor": "It misses a gradient that is twice too large: compare lengths too, not directions "
               "alone.",
 }  # fmt: skip
@@ -135,7 +135,7 @@ def where(fun, g, x, looks, away, said):
     points = [z for z in map(np.frombuffer, looks) if z.shape == x.shape]
     moves = np.reshape([z - x for z in points if np.abs(z - x).max() > 1e-14], (-1, len(x)))
     if not len(moves):
-        return "It looks at fun at x alone, and a slope takes another point.", ""
+        return "It looks at fun at no other point than x, and a slope takes one.", ""
     if (most := (np.abs(moves) > 1e-14).sum(axis=1).max()) > 1:
         return f"It looks at fun where {most} entries of x have moved at once.", ""
     if away > 1e-14:
@@ -147,8 +147,8 @@ def where(fun, g, x, looks, away, said):
     low, high = min(steps[0], 0.0), max(steps[-1], 0.0)
     slopes = [(fun(x + high * e) - fun(x + low * e)) / (high - low) for e in np.eye(len(x))[each]]
     return "", (f"It moves one entry at a time, by {' or '.join(f'{h:g}' for h in steps[:4])}; "
-                f"slopes from there are right to {np.abs(slopes - g[each]).max():.0e}, and no "
-                "bound below that will do.")  # fmt: skip
+                f"slopes from there are right to {np.abs(slopes - g[each]).max():.0e} as plain "
+                "differences, for which no bound below that will do.")  # fmt: skip
 
 
 def restless(fun):
@@ -203,9 +203,9 @@ def check_diagnose(answer, rng):
         told = [got for kind, got in said if kind in which]
         return sum(got == said_so for got in told) / len(told)
 
-    need(share("gradient", "resampled") < 1 or share("resampled", *KINDS) < 1,
-         "It says 'resampled' of wrong gradients, and 'gradient' of a loss drawn anew: the two "
-         "words have changed places.")  # fmt: skip
+    need(share("gradient", "resampled") < 1 or share("resampled", *KINDS) < 1 or share("resampled",
+         "none"), "It says 'resampled' of wrong gradients, and 'gradient' of a loss drawn anew: "
+         "the two words have changed places.")  # fmt: skip
     if share("resampled", *moving) == 1 and not share("resampled", "none", *KINDS):
         yield 1 / 3
     need(len({got for _, got in said}) > 1, f"It says {said[0][1]!r} to every patient.")
@@ -228,13 +228,13 @@ def check_diagnose(answer, rng):
          "It misses a loss that moves by a few ten-thousandths: compare fun(x) with fun(x), and "
          "exactly.")  # fmt: skip
     need(share("gradient", "none") < 1 or share("none", *KINDS) < 1,
-         "It calls wrong gradients right, and right ones wrong: two answers have changed places.")
+         "It calls wrong gradients right, and right ones wrong: < for >, or two answers swapped.")
     need(share("gradient", "none") < 1 or share("none", "factor") < 1,
          "It calls a gradient right that is twice too large, and a right one wrong: its slopes are "
          "twice too large. Between x - h and x + h lies 2h.")  # fmt: skip
     need(share("gradient", "none") < 1 or share("none", "flip") < 1,
          "It calls a gradient right whose sign is wrong, and a right one wrong: its slopes have the"
-         " wrong sign. They are fun(x + h) - fun(x - h), over 2h.")  # fmt: skip
+         " wrong sign, or jac is added. A slope is fun(x + h) - fun(x - h), over 2h.")  # fmt: skip
     every = share("gradient", *KINDS) == share("gradient", "none") == 1
     need(not share("gradient", "none"), lambda: f"It blames {'every' if every else 'a right'} "
          f"gradient. {''.join(shown['none', 'gradient'][1:])}")  # fmt: skip

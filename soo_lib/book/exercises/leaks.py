@@ -71,8 +71,8 @@ def check_leaked_rows(answer, rng):
             set(np.flatnonzero(equal.any(axis=1).all(axis=1))),
         "It takes rows that are merely close: all entries must agree exactly.":
             set(np.flatnonzero(close)),
-        "It compares sums: two rows may have one sum.": set(np.flatnonzero(sums)),
-        "It compares sums, digit for digit: two rows may have one sum.":
+        "It takes rows that have the sum, or mean, of a row of train.": set(np.flatnonzero(sums)),
+        "It takes rows that have the sum of a row of train, digit for digit: compare entries.":
             set(np.flatnonzero(np.isin(dev.sum(axis=1), train.sum(axis=1)))),
         "It takes rows that have the same entries in another order.": set(np.flatnonzero(ordered)),
         "It compares each row of dev with the row of train of the same number alone: compare with "
@@ -83,6 +83,7 @@ def check_leaked_rows(answer, rng):
         for hint, rows in slips.items():
             need(found != rows or not rows, hint)
     wrong, missed = sorted(found - set(leaks)), sorted(set(leaks) - found)
+    need(not wrong or wrong[0] >= 0, lambda: f"Row {wrong[0]:g} is none of dev's.")
     need(not wrong or wrong[-1] < len(dev), lambda: f"Row {wrong[-1]:g} is none of dev's.")
     need(not wrong, lambda: max(describe(dev[int(i)], train, i) for i in wrong)[1])
     need(not missed, lambda: f"It misses {len(missed)} of {len(leaks)} leaks: row {missed[0]} of "

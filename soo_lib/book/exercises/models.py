@@ -66,15 +66,15 @@ def slips(g, B, radius, right):
     c, bend = Q.T @ g, g @ B @ g
     newton, sizes, rim = -Q @ (c / w), -Q @ (c / np.abs(w)), -radius * g / np.linalg.norm(g)
     found = {
-        "It climbs: this is minus the lowest point.": -right,
+        "This is minus the lowest point: the sign is wrong.": -right,
         "This is Newton's step, though it is longer than the radius."
         if w[0] > 0
         else "This is Newton's step. With a negative eigenvalue it leads to a saddle of the model, "
         "or its top, and the lowest point is on the rim.": newton,
         "It shortens Newton's step to the radius: the radius chooses the direction too. Find the λ "
         "of (B + λI) p = -g.": to_rim(newton, radius),
-        "It goes Newton's way to the rim, always: where Newton's step is inside and B positive "
-        "definite, that step is the answer.": radius * newton / np.linalg.norm(newton),
+        "It goes Newton's way to the rim: with B positive definite and Newton's step inside, that "
+        "is the answer; else find the λ.": radius * newton / np.linalg.norm(newton),
         "This is the step along -g to the rim, right for tiny radii alone.": rim,
         "This is the lowest point along -g. In the whole ball there are lower ones.":
             to_rim(-(g @ g) / bend * g, radius) if bend > 0 else rim,
@@ -126,7 +126,7 @@ def fault(p, g, B, radius, right):
     need(size > 0, "It does not move: 0 is no lowest point here.")
     if (lam := on_path(p, g, B)) is None:
         others = {
-            "It takes pᵀBp without the ½: the model's slope is g + Bp.": 2 * B,
+            "It is as if pᵀBp had no ½: the model's slope is g + Bp.": 2 * B,
             "It sets B's negative eigenvalues to 0: leave them, λ lifts them all alike.":
                 (Q * np.maximum(w, 0)) @ Q.T,
             "It takes the sizes of B's eigenvalues: λ is one number, added to them all.":
@@ -153,11 +153,11 @@ def fault(p, g, B, radius, right):
              f"lowest value, {low:.4g}, which is {best}. There g + Bp points against p, or is 0: "
              "(B + λI) p = -g with λ >= 0.")  # fmt: skip
     so = "It solves (B + λI) p = -g, but"
-    need(lam > -1e-4 * np.abs(w).max(), f"{so} with a negative λ: there is a lower point inside.")
+    need(lam > -1e-4 * np.abs(w).max(), f"{so} with a negative λ: at the lowest point λ >= 0.")
     need(w[0] + lam > -1e-4 * np.abs(w).max(), f"{so} B + λI has a negative eigenvalue: λ is at "
          "least minus the lowest of B.")  # fmt: skip
     which = "small" if size > radius else "large"
-    need(False, f"{so} the length is {size:.6g} with a radius of {radius:.6g}: λ is too {which}.")
+    need(False, f"{so} the length is {size:.8g} with a radius of {radius:.8g}: λ is too {which}.")
 
 
 def is_lowest(got, g, B, radius, right):
@@ -187,7 +187,7 @@ def check_step_inside(answer, rng):
                  f"It solves (B + λI) p = -g, but the length is the radius's {hint}.")  # fmt: skip
         for (p, g, B, radius, right), slip in zip(wrong, found):
             for hint, value in slip.items() if on_path(p, g, B) is None else ():
-                need(not same(p, value), hint)
+                need(not same(p, value), f"In one problem: {hint}")
             fault(p, g, B, radius, right)
 
     def eigenvalues(*first):
@@ -224,24 +224,24 @@ def hard_case(answer, g, B, radius, right):
         said = answer(g, B, radius)
     except Hint as hint:
         raise Hint(f"{where}{hint}") from hint
-    need("nan" not in str(said), f"{where}it gives NaN, 0 over 0. The entry of p along that "
-         "eigenvector is free there: what leads to the rim is right.")  # fmt: skip
+    need("nan" not in str(said), f"{where}it gives NaN, as 0 over 0 does. The part of p along the "
+         "lowest eigenvector is free there: what leads to the rim is right.")  # fmt: skip
     got = numbers(said, g.shape, where)
     if is_lowest(got, g, B, radius, right):
         return
     w, Q = np.linalg.eigh(B)
     v, damped = Q[:, 0], -np.linalg.pinv(B - w[0] * np.eye(len(g)), rcond=1e-9) @ g
-    need(got.any(), f"{where}it stays, but any way along that eigenvector leads down.")
+    need(got.any(), f"{where}it stays, but along the lowest eigenvector all ways lead down.")
     need(not np.allclose(got - (got @ v) * v, damped, 0, 1e-3 * radius)
          or np.linalg.norm(got) >= radius,
          f"{where}it stops short of the rim. With λ minus the lowest eigenvalue add as much of the "
          "eigenvector as brings it there.")  # fmt: skip
-    need(np.linalg.norm(got @ v) > 1e-3 * radius, f"{where}it has no part along it either. There "
-         "the model falls for ever: add as much of it as leads to the rim.")  # fmt: skip
+    need(np.linalg.norm(got @ v) > 1e-3 * radius, f"{where}it has no part along the lowest "
+         "eigenvector. There the model falls for ever: add what leads to the rim.")  # fmt: skip
     need(not same(abs(got @ v), np.linalg.norm(got)) or not g.any(),
-         f"{where}it goes along that eigenvector alone. g counts too.")  # fmt: skip
+         f"{where}it goes along the lowest eigenvector alone. g counts too.")  # fmt: skip
     need(np.linalg.norm(got) <= (1 + 1e-6) * radius, f"{where}it leaves the ball, with a length of "
-         f"{np.linalg.norm(got):.3g} where the radius is {radius:.3g}.")  # fmt: skip
+         f"{np.linalg.norm(got):.8g} where the radius is {radius:.8g}.")  # fmt: skip
     off = np.linalg.norm(got - (got @ v) * v - damped)
-    need(False, f"{where}the part of p across that eigenvector is off by {off:.3g}: it should "
-         "solve (B + λI) p = -g with λ minus the lowest eigenvalue.")  # fmt: skip
+    need(False, f"{where}the part of p across the lowest eigenvector is off by {off:.3g}: it "
+         "should solve (B + λI) p = -g with λ minus the lowest eigenvalue.")  # fmt: skip

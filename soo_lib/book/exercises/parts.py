@@ -30,14 +30,15 @@ def check_summed_gradient(answer, rng):
         g, m = [X.T @ (X @ x - y) for X, y in parts], sum(len(y) for _, y in parts)
         got, right = ask(answer, parts, x), pairs(g) / m
         compare(got, right, dict, "it is wrong.", f"With {k} part{'s' * (k > 1)}: ")
-        found.append((np.array_equal(got, right), got, {h: v / m for h, v in orders(g).items()}))
-    if all(equal for equal, *_ in found):
+        wrong = k * (not np.array_equal(got, right))
+        found.append((wrong, got, {h: v / m for h, v in orders(g).items()}))
+    if not (wrong := max(k for k, *_ in found)):
         return divide_once(answer, rng)
     for hint in orders(g):
         need(not all(np.array_equal(got, slip[hint]) for _, got, slip in found),
              f"Right but for the last digits: {hint}")  # fmt: skip
-    need(False, "Right but for the last digits: it does not add neighbours two by two, then their "
-         "sums. Each part's own sum is Xᵀ(Xx - y); divide once, at the end.")  # fmt: skip
+    need(False, f"Right but for the last digits, with {wrong} parts for one: add neighbours two "
+         "by two, then their sums. A part's is Xᵀ(Xx - y); divide once, at the end.")  # fmt: skip
 
 
 def divide_once(answer, rng):
@@ -198,8 +199,8 @@ def slips(parts, x):
         "It sums the parts' means, or divides by the rows of one part: divide once, by the number "
         "of all rows.":
             lambda g: np.sum(g / rows[:, None], axis=0),
-        "It divides by the number of parts: divide by that of all rows.":
-            lambda g: g.sum(axis=0) / K,
+        "It divides by the number of parts, or counts rows twice: Xᵀr is a sum over them, to be "
+        "divided by the number of all rows.": lambda g: g.sum(axis=0) / K,
         "It divides by the number of parameters: divide by that of all rows.":
             lambda g: g.sum(axis=0) / n,
         "It divides the parts by their rows, and the sum once more by all rows.":

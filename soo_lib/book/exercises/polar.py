@@ -31,8 +31,9 @@ def check_newton_schulz(answer, rng):
             G = rng.normal(size=shape)
             got, peak = answer.peak(G, 2)
             need(length > 2000 or peak < 5e6, f"Right, but for G of shape {shape} it takes "
-                 f"{peak / 1e6:.0f} MB: of XᵀX and X Xᵀ form the smaller.")  # fmt: skip
-            compare(got, after(G, 2), dict, "Right for small matrices alone.")
+                 f"{peak / 1e6:.0f} MB, as a square of its length does: of XᵀX and X Xᵀ "
+                 "form the smaller.")  # fmt: skip
+            compare(got, after(G, 2), dict, "it is wrong.", f"Right, but for G of shape {shape}: ")
 
 
 def after(G, steps):
@@ -58,11 +59,11 @@ def stray(answer, G, steps):
         got, right = probe(answer, G.shape, G, k), after(G, k)
         if got is not None and not same(got, right):
             for j in range(40):
-                need(not same(got, after(G, j)), f"With steps = {k} it takes {j} of them.")
-            s, best = (np.linalg.svd(X, compute_uv=False)[0] for X in (got, right))
-            return (f"Not yet: {what}. With steps = {k} X has the largest singular value {s:.4g}; "
-                    f"it should be {best:.4g}.")  # fmt: skip
-    return f"Not yet: {what}. With fewer than {steps} steps it is right."
+                need(not same(got, after(G, j)), f"With steps = {k} it is what {j} of them give.")
+            i, j = np.unravel_index(np.abs(got - right).argmax(), G.shape)
+            return (f"Not yet: {what}. With steps = {k} entry {i}, {j} should be "
+                    f"{right[i, j]:.6g}; yours is {got[i, j]:.6g}.")  # fmt: skip
+    return f"Not yet: {what}. With fewer than {steps} steps no fault shows."
 
 
 def slips(G, steps):
@@ -105,7 +106,7 @@ def slips(G, steps):
             lambda X, first: 3.4445 * X - 4.775 * X @ X.T @ X + 2.0315 * X @ X.T @ X @ X.T @ X,
         "It divides by the norm again after each step: once, at the start.":
             lambda X, first: (Z := 1.5 * X - 0.5 * X @ X.T @ X) / np.linalg.norm(Z),
-        "It divides by the norm again before each step: once, at the start.":
+        "It divides by the norm before each step: once, at the start.":
             lambda X, first: 1.5 * (Z := X / np.linalg.norm(X)) - 0.5 * Z @ Z.T @ Z,
         "The half belongs to X XᵀX alone: the factor of X is 1.5, not 0.75.":
             lambda X, first: 0.75 * X - 0.5 * X @ X.T @ X,
@@ -161,7 +162,7 @@ def slips(G, steps):
         "": steps,
         "It takes one step too many.": steps + 1,
         "It takes one step too few.": steps - 1,
-        "It takes one step and stops: return behind the loop.": 1,
+        "This is one step, as where the loop returns, or starts anew from the first X.": 1,
         "It takes no step.": 0,
         "It takes twice as many steps as asked for.": 2 * steps,
     }, {
@@ -210,18 +211,15 @@ def check_kronecker_product(answer, rng):
                 flat("F"),
         })  # fmt: skip
 
-    compare(
-        answer(A, G, v),
-        np.kron(A, G) @ v,
-        slips,
-        lambda: told_apart(answer, A, G, v),
-    )
+    compare(answer(A, G, v), np.kron(A, G) @ v, slips, lambda: told_apart(answer, A, G, v))
     yield 1 / 2
     for m, n in ((40, 60), (400, 600)):  # np.kron would take 46 MB and 0.5 TB
         A, G, v = rng.normal(size=(m, m)), rng.normal(size=(n, n)), rng.normal(size=m * n)
         got, peak = answer.peak(A, G, v)
-        need(n > 60 or peak < 5e6, f"Right, but it takes {peak / 1e6:.0f} MB: do not form it.")
-        compare(got, (A @ v.reshape(m, n) @ G.T).ravel(), dict, "Right for small factors alone.")
+        need(n > 60 or peak < 5e6, f"Right, but with {m} and {n} rows it takes {peak / 1e6:.0f} "
+             "MB, and np.kron(A, G) would take 46: do not form it.")  # fmt: skip
+        compare(got, (A @ v.reshape(m, n) @ G.T).ravel(), dict, "it is wrong.",
+                f"Right for small factors. For such of {m} and {n} rows: ")  # fmt: skip
 
 
 def told_apart(answer, A, G, v):
@@ -240,4 +238,4 @@ def told_apart(answer, A, G, v):
             shown = said is not None and not same(said, few) and names == "A and G are"
             return (f"{what} It is wrong already where {names} the identity: there {rule}."
                     + f" Of {few} it makes {said}." * shown)  # fmt: skip
-    return f"{what} With the identity for A or G it is right, but not for two other factors."
+    return f"{what} With the identity for A or G no fault shows, but with two other factors."

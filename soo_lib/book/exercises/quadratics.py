@@ -19,9 +19,9 @@ def check_conjugate_gradients(answer, rng):
     compare(got, linear_cg(A, b, x, 3),
             lambda: reproduced(answer, cg_slips, (A, b, x, 3), (A, b, x + 1, 2)),
             lambda: stray(answer, A, b, x))  # fmt: skip
-    for steps, what in ((n, "n steps should end at the minimum"), (1, "one step is wrong")):
-        compare(answer(A, b, x, steps), linear_cg(A, b, x, steps), dict,
-                f"Three steps are right, but {what}: how often does the loop run?")  # fmt: skip
+    for steps, what in ((n, "n, which should end at the minimum"), (1, "one")):
+        compare(answer(A, b, x, steps), linear_cg(A, b, x, steps), dict, "it is wrong. How often "
+                "does the loop run?", f"Three steps are right. With {what}: ")  # fmt: skip
 
 
 def stray(answer, A, b, x):
@@ -39,6 +39,8 @@ def stray(answer, A, b, x):
         said = f"Not yet: the {name} of the steps is wrong."
         if not moved.any():
             return f"{said} It stays where it is."
+        for j in range(1, len(x) + 1):
+            need(not same(got, linear_cg(A, b, x, j)), f"Asked for {k + 1}, it goes {j} steps.")
         if k and same(ps[k - 1] * (moved @ ps[k - 1]), moved * (ps[k - 1] @ ps[k - 1])):
             return f"{said} It goes along the direction before: -g, at the new point, is not in it."
         if not alpha or not same(basis @ parts, moved):
@@ -47,14 +49,14 @@ def stray(answer, A, b, x):
             mine, back = (round(v, 12) + 0.0 for v in (rest[0] / alpha, rest[0]))
             p = basis @ parts / alpha
             if np.isclose(alpha, gs[k] @ gs[k] / (p @ A @ p)):  # and so β alone is to blame
-                return (f"{said} In -g + βp it has β = {mine:.4g}, where gᵀg / g_oldᵀg_old "
-                        f"is {beta:.4g}.")  # fmt: skip
+                return (f"{said} In -g + βp it has β = {mine:.6g}, where gᵀg / g_oldᵀg_old "
+                        f"is {beta:.6g}.")  # fmt: skip
             return (f"{said} It goes {alpha:.4g} times -g, at the new point, and {back:.4g} "
                     f"times p, the direction before; it should be {right:.4g} and "
                     f"{beta * right:.4g} times.")  # fmt: skip
         p = "-g + βp" if k else "-g"
-        return (f"{said} Its direction is right, but it goes {alpha:.4g} times {p}, with "
-                f"g = Ax - b; gᵀg / pᵀAp is {right:.4g}.")  # fmt: skip
+        return (f"{said} Its direction is right, but it goes {alpha:.6g} times {p}, with "
+                f"g = Ax - b; gᵀg / pᵀAp is {right:.6g}.")  # fmt: skip
     return "Not yet, though from the start one, two and three steps are right."
 
 
@@ -84,8 +86,8 @@ def cg_slips(A, b, x, steps):
         "": steps,
         "It takes one step too few.": steps - 1,
         "It takes one step too many.": steps + 1,
-        "It takes one step and stops.": 1,
-        "It takes n steps, whatever `steps` says.": len(x),
+        "This is the point after one step.": 1,
+        "It takes n steps, not `steps`.": len(x),
     }, {
         "": lambda A, b, x: A @ x - b,
         "The gradient is Ax - b: b is missing.": lambda A, b, x: A @ x,
@@ -106,7 +108,7 @@ def cg_slips(A, b, x, steps):
             lambda A, g, p: np.sqrt(g @ g) / (p @ A @ p),
     }, {
         "": lambda g, old, p: g @ g / (old @ old),
-        "This is steepest descent: β is missing, or 0.": lambda g, old, p: 0.0,
+        "β is missing, or 0, as in steepest descent.": lambda g, old, p: 0.0,
         "β is the new square over the old one, not the old over the new.":
             lambda g, old, p: old @ old / (g @ g),
         "β is the quotient of the squares, not of the norms.":

@@ -24,18 +24,18 @@ def direction(found):
     others = {
         "eigh's eigenvectors are the columns of its second result: this is a row.":
             lambda w, V: V[0],
+        "It goes along the eigenvector of the eigenvalue largest in size: take the most negative.":
+            lambda w, V: V[:, np.argmax(np.abs(w))],
         "This is the direction in which the loss bends up most, that of the largest eigenvalue: "
         "the most negative is the first that np.linalg.eigh gives.": lambda w, V: V[:, -1],
-        "It takes the eigenvalue that is largest in size: the most negative one is meant.":
-            lambda w, V: V[:, np.argmax(np.abs(w))],
-        "It takes the eigenvalue that is smallest in size: the most negative one is meant.":
+        "It goes along the eigenvector of the eigenvalue smallest in size: take the most negative.":
             lambda w, V: V[:, np.argmin(np.abs(w))],
         "It goes along several eigenvectors at once: along that of the most negative eigenvalue "
         "alone the loss bends down most.": lambda w, V: V[:, w < 0].sum(axis=1) / sum(w < 0) ** 0.5,
     }  # fmt: skip
-    unsorted = [np.linalg.eig(H)[1].real.T for _, H, *_ in wrong]  # its columns, as rows
+    unsorted = [np.linalg.eig(H)[1].real.T for _, H, *_ in units]  # its columns, as rows
     for place in (0, -1) if wrong else ():
-        need(not all(same(abs(u @ V[place]), 1.0) for (u, *_), V in zip(wrong, unsorted)),
+        need(not all(same(abs(u @ V[place]), 1.0) for (u, *_), V in zip(units, unsorted)),
              "np.linalg.eig gives eigenvalues in any order: eigh sorts them, the lowest first.")
     for hint, other in others.items() if wrong else ():
         need(not all(same(abs(u @ other(w, V)), 1.0) for u, _, w, V in wrong), hint)
@@ -44,8 +44,8 @@ def direction(found):
         need(not all(same(H @ u, (u @ H @ u) * u) for u, H, *_ in wrong), "It goes along an "
              f"eigenvector, but that of the eigenvalue {bend:.3g}, where the most negative is "
              f"{w[0]:.3g}.")  # fmt: skip
-        need(False, f"Not yet: along this step the loss bends by {bend:.3g}; along the eigenvector "
-             f"of H's most negative eigenvalue it bends by {w[0]:.3g}.")  # fmt: skip
+        need(False, f"Not yet: along this step the loss bends by {bend:.6g}; along the eigenvector "
+             f"of H's most negative eigenvalue it bends by {w[0]:.6g}.")  # fmt: skip
 
 
 def distance(length, radius, w, v):
@@ -61,8 +61,8 @@ def distance(length, radius, w, v):
     }  # fmt: skip
     for hint, value in wrong.items():
         need(not same(length, value), f"The direction is right. {hint}")
-    need(same(length, radius), f"The direction is right. The length should be {radius:.3g}, the "
-         f"radius; it is {length:.3g}.")  # fmt: skip
+    need(same(length, radius), f"The direction is right. The length should be {radius:.8g}, the "
+         f"radius; it is {length:.8g}.")  # fmt: skip
 
 
 @checker
@@ -85,8 +85,8 @@ def check_leave_saddle(answer, rng):
                  "at the saddle itself either sign will do.")  # fmt: skip
             u = moved / max(np.linalg.norm(moved), 1e-300)
             need(not same(abs(u @ V[:, 0]), 1.0), "With g = 0 it stays. Elsewhere it goes along "
-                 f"the eigenvector, but for a length of {np.linalg.norm(moved):.3g} where the "
-                 f"radius is {radius:.3g}: g says which of the two ways, no more.")  # fmt: skip
+                 f"the eigenvector, but for a length of {np.linalg.norm(moved):.6g} where the "
+                 f"radius is {radius:.6g}: g says which of the two ways, no more.")  # fmt: skip
             bend = u @ H @ u
             need(not moved.any() or not same(H @ u, bend * u), "With g = 0 it stays, where either "
                  f"sign will do. Elsewhere it goes along the eigenvector of {bend:.3g}, where the "

@@ -34,9 +34,10 @@ def check_armijo(answer, rng):
             if not same(z, x + a * p):
                 return f"It looks at {z[:2].round(3)}, which is no x + αp."
             if a < 0:
-                return "It looks along -p, where the loss rises: the steps are x + αp."
+                return "It looks along -p: the steps are x + αp."
             if a > 1:
-                return "Its steps grow beyond x + p: halve α, and go from the given x each time."
+                return (f"It looks beyond x + p, at α = {a:.3g}: halve α, from 1 on, and go "
+                        "from the given x each time.")  # fmt: skip
             steps = [a for a, *_ in tried]
             drops = [(a, f - loss.fun(x + a * p), -c1 * a * slope) for a in steps if a > 1e-8]
             for a, drop, least in drops:
@@ -126,7 +127,7 @@ def check_armijo(answer, rng):
     need(not refusals, "".join(refusals[:1]))
     stuck = [places for places, a in zip(looks, right) if a < 1 and len(places) > 1]
     need(not stuck or not all(same(min(places), 1) for places in stuck),
-         "It evaluates fun at x + p alone: at x + αp, with the α that is tried.")  # fmt: skip
+         "It looks at fun nowhere between x and x + p: look at x + αp, with each α.")  # fmt: skip
     odd = [a for places in looks for a in places if a > 1e-6 and not np.isclose(a, halves).any()]
     need(not odd or (np.log2(found[found > 0]) % 1).any(), lambda: "It evaluates fun at x + "
          f"{odd[0]:.8g} p, where α is 1, ½, ¼, ... of p as it is.")  # fmt: skip

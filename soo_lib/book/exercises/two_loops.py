@@ -19,15 +19,16 @@ def check_two_loop(answer, rng):
             if got is not None and not same(got, dense(g, S[-j:], Y[-j:])):
                 break
         else:
-            return f"Not yet: right with fewer pairs, but with {k} it is wrong."
+            return f"Not yet: with fewer pairs no fault shows, but with {k} it is wrong."
         good = f"right with {j - 1} pair{'s' * (j > 2)}" if j > 1 else "N&W algorithm 7.4"
-        return (f"Not yet: {good}; with {j} pair{'s' * (j > 1)} the first entry of -Hg should be "
-                f"{dense(g, S[-j:], Y[-j:])[0]:.4g}, and it is {got[0]:.4g}.")  # fmt: skip
+        i = np.abs(got - (right := dense(g, S[-j:], Y[-j:]))).argmax()
+        return (f"Not yet: {good}; with {j} pair{'s' * (j > 1)} entry {i} of -Hg should be "
+                f"{right[i]:.6g}, and it is {got[i]:.6g}.")  # fmt: skip
 
     compare(answer(g, S, Y), dense(g, S, Y),
             lambda: reproduced(answer, two_loop_slips, (g, S, Y), (g + 1, S[1:], Y[1:])), fewer)
-    compare(answer(g, S / 100, Y / 100), dense(g, S, Y), dict, "Right, but not for pairs a "
-            "hundredth as long, which give the same H.")  # fmt: skip
+    compare(answer(g, S / 100, Y / 100), dense(g, S, Y), dict, "it is wrong.", "Right, but for "
+            "pairs a hundredth as long, which give the same H: ")  # fmt: skip
 
 
 def dense(g, S, Y, gamma=None):
@@ -132,7 +133,7 @@ def two_loop_slips(g, S, Y):
         "It leaves out the newest pair.": dense(g, S[:-1], Y[:-1]),
         "γ is the newest pair's; yours is the mean of all pairs' γ.":
             dense(g, S, Y, np.mean(np.sum(S * Y, axis=1) / np.sum(Y * Y, axis=1))),
-        "g is multiplied by γ before the loops too: between them is enough.":
+        "It is multiplied by γ before or behind the loops too: between them is enough.":
             dense(g, S, Y) * sy / yy,
-        "γ belongs between the loops, not behind them.": dense(g, S, Y, 1) * sy / yy,
+        "γ belongs between the loops, not before or behind them.": dense(g, S, Y, 1) * sy / yy,
     }  # fmt: skip

@@ -26,12 +26,12 @@ def check_bfgs_update(answer, rng):
     compare(answer(H, s / 100, y / 100), right, lambda: {
         "The matrix is right, but the pair of a short step is refused: there too sᵀy is positive.":
             H,
-    }, "Right for a pair, but not for a hundredth of it.")  # fmt: skip
+    }, "it is wrong.", "Right for a pair. For a hundredth of it: ")  # fmt: skip
     flat = y - (0.999 * (s @ y) / (s @ s)) * s  # sᵀy is positive, but small
     compare(answer(H, s, flat), updated(H, s, flat), lambda: {
         f"The matrix is right, but a pair is refused with sᵀy = {s @ flat:.2g}, which is positive, "
         f"where sᵀs is {s @ s:.2g} and yᵀy {flat @ flat:.2g}.": H,
-    }, "Right for a pair, but not where sᵀy is small.")  # fmt: skip
+    }, "it is wrong.", "Right for a pair. Where sᵀy is small: ")  # fmt: skip
     yield 1 / 2
     first, Hs = np.eye(n)[0], H @ s
     other = Hs - (Hs @ s / (s @ s) + Hs @ Hs / (Hs @ s)) / 2 * s  # sᵀy < 0, but sᵀHy > 0
@@ -132,7 +132,7 @@ def update_slips(H, s, y):
         "The last term, ρssᵀ, is missing.": lambda r, s, y: 0.0,
         "The last term is added, not subtracted.": lambda r, s, y: -r * np.outer(s, s),
         "The last term is ρssᵀ: ρ is missing there.": lambda r, s, y: np.outer(s, s),
-        "The last term is ssᵀ over sᵀy, not times it.": lambda r, s, y: np.outer(s, s) / r,
+        "The last term is ssᵀ over sᵀy, not times it.": lambda r, s, y: np.outer(s, s) * (s @ y),
         "The last term is ρssᵀ, not ρyyᵀ.": lambda r, s, y: r * np.outer(y, y),
         "The last term is ρssᵀ, not ρsyᵀ.": lambda r, s, y: r * np.outer(s, y),
         "The last term is ρssᵀ: s @ s is one number, np.outer makes the matrix.":

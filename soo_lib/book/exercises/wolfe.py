@@ -38,13 +38,13 @@ def check_strong_wolfe(answer, rng):
         trials.append(tried := [])
 
         def watched(a):
-            tried.append(a)
+            tried.extend(np.ravel(a).tolist())  # it may ask for many at once
             return phi(a)
 
         def endless():
             need(tried, "It asks for φ' thousands of times, and never for φ: the first condition, "
                  "that the loss falls enough, needs φ.")  # fmt: skip
-            steps = [float(np.ravel(a)[0]) for a in tried if np.any(a)]
+            steps = [a for a in tried if a]
             last = f", the last {steps[-1]:.3g}," if steps else ""
             need(not steps or not good((steps[-1], phi, dphi, c1, c2)),
                  lambda: f"It has looked {len(tried)} times{last} and refuses a step at which both "
@@ -81,10 +81,10 @@ def check_strong_wolfe(answer, rng):
         return case[0] > 0 and first(*case) and second(*case)
 
     def fall(a, phi, dphi, c1, c2):
-        return f"φ(α) - φ(0) is {phi(a) - phi(0):.3g}, and c1 α φ'(0) is {c1 * a * dphi(0):.3g}"
+        return f"φ(α) - φ(0) is {phi(a) - phi(0):.5g}, and c1 α φ'(0) is {c1 * a * dphi(0):.5g}"
 
     def slope(a, phi, dphi, c1, c2):
-        return f"φ'(α) is {dphi(a):.3g}, and c2 |φ'(0)| is {-c2 * dphi(0):.3g}"
+        return f"φ'(α) is {dphi(a):.5g}, and c2 |φ'(0)| is {-c2 * dphi(0):.5g}"
 
     cases = list(valleys(rng))
     found = [(ask(*case), *case) for case in cases]
@@ -100,7 +100,7 @@ def check_strong_wolfe(answer, rng):
     if not flat and all(ask(phi, dphi, 1e-5, 0.95) == a for a, phi, dphi, *_ in found):
         for c in ((0.1, 0.3), (1e-4, 0.9), (1e-4, 0.1), (1e-3, 0.9), (0.1, 0.9), (1e-4, 0.5)):
             need(not all_with(lambda *_, c=c: c),
-                 f"Its steps are the same for any c1, c2: right with c1 = {c[0]:g}, c2 = {c[1]:g}.")
+                 f"Its steps stay as they are with other c1, c2: right with {c[0]:g} and {c[1]:g}.")
     need(not right_with(lambda phi, dphi, *c: (lambda a: phi(a) - phi(0), dphi, *c)),
          lambda: "Right for a φ with φ(0) = 0 alone; in the first condition stands φ(0), which is "
          f"{failing[0][1](0):.3g} for one.")  # fmt: skip
@@ -120,7 +120,7 @@ def check_strong_wolfe(answer, rng):
     need(short > 0, f"A step must be positive; yours is {short:g}.")
     need(short > 1e-9 or any(good((0.5**k, *case)) for a, *case in found if a <= 1e-9
                              for k in range(20)),
-         f"It goes down to a step of {short:.1g}, where 2 or more is one that holds: where φ still "
+         f"It goes down to a step of {short:.1g}, where none of 1, ½, ¼, ... holds: where φ still "
          "falls steeply, and no step was too long, the next one is twice as long.")  # fmt: skip
     need(short > 1e-9, lambda: next(
         f"It goes down to a step of {a:.1g}, where {s:g} is one that holds: there "
@@ -136,7 +136,7 @@ def check_strong_wolfe(answer, rng):
     weak = all(first(*case) and case[2](case[0]) >= case[4] * case[2](0) for case in found)
     strong = ", and the strong condition bounds |φ'(α)|" * weak
     tried = trials[next(i for i, case in enumerate(found) if case is failing[0])]
-    for b, d in itertools.pairwise(t for t in map(float, tried) if t > 0):
+    for b, d in itertools.pairwise(t for t in tried if t > 0):
         if b < d and dphi(b) > -c2 * dphi(0):
             only += f" After {b:.3g}, where φ' is {dphi(b):.3g}, it tries {d:.3g}, a longer one."
             break
