@@ -220,9 +220,12 @@ def test_no_overflow(open_page, width):
 
 def test_no_number_of_a_gauge_lies_on_another(open_page):
     page = open_page("?playground.story=Four+sigmoid+layers", width=390, reduced_motion="reduce")
-    steps(page, 1)
-    boxes = page.evaluate("""() => [...document.querySelectorAll(".gauge em")].map((number) => {
-        const { left, right, top, bottom } = number.getBoundingClientRect();
+    steps(page, 60)
+    page.wait_for_function("document.querySelectorAll('.gauge b').length > 1")
+    boxes = page.evaluate("""() => [...document.querySelectorAll(".bar :is(em, b)")].map((one) => {
+        const text = document.createRange();
+        text.selectNodeContents(one);
+        const { left, right, top, bottom } = text.getBoundingClientRect();
         return [left, right, top, bottom]; })""")  # at once: every look makes them anew
     assert len(boxes) >= 10
     for a, b in itertools.combinations(boxes, 2):
