@@ -1484,6 +1484,12 @@ def by_its_gradient(fun, jac, x):
     return "gradient" if found == "resampled" and (jac(x) == jac(x)).all() else found
 
 
+def by_halving(target, fun, nfev, njev, nhessp):
+    losses = np.where(np.isnan(fun), np.inf, fun)
+    row = np.searchsorted(-losses, -target)
+    return np.inf if losses.min() > target else (nfev + 2 * njev + 4 * nhessp)[row]
+
+
 # Natural slips that once passed.
 for name, wrong, says in (
     ("bfgs_update", refusing_any_term, "one number, is positive"),
@@ -1491,6 +1497,7 @@ for name, wrong, says in (
     ("softmax_hessian", shifted_softmax(np.min), "near 1000 and near -1000"),
     ("diagnose", blind_to_little, "Any difference will do"),
     ("diagnose", by_its_gradient, "Any difference will do"),
+    ("price_to_reach", by_halving, "from which on the loss stays below"),
     ("leave_saddle", lambda g, H, radius: 0 * g if np.linalg.eigvalsh(H)[0] > -0.1
      else leave()(g, H, radius), "that little is a way down"),
 ):  # fmt: skip

@@ -10,14 +10,14 @@ KINDS = "falls", "falls", "meets", "returns", "overflows", "at once"
 def runs(rng, arrive, kinds=KINDS):
     """Runs on record: a target, the losses, and the calls so far; a few rise on their way."""
     for kind in rng.permutation(kinds):
-        k = int(rng.integers(12, 20))
+        k = int(rng.integers(16, 22))
         fun = 10.0 * 0.7 ** (np.arange(k) + rng.uniform(0.1, 0.4, size=k))
         first = 0 if kind == "at once" else int(rng.integers(4, 8))
         above = fun[first - 1] - fun[first] if first else fun[0]
         target = fun[first] + (0 if kind == "meets" else 0.9 * above)  # nearer to the one before
         fun[-1] *= 1.7  # the lowest loss is not the last
         if kind == "returns":
-            fun[first + 1 : first + 3] = 1.5 * target  # and later comes back
+            fun[first + 1 : k // 2 + 1] = 1.5 * target  # so that halving goes on from the middle
         elif kind == "leaves":
             fun[-1] = 1.5 * target  # and ends above it
         elif kind == "overflows":
