@@ -149,7 +149,7 @@ def blame(got, right, problems, share):
         "S² adds the columns' variances: it squares the sum of their standard deviations.":
             lambda G: G.std(axis=0, ddof=1).sum() ** 2,
         "This is the root of S².": lambda G: G.var(axis=0, ddof=1).sum() ** 0.5,
-        "S² is a mean over the rows: it is not divided by m - 1.":
+        "S² is a mean over the rows, and yours a sum: divide by m - 1.":
             lambda G: len(G) * G.var(axis=0).sum(),
         "S² is a sum over m - 1: without brackets / m - 1 divides by m, and subtracts 1.":
             lambda G: G.var(axis=0).sum() - 1,

@@ -106,8 +106,8 @@ def check_leave_saddle(answer, rng):
         radius, g = rng.uniform(0.2, 0.7), rng.normal(size=n) * (1e-5 if k % 2 else 1)
         got = numbers(answer(g, H, radius), (n,))
         need(same(abs(got @ V[:, 0]), radius) and same(np.linalg.norm(got), radius),
-             "Right where g = 0. Elsewhere too it goes along the eigenvector of the most negative "
-             "eigenvalue, for the radius: g only says which of the two ways.")  # fmt: skip
+             "Right where g = 0. Elsewhere too it should go along the eigenvector of the most "
+             "negative eigenvalue, for the radius: g only says which of the two ways.")  # fmt: skip
         slopes.append(g @ got)
     need(np.min(slopes) < 0, "It climbs: of the two ways take the one with gᵀp <= 0.")
     need(np.max(slopes[::2]) <= 0, f"In {sum(np.array(slopes[::2]) > 0)} of 10 problems it climbs: "
