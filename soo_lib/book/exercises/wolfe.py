@@ -9,7 +9,8 @@ from ..hints import Hint, bounded, checker, need, numbers, probe
 
 def valleys(rng):
     """Functions of one number with their derivatives, c1 and c2, and whether a flat point of theirs
-    may lie high: scaled so that a search from 1, halving or doubling, meets the traps."""
+    may lie high: scaled so that a search from 1, halving or doubling, meets the traps. The last two
+    lie a thousand times nearer and farther than 1."""
     quadratic = lambda t: t * t / 2 - t, lambda t: t - 1  # noqa: E731
     quartic = lambda t: t**4 / 4 - t, lambda t: t**3 - 1  # noqa: E731
     waves = lambda t: t * t / 20 - np.sin(t), lambda t: t / 10 - np.cos(t)  # noqa: E731
@@ -21,8 +22,9 @@ def valleys(rng):
     traps += [(quartic, 1 / 1.21, (0.1, 0.3)), (bent, 1, (0.1, 0.3))]  # Armijo holds, and it rises
     others = [(shape, s, pairs[rng.integers(len(pairs))]) for shape in (quadratic, quartic, waves)
               for s in np.geomspace(0.03, 30, 6) * rng.uniform(0.8, 1.25, size=6)]  # fmt: skip
-    for k in rng.permutation(len(traps + others)):
-        (f, df), s, (c1, c2) = (traps + others)[k]
+    cases = [(traps + others)[k] for k in rng.permutation(len(traps + others))]
+    cases += [(quadratic, s * rng.uniform(0.8, 1.25), (0.1, 0.3)) for s in (1e-3, 1e3)]
+    for (f, df), s, (c1, c2) in cases:
         base, height = rng.normal() * 5, 10 ** rng.uniform(-1, 1)
         yield (lambda a, f=f, s=s, h=height, b=base: b + h * f(a / s),
                lambda a, df=df, s=s, h=height: h / s * df(a / s), c1, c2)  # fmt: skip
@@ -86,7 +88,7 @@ def check_strong_wolfe(answer, rng):
     def slope(a, phi, dphi, c1, c2):
         return f"φ'(α) is {dphi(a):.5g}, and c2 |φ'(0)| is {-c2 * dphi(0):.5g}"
 
-    cases = list(valleys(rng))
+    *cases, near, far = valleys(rng)
     found = [(ask(*case), *case) for case in cases]
 
     def all_with(c):
@@ -94,6 +96,11 @@ def check_strong_wolfe(answer, rng):
                    for a, p, d, c1, c2 in found)  # fmt: skip
 
     failing = [case for case in found if not good(case)]
+    for case in () if failing else (near, far):
+        a = ask(*case)
+        need(good((a, *case)), f"Right where a step from 1/30 to 30 is. It returns {a:.3g} where a "
+             f"right one is near {'1/1000' if case is near else '1000'}: {fall(a, *case)}; "
+             f"{slope(a, *case)}.")  # fmt: skip
     if not failing:
         return
     flat = all(second(*case) for case in found)
