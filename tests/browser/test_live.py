@@ -166,6 +166,7 @@ RUN = """async ({ runs, data }) => {
                 const counts = [nfev, njev, nhev];
                 return { path, notes, nit, message, success, counts, x: [...x], fun: String(fun) };
             }
+            if (!value) continue; // a batch of an epoch
             if (path.length <= 20) path.push([...value.last[0]]);
             notes.push(value.rows.at(-1).note);
         }

@@ -177,6 +177,27 @@ def test_clicks_faster_than_a_frame_find_the_story(open_page):
     assert iteration(page) == 1
 
 
+def test_a_pass_of_many_batches_is_sliced_and_no_click_is_lost(open_page):
+    both = "".join(f"&playground.{side}_batch=1&playground.{side}_step=0.01" for side in "ab")
+    page = open_page("?playground.a_method=kronecker&playground.b_method=sgd"
+                     "&playground.hidden=16 16 16 16 16 16" + both)  # fmt: skip
+    page.locator("details").evaluate("node => { node.open = true; }")
+    page.wait_for_selector(".tables tbody tr")
+    frames = page.evaluate("""async () => {
+        const step = [...document.querySelectorAll('button')].find((b) => b.textContent === 'Step');
+        const shown = () => +document.querySelector('.clock').textContent.match(/[0-9]+/)[0];
+        step.click();
+        let frames = 0;
+        for (; shown() < 1; frames++) await new Promise(requestAnimationFrame);
+        step.click(), step.click(), step.click();
+        return frames;
+    }""")
+    assert frames > 5  # some hundred milliseconds, of which a frame gives eight
+    page.wait_for_function("document.querySelector('.clock').textContent.includes(' 4 ')")
+    page.wait_for_function("document.querySelectorAll('.tables tbody tr').length === 5")
+    assert all(row[1] == row[1] and row[7] == row[7] for row in table(page))  # none is NaN
+
+
 def test_a_new_start_takes_the_last_word_back(open_page):
     page = open_page("?playground.hidden=1&playground.b_method=none&playground.data=blobs"
                      "&playground.l2=1&playground.pace=240")  # fmt: skip

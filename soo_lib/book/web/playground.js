@@ -117,10 +117,12 @@ function render({ el }) {
       dots.replaceChildren(...y.map((k, i) => s("path", { class: `point kind${k}`, d: at(i) + MARKS[k] })));
   }
 
-  /** One iteration of a lane; false once it is over. */
+  /** One iteration of a lane, or a batch of it, and `within` it then is; false once it is over. */
   function advance(lane) {
     if (lane.over) return false;
     const { done, value } = lane.run.next();
+    lane.within = value === null;
+    if (lane.within) return true;
     if (done) { lane.over = value.message; return false; }
     const [x] = value.last, row = value.rows.at(-1), g = loss.jac(x);
     const [train, held] = [points.train, points.held_out].map((rows) => measure(net, x, rows, points.classes));
@@ -131,8 +133,11 @@ function render({ el }) {
     return true;
   }
 
-  /** A slice of work: an iteration of each, at the reader's pace, or one product for the spectrum. */
+  /** A slice of work: an iteration of each, at the reader's pace, a batch of one, or one product for the spectrum. */
   function work() {
+    const within = lanes.filter((lane) => lane.within);
+    within.forEach(advance);
+    if (within.length) return true;
     const free = (looked) => !going || performance.now() - looked > 150;
     const due = ({ history, looked }) => history.length && !history.at(-1).ends && free(looked);
     looking ??= lanes.filter(due).map(look)[0];
@@ -148,6 +153,7 @@ function render({ el }) {
   }
 
   function step() {
+    for (const lane of lanes) while (lane.within) advance(lane); // clicks may come faster than an epoch
     if (lanes.map(advance).some(Boolean)) return;
     going = false;
     view.say("The run has come to an end.");

@@ -41,13 +41,14 @@ function damped(A, G, damping) {
   return [shifted(A, n, pi * gamma), shifted(G, m, gamma / pi)];
 }
 
-/** minimize_stochastic's loop: yields the recorder after each epoch. `deal`: an epoch's batches. */
+/** minimize_stochastic's loop: yields the recorder after each epoch, and null after each batch, so that a page
+ * can draw in between. `deal`: an epoch's batches. */
 export function* iterate_epochs(loss, x0, options = {}) {
   const { rule = "sgd", batch_size = 128, epochs = 10, step = 0.1, seed = 0, deal = null, ...settings } = options;
   const m = loss.n_samples, random = uniform(seed), recorder = new Recorder(loss), state = { k: 0, m: zeros(loss.n_params), v: zeros(loss.n_params) };
   let x = Float64Array.from(x0);
   for (let alpha = NaN; ; alpha = step) {
-    recorder.seconds += (performance.now() - recorder.since) / 1000;
+    recorder.pause();
     const seen = loss.fun_and_jac(x); // not the run's own
     recorder.nfev = recorder.njev;
     recorder.resume();
@@ -61,6 +62,9 @@ export function* iterate_epochs(loss, x0, options = {}) {
       if (finite) x = plus(x, 1, RULES[rule](batch, x, f, g, step, state, settings));
       recorder.njev += batch.visits * rows.length;
       if (!finite) break; // nor is the mean over all rows, and the recorder will say so
+      recorder.pause();
+      yield null;
+      recorder.resume();
     }
   }
   if (!recorder.outcome && recorder.last[1] <= recorder.rows[0].fun) recorder.outcome = [true, `ran ${epochs} epochs`];

@@ -16,7 +16,8 @@ export class Recorder extends Loss {
     this.resume();
   }
   get nit() { return this.rows.length - 1; }
-  resume() { this.since = performance.now(); } // what happened since the last row was not the solver's
+  pause() { this.seconds += (performance.now() - this.since) / 1000; } // what happens until it resumes is not the solver's
+  resume() { this.since = performance.now(); }
   see(x, f) {
     if (f < this.best[0]) this.best = [f, x];
     return f;
@@ -31,7 +32,8 @@ export class Recorder extends Loss {
   hess(x) { this.nhev++; return this.loss.hess(x); }
   /** Ends an iteration at x, found along `ray`: the row, and the criteria. */
   row(x, fun, g, step = NaN, note = "", ray = null) {
-    const { nfev, njev, nhev } = this, seconds = (this.seconds += (performance.now() - this.since) / 1000);
+    this.pause();
+    const { nfev, njev, nhev, seconds } = this;
     this.moved = this.last ? g.reduce((sum, v, i) => sum + Math.abs(v * (x[i] - this.last[0][i])), 0) : 0;
     this.last = [x, fun, g];
     this.rows.push({ fun, gnorm: largest(g), step, nfev, njev, nhev, evaluations: Math.max(nfev, njev) + nhev, seconds, note });
