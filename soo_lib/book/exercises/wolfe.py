@@ -10,20 +10,23 @@ from ..hints import Hint, bounded, checker, need, numbers, probe
 def valleys(rng):
     """Functions of one number with their derivatives, c1 and c2, and whether a flat point of theirs
     may lie high: scaled so that a search from 1, halving or doubling, meets the traps. The last two
-    lie a thousand times nearer and farther than 1."""
+    lie a thousand times nearer and farther than 1, and the last takes 14 trials."""
     quadratic = lambda t: t * t / 2 - t, lambda t: t - 1  # noqa: E731
     quartic = lambda t: t**4 / 4 - t, lambda t: t**3 - 1  # noqa: E731
     waves = lambda t: t * t / 20 - np.sin(t), lambda t: t / 10 - np.cos(t)  # noqa: E731
     bent = lambda t: np.cos(t + 0.3), lambda t: -np.sin(t + 0.3)  # noqa: E731 steepest later
+    tail = lambda t: t * t / 200 + np.exp(-t), lambda t: t / 100 - np.exp(-t)  # noqa: E731
     pairs = [(1e-4, 0.9), (0.1, 0.3), (0.3, 0.5), (0.01, 0.1), (0.2, 0.25)]
     traps = [(waves, 1 / t, (0.1, 0.3)) for t in (5.27, 6.3, 7.07, 14.14, 2 * 5.27)]
     traps += [(quadratic, 1 / t, (0.45, 0.6)) for t in (1.3, 1.4, 2.6)]  # flat, too long
     traps += [(quadratic, 1 / t, (0.1, 0.15)) for t in (0.75, 1.25, 0.8)]  # c2 is small
     traps += [(quartic, 1 / 1.21, (0.1, 0.3)), (bent, 1, (0.1, 0.3))]  # Armijo holds, and it rises
+    traps += [(tail, 1 / 3.2, (0.3, 0.5))]  # even the lowest point is not low enough
     others = [(shape, s, pairs[rng.integers(len(pairs))]) for shape in (quadratic, quartic, waves)
               for s in np.geomspace(0.03, 30, 6) * rng.uniform(0.8, 1.25, size=6)]  # fmt: skip
     cases = [(traps + others)[k] for k in rng.permutation(len(traps + others))]
-    cases += [(quadratic, s * rng.uniform(0.8, 1.25), (0.1, 0.3)) for s in (1e-3, 1e3)]
+    ends = 1e-3 * rng.uniform(0.8, 1.25), 1e3 * rng.uniform(1.22, 1.32)
+    cases += [(quadratic, s, (0.1, 0.15)) for s in ends]
     for (f, df), s, (c1, c2) in cases:
         base, height = rng.normal() * 5, 10 ** rng.uniform(-1, 1)
         yield (lambda a, f=f, s=s, h=height, b=base: b + h * f(a / s),
@@ -57,7 +60,7 @@ def check_strong_wolfe(answer, rng):
                     f"doubling need a dozen.{start}")  # fmt: skip
 
         try:
-            got = answer(bounded(watched, 1000, endless), bounded(dphi, 3000, endless), c1, c2)
+            got = answer(bounded(watched, 2000, endless), bounded(dphi, 6000, endless), c1, c2)
         except Hint:
             need(not right_with(lambda phi, dphi, c1, c2: (phi, dphi, c2, c1)),
                  "c1 and c2 have changed places: given the other way round, all is right.")
@@ -68,7 +71,7 @@ def check_strong_wolfe(answer, rng):
         """Whether all is right once the arguments of each call are changed in this way."""
         for case in cases:
             phi, dphi, *c = change(*case)
-            a = probe(answer, (), bounded(phi, 1000, ""), bounded(dphi, 3000, ""), *c)
+            a = probe(answer, (), bounded(phi, 2000, ""), bounded(dphi, 6000, ""), *c)
             if a is None or not good((a, *case)):
                 return False
         return True
@@ -98,9 +101,10 @@ def check_strong_wolfe(answer, rng):
     failing = [case for case in found if not good(case)]
     for case in () if failing else (near, far):
         a = ask(*case)
-        need(good((a, *case)), f"Right where a step from 1/30 to 30 is. It returns {a:.3g} where a "
-             f"right one is near {'1/1000' if case is near else '1000'}: {fall(a, *case)}; "
-             f"{slope(a, *case)}.")  # fmt: skip
+        phi, dphi, *_ = case
+        need(good((a, *case)), "Right where a step from 1/30 to 30 is. It returns "
+             f"{a:.4g}, after {len(trials[-1])} calls of φ, where φ is lowest at "
+             f"{dphi(0) / (dphi(0) - dphi(1)):.4g}: {fall(a, *case)}; {slope(a, *case)}.")
     if not failing:
         return
     flat = all(second(*case) for case in found)
