@@ -178,12 +178,14 @@ def check_sign_rule(answer, rng):
     """
     z, g = rng.integers(-3, 4, size=(2, 500)) / 2 * rng.choice([1, 1, 1e-6], size=(2, 500))
     z[[0, -1]], g[[0, -1]] = 1, -1  # there a loop that leaves them out shows
+    z[[1, 2]], g[[1, 2]] = 40, [1, -1]  # there σ(z) rounds to 1
     right, said = z * g <= 0, answer(z, g)
     got = numbers(said, (500,))
     need(np.isin(got, (0, 1)).all() and np.asarray(said).dtype == bool,
          f"Return an array of True and False: a comparison gives one. Yours begins with {got[:3]}.")
     inside = z * g != 0
-    if (got == right)[inside].all():
+    large = z == 40
+    if (got == right)[inside & ~large].all():
         yield 1 / 2
 
     def slips():
@@ -208,13 +210,15 @@ def check_sign_rule(answer, rng):
         need(not np.array_equal(got, value), hint)
     need(
         (got == right)[~inside].all() or (got != right)[inside].any(),
-        "Right but where z or g is 0: there the term is 0, and 0 counts as non-negative.",
+        lambda: "Right but where z or g is 0: there the term is 0, and 0 counts as non-negative. "
+        f"Where z is {z[got != right][0]:g} and g is {g[got != right][0]:g} it says False.",
     )
     need((got == right)[inside].any(), "Where neither is 0 this is the paper's rule, which is "
          "reversed: σ'' > 0 where z < 0. And where one is 0 the term is 0, which counts as "
          "non-negative.")  # fmt: skip
     wrong = np.flatnonzero((got != right) & inside)
-    wrong = wrong[np.argsort(-np.abs(z * g)[wrong], kind="stable")]  # plain numbers first
+    plain = np.where(large, 0, np.abs(z * g))
+    wrong = wrong[np.argsort(-plain[wrong], kind="stable")]  # plain numbers first
     for k in wrong[:1]:
         alike = (z == z[k]) & (g == g[k]) & (got == right)
         need(not alike.any(), f"Entry {k} is wrong, and entry {alike.argmax()}, which has the same "
@@ -224,5 +228,6 @@ def check_sign_rule(answer, rng):
         lambda: (
             f"Where z is {z[wrong[0]]:g} and g is {g[wrong[0]]:g} it says {bool(got[wrong[0]])}; "
             "σ''(z) has -z's sign."
+            + " There σ(z) rounds to 1: take z's sign alone." * bool(large[wrong[0]])
         ),
     )
