@@ -194,7 +194,7 @@ def check_step_inside(answer, rng):
         return np.r_[first, rng.uniform(0.6, 5, size=int(rng.integers(2, 4)))]
 
     convex = [problem(rng, eigenvalues(0.3), 0.0, rng.uniform(1.3, 3)) for _ in range(3)]
-    ask(*convex, *[problem(rng, eigenvalues(0.3), lam) for lam in (0.02, 0.08, 0.4, 1.5)])
+    ask(*convex, *[problem(rng, eigenvalues(0.3), lam) for lam in (0.02, 0.08, 0.4, 1.5, 150)])
     yield 1 / 2
     bent = [problem(rng, eigenvalues(-2), rng.uniform(2.05, 2.4)) for _ in range(3)]
     inside = bent[0]
@@ -213,6 +213,8 @@ def check_step_inside(answer, rng):
     yield 3 / 4
     for lowest in (-2, -0.5, -2):
         hard_case(answer, *problem(rng, eigenvalues(lowest), -lowest))
+    some = (problem(rng, np.r_[-2, rng.uniform(0.6, 5, size=3)], 2) for _ in range(12))
+    hard_case(answer, *max(some, key=lambda m: abs(np.linalg.eigh(m[1])[1].T @ m[0])[0]))  # rounded
     g, B, radius, _ = problem(rng, eigenvalues(-1), 1)
     hard_case(answer, 0 * g, B, radius, radius * np.linalg.eigh(B)[1][:, 0])
 
@@ -235,7 +237,7 @@ def hard_case(answer, g, B, radius, right):
     need(not np.allclose(got - (got @ v) * v, damped, 0, 1e-3 * radius)
          or np.linalg.norm(got) >= radius,
          f"{where}it stops short of the rim. With λ minus the lowest eigenvalue add as much of the "
-         "eigenvector as brings it there.")  # fmt: skip
+         "eigenvector as brings it there." + f" Rounded, vᵀg is {v @ g:.0e}." * bool(v @ g))
     need(np.linalg.norm(got @ v) > 1e-3 * radius, f"{where}it has no part along the lowest "
          "eigenvector. There the model falls for ever: add what leads to the rim.")  # fmt: skip
     need(not same(abs(got @ v), np.linalg.norm(got)) or not g.any(),
