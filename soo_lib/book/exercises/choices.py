@@ -59,6 +59,8 @@ def check_price_to_reach(answer, rng):
             "This is the price of the row from which on the loss stays below: take the first time "
             "that it is at most the target.":
                 lambda f, t: int(np.max(np.flatnonzero(f > t), initial=-1)) + 1,
+            "It leaves out the losses that are NaN, and so counts other rows than nfev does.":
+                lambda f, t: first(f[~np.isnan(f)], t),
             "This is the last time that the loss is at most the target: take the first.":
                 lambda f, t: int(np.max(np.flatnonzero(f <= t))),
             "This is the price of the lowest loss: stop at the target.":

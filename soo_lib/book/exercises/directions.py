@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import checker, compare, mixtures, need, numbers, same
+from ..hints import Hint, checker, compare, mixtures, need, numbers, same
 
 
 @checker
@@ -52,7 +52,11 @@ def check_newton_step(answer, rng):
     def rest():
         need(not along(got - x, -g) and not along(got - x, g),
              "It goes along the gradient: H turns the step as well.")  # fmt: skip
-        Hp = H @ (got - x)
+        step = got - x
+        Hp = H @ step
+        mu = -step @ (Hp + g) / (step @ step)
+        need(not same(Hp + mu * step, -g),
+             f"It adds {mu:.3g} to H's diagonal: a full Newton step takes H as it is.")  # fmt: skip
         i = np.abs(Hp + g).argmax()
         return ("Not yet: solve H p = -g, and return x + p. With your p the entry "
                 f"{i} of H p is {Hp[i]:.5g}, and that of -g is {-g[i]:.5g}.")  # fmt: skip
@@ -116,13 +120,20 @@ def check_polak_ribiere(answer, rng):
         }) | {
             "It divides entry by entry, and adds then: divide one sum by the other.":
                 np.maximum(dot(g, (g - old) / old**2), 0),
+            "It divides gᵀg_old alone: put the numerator in brackets.":
+                np.maximum(dot(g, g) - dot(g, old) / dot(old, old), 0),
         }  # fmt: skip
 
     right = np.maximum(dot(g, g - old) / dot(old, old), 0)
-    got = np.array([numbers(answer(*pair), ()) for pair in zip(g, old)])
+    got, positive = right.copy(), right > 0
+    for where, those in ("", positive), ("Where β is negative: ", ~positive):
+        try:
+            got[those] = [numbers(answer(*pair), ()) for pair in zip(g[those], old[those])]
+        except Hint as hint:
+            raise Hint(f"{where}{hint}") from hint
+        if those is positive and same(got[those], right[those]):
+            yield 1 / 2
     need(np.ptp(got), f"It gives {got[0]:.4g} for all of twelve pairs of gradients.")
-    if same(got[right > 0], right[right > 0]):
-        yield 1 / 2
 
     def wrong():
         i = (np.abs(got - right) / (right + 0.1)).argmax()
