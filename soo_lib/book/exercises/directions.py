@@ -20,7 +20,7 @@ def check_newton_step(answer, rng):
             "It divides by H's diagonal alone.": -g / np.diag(H),
             "It adds to H's diagonal: a full Newton step takes H as it is.":
                 -np.linalg.solve(H + np.eye(n), g),
-            "H is missing: this is a gradient step.": -g,
+            "This is a gradient step: H has no part in it.": -g,
             "Of the two triangular systems one is missing.":
                 -np.linalg.solve(np.linalg.cholesky(H), g),
             "Of the two triangular systems the first is missing.":
