@@ -862,7 +862,7 @@ NATURAL = {
         (rule(refused, lambda a: 2 * a), "beyond x"),
         (rule(refused, start=0.5), "Try the step 1"),
         (lambda fun, x, p, f, slope, c1: x + p, "not the point"),
-        (lambda *a: max(solution("armijo")(*a), 2**-5), "stops after 5"),
+        (lambda *a: max(solution("armijo")(*a), 2**-5), "stops halving at 0.03125:"),
     ],
     "strong_wolfe": [
         (

@@ -55,6 +55,8 @@ def check_choose_rows(answer, rng):
         need(len(fixed) < 5, "The seed changes nothing.")
         need(not fixed, lambda fixed=fixed, hold=hold: f"In iteration {fixed[0] * hold} the seed "
              "changes nothing.")  # fmt: skip
+        need(rows(0) != rows(0, seed + m), f"The seeds {seed} and {seed + m}, of which the one is "
+             f"larger by m = {m}, give the same rows.")  # fmt: skip
         never = sorted(set(range(m)) - set.union(*batches))
         need(not never, f"In 70 batches {len(never)} of {m} rows are never drawn, row "
              f"{min(never, default=0)} for one: draw from all m.")  # fmt: skip

@@ -89,6 +89,9 @@ def check_leaked_rows(answer, rng):
     need(not missed, lambda: f"It misses {len(missed)} of {len(leaks)} leaks: row {missed[0]} of "
          f"dev is row {match[missed[0]].argmax()} of train's {m}.")  # fmt: skip
     need(np.array_equal(got, leaks), "Give each row once, in ascending order.")
+    none = numbers(answer(train, new), None)
+    need(not none.size, lambda: f"Right but where no row leaks: it returns {none}, and should "
+         "return no number, as in an empty list.")  # fmt: skip
 
 
 def describe(row, train, number):

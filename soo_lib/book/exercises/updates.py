@@ -23,10 +23,10 @@ def check_bfgs_update(answer, rng):
          "positive.")  # fmt: skip
     if not same(got, right):
         compare(got, right, lambda: update_slips(H, s, y), lambda: lacking(got, right, s, y))
-    compare(answer(H, s / 100, y / 100), right, lambda: {
+    compare(answer(H, s / 1000, y / 1000), right, lambda: {
         "The matrix is right, but the pair of a short step is refused: there too sᵀy is positive.":
             H,
-    }, "it is wrong.", "Right for a pair. For a hundredth of it: ")  # fmt: skip
+    }, "it is wrong.", "Right for a pair. For a thousandth of it: ")  # fmt: skip
     flat = y - (0.999 * (s @ y) / (s @ s)) * s  # sᵀy is positive, but small
     compare(answer(H, s, flat), updated(H, s, flat), lambda: {
         f"The matrix is right, but a pair is refused with sᵀy = {s @ flat:.2g}, which is positive, "
