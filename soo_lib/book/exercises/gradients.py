@@ -91,14 +91,12 @@ def check_logistic_gradient(answer, rng):
                 "any size.", "For large Xx: ")  # fmt: skip
 
 
-KINDS = {  # what is done to a right gradient, and what an answer that misses it overlooks; the
-    # first that is missed is told: a loose bound may miss some of the later ones too
+KINDS = {  # a bug, and what one who misses it overlooks; told of the first: later ones may follow
     "block": "It misses a gradient of which a half is wrong: look at each entry, the last ones "
              "too, with a bound below 0.001.",
     **dict.fromkeys(("above", "below"), "It misses one entry of the gradient that is 0.1 off: look "
                     "at each entry, with a bound below 0.001."),
-    **dict.fromkeys(("high", "low"), "It misses one entry of the gradient that is 0.001 off: a "
-                    "looser bound than that lets it pass, and so do slopes that are less exact."),
+    **dict.fromkeys(("high", "low"), "It misses one entry of the gradient that is 0.001 off."),
     "steep": "It misses one entry that is 0.001 off in a long gradient, as a bound on its share of "
              "the gradient does: the bound is for the difference itself.",
     "sign": "It misses one entry of the gradient with the wrong sign: compare the entries "
@@ -146,9 +144,11 @@ def where(fun, g, x, looks, away, said):
     steps = sorted({float(f"{step:.2g}") for step in moves.sum(axis=1)})
     low, high = min(steps[0], 0.0), max(steps[-1], 0.0)
     slopes = [(fun(x + high * e) - fun(x + low * e)) / (high - low) for e in np.eye(len(x))[each]]
+    error, rule = np.abs(slopes - g[each]).max(), ", for which no bound below that will do."
+    if said == "none" and error < 1e-4:
+        rule = ": compare each entry, no mean or norm of all, with a bound between that and 0.001."
     return "", (f"It moves one entry at a time, by {' or '.join(f'{h:g}' for h in steps[:4])}; "
-                f"slopes from there are right to {np.abs(slopes - g[each]).max():.0e} as plain "
-                "differences, for which no bound below that will do.")  # fmt: skip
+                f"slopes from there are right to {error:.0e} as plain differences{rule}")
 
 
 def restless(fun):

@@ -15,7 +15,7 @@ def check_conjugate_gradients(answer, rng):
     got = numbers(answer(A, b, x, 3), (n,))
     need(not same(got, x), "It does not move: this is x itself.")
     need(not same(got, np.linalg.solve(A, b)),
-         "This is the solution of Ax = b. After 3 steps of more the method is not there yet.")
+         f"This is the solution of Ax = b. After 3 of {n} steps the method is not there yet.")
     compare(got, linear_cg(A, b, x, 3),
             lambda: reproduced(answer, cg_slips, (A, b, x, 3), (A, b, x + 1, 2)),
             lambda: stray(answer, A, b, x))  # fmt: skip
