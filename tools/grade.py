@@ -28,7 +28,7 @@ from soo_lib.book import exercises, hints
 TOOLS = Path(__file__).resolve().parent
 MAX_BYTES = 20_000_000  # of a notebook
 MAX_MEMORY = 4 * 2**30  # of a box, all its processes together
-MAX_ARGUMENTS = 10_000  # numbers that an answer may give to a function that stayed outside
+MAX_NUMBERS = 10_000  # to a function that stayed outside; to return, as many over those given
 ROOM = str(2**28)  # bytes of each of the box's /tmp, /home and /dev/shm
 START = 60  # seconds that a box may take to start: not the student's
 LIBRARIES = {  # slow to load: a box that will need them loads them once
@@ -200,6 +200,7 @@ class Remote:
                 else:
                     args[i][...] = ~args[i] if args[i].dtype == bool else args[i] + 1
             value = None if "raised" in reply else reply["value"]
+            many = np.size(value)
         except TimeoutError:
             self.stop("too slow", hints.TOO_SLOW.format(self.seconds))
         except MemoryError:
@@ -212,6 +213,9 @@ class Remote:
             raise hint
         if "raised" in reply:
             self.stop("crashed", f"It raises {reply['raised']}")
+        # A check, which no clock stops, may take its time over each.
+        if many > MAX_NUMBERS + sum(arg.size for arg in plain if isinstance(arg, np.ndarray)):
+            raise hints.Hint(f"It returns {many:,} numbers.")
         if isinstance(value, dict):
             raise hints.Hint(f"It returns a {value.get('kind')}: {value.get('shown')}")
         return value
@@ -219,8 +223,8 @@ class Remote:
     @staticmethod
     def evaluate(function, args):
         try:
-            if sum(map(np.size, args)) > MAX_ARGUMENTS:
-                raise ValueError(f"over {MAX_ARGUMENTS:,} numbers at once")
+            if sum(map(np.size, args)) > MAX_NUMBERS:
+                raise ValueError(f"over {MAX_NUMBERS:,} numbers at once")
             return {"value": function(*args)}
         except hints.Hint as hint:  # of a function of the check, which was called too often
             return {"raised": str(hint), "hint": hint}

@@ -40,7 +40,7 @@ def find(folder, exercises):
         readable = decode(entry.name)
         parts = whose(readable)
         key, notes = parts.group("name", "id") if parts else entry.name, []
-        if entry.is_dir() or entry.is_symlink():
+        if entry.is_symlink() or entry.is_dir():  # of a link that leads to itself nobody knows
             files = walk(entry, notes)
         elif parts:
             files = [see(entry, parts["file"])]
