@@ -115,6 +115,19 @@ def test_a_change_that_cannot_be_is_named(tools, tmp_path, line, says):
         tools.marks.read_changes(changes, people(tools), EXERCISES)
 
 
+@pytest.mark.parametrize("text, says", [
+    ("Bö,armijo,1,,\n", "first line should be student,"), ("", "first line should be student,"),
+    ("student;exercise;points\nBö;armijo;1\n", "first line should be student,"),
+    ("student,exercise,points\nBö,two_loop,1\nBö,two-loop,0\n", "3: Bö has a line for two_loop"),
+    ("student,exercise,late\nBö,,20\nBö,,50\n", "3: Bö has a line for all"),
+])  # fmt: skip
+def test_a_file_of_changes_that_contradicts_itself_is_refused(tools, tmp_path, text, says):
+    changes = tmp_path / "changes.csv"
+    changes.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=says):
+        tools.marks.read_changes(changes, people(tools), EXERCISES)
+
+
 def test_a_flat_download_is_sorted_out(tools, tmp_path):
     for name in ("bellanna_LATE_11_22_armijo-1.ipynb", "bellanna_LATE_11_23_two_loop.ipynb",
                  "ashann_12_24_armijo (2).ipynb", "notes.txt"):  # fmt: skip

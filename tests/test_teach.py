@@ -367,6 +367,7 @@ def files(students, folder, mate):
     put("files", "strong-wolfe.ipynb", b'{"nbformat": 4, "cells": [null, 7, {"cell_type": []}]}')
     put("files", "two-loop.ipynb", b"[1, 2, 3]")
     os.symlink(folder / "aa right", folder / "linked folder")
+    os.symlink("linked to itself", folder / "linked to itself")
     (folder / "nothing").mkdir()
     (folder / "untouched").mkdir()
     for source in SOURCES:
@@ -572,7 +573,8 @@ def test_what_was_handed_in_is_found(graded):
     who = {student for student, _ in rows}
     assert not {"__MACOSX", ".ipynb_checkpoints"} & who
     assert rows["nested", "armijo"]["status"] == "not handed in"
-    assert rows["linked folder", "armijo"]["status"] == "not handed in"
+    for linked in ("linked folder", "linked to itself"):
+        assert rows[linked, "armijo"]["status"] == "not handed in"
     assert "is a link" in said
     whole = table(graded["results"]["quick"] / "students.csv", ["student"])
     assert whole["bellanna",]["note"].startswith("Late.")
@@ -726,6 +728,43 @@ def test_results_among_the_submissions_are_refused(students, tmp_path):
     hand_in(students, tmp_path / "s", {CONTROL: RIGHT[CONTROL]})
     assert "lies within" in teach("grade", tmp_path, tmp_path / "marks").stderr
     assert os.listdir(tmp_path) == ["s"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
+    import fcntl
+
+    (tmp_path / "class" / "s").mkdir(parents=True)
+    (tmp_path / "marks").mkdir()
+    with (tmp_path / "marks" / "run.jsonl").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = teach("grade", tmp_path / "class", tmp_path / "marks")
+    assert done.returncode == 1 and done.stderr.endswith("marks: another run is at work in it\n")
+
+
+@boxed
+def test_a_full_disk_costs_no_row(tmp_path):
+    """A bound on a file's size stands for it: it cuts a row in two."""
+    import resource
+
+    (tmp_path / "class" / "s").mkdir(parents=True)
+
+    def bound():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))
+
+    grade = "grade", tmp_path / "class", tmp_path / "marks"
+    full = teach(*grade, preexec_fn=bound)
+    assert full.stderr == "[Errno 27] File too large. The same command goes on from here.\n"
+    assert teach(*grade).returncode == 0
+    assert len(table(tmp_path / "marks" / "exercises.csv")) == len(SOURCES) + len(OPEN)
+
+
+def test_a_file_of_changes_that_is_none_is_said_to_be_none(tmp_path):
+    (tmp_path / "class" / "s").mkdir(parents=True)
+    (tmp_path / "changes.csv").write_text("student,exercise\n" + "s" * 200_000)
+    changes = "--changes", tmp_path / "changes.csv"
+    done = teach("grade", tmp_path / "class", tmp_path / "marks", *changes)
+    assert done.stderr.endswith("changes.csv: field larger than field limit (131072)\n")
 
 
 @boxed

@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections import Counter
+from contextlib import suppress
 
 STATUSES = (
     "right", "wrong", "not touched", "crashed", "too slow", "not handed in", "not readable",
@@ -26,6 +27,19 @@ pre { background: #f3f3f3; padding: .75rem; white-space: pre-wrap; font-size: .8
 """
 
 
+def hold(path):
+    """``path``, opened: no other run can hold it until it is closed, where the system has locks."""
+    file = path.open("a")
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError("another run is at work in it") from None
+    return file
+
+
 class Run:
     """The rows of a run, in ``folder``: each student's are on disk before the next one's.
 
@@ -37,11 +51,10 @@ class Run:
         self.folder, self.rows, self.pages = folder, {}, {}
         (folder / "feedback").mkdir(parents=True, exist_ok=True)
         self.path = folder / "run.jsonl"
-        if again:
-            self.path.unlink(missing_ok=True)
         self.path.touch()
-        whole, _, _ = self.path.read_bytes().rpartition(b"\n")  # a last line may be half a line
-        self.path.write_bytes(whole + b"\n" * bool(whole))
+        data = b"" if again else self.path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]  # a last line may be half a line
+        os.truncate(self.path, len(whole))
         for line in whole.decode().splitlines():
             row = json.loads(line)
             self.rows[row["student"], row["exercise"]] = row
@@ -110,7 +123,10 @@ def read_changes(path, students, exercises):
     An empty exercise means all of the student's; ``late`` is in per cent off.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = list(reader := csv.DictReader(file))
+        head = set(reader.fieldnames or ())
+    if not {"student", "exercise"} <= head:
+        raise ValueError(f"its first line should be {','.join(CHANGES)}")
     names, best, changes = {s.name for s in students}, {e.name: e.points for e in exercises}, {}
     for number, row in enumerate(rows, 2):
         row = {key: (row.get(key) or "").strip() for key in CHANGES}
@@ -129,6 +145,8 @@ def read_changes(path, students, exercises):
             raise ValueError(f"line {number}: points go {bound}")
         if not 0 <= late <= 100:
             raise ValueError(f"line {number}: late is in per cent, from 0 to 100")
+        if (who, what) in changes:
+            raise ValueError(f"line {number}: {who} has a line for {what or 'all'} already")
         changes[who, what] = {"points": points, "late": late, "note": row["note"]}
     return changes
 

@@ -9,6 +9,7 @@ RESULTS is a folder, and a run that was stopped goes on where it was. An answer 
 """
 
 import argparse
+import csv
 import hashlib
 import json
 import os
@@ -121,11 +122,16 @@ def grade_class(chosen):
     if chosen.results.resolve().is_relative_to(chosen.submissions.resolve()):
         sys.exit(f"{chosen.results} lies within {chosen.submissions}, where folders are students'")
     try:
+        chosen.results.mkdir(parents=True, exist_ok=True)
+        held = marks.hold(chosen.results / "run.jsonl")
         run = marks.Run(chosen.results, chosen.again)
         students, strays = handed_in.find(chosen.submissions, {source.stem for source in SOURCES})
-        changes = chosen.changes and marks.read_changes(chosen.changes, students, exercises)
     except (OSError, ValueError) as error:
-        sys.exit(f"{chosen.changes or chosen.results}: {error}")
+        sys.exit(f"{chosen.results}: {error}")
+    try:
+        changes = chosen.changes and marks.read_changes(chosen.changes, students, exercises)
+    except (OSError, ValueError, csv.Error) as error:
+        sys.exit(f"{chosen.changes}: {error}")
     if not students:
         sys.exit(f"{chosen.submissions} holds no student: it should hold a folder for each")
     for stray in strays:
@@ -164,8 +170,11 @@ def grade_class(chosen):
             say(f"{student.name}: {total[0]:g} of {total[1]:g}{'' if rows else ', as before'}")
             for note in student.notes:
                 say(f"    {note}")
+        write()
     except (KeyboardInterrupt, SystemExit):
         sys.exit("Stopped. The same command goes on from here.")
+    except OSError as error:  # no room, or a table that another program holds
+        sys.exit(f"{error}. The same command goes on from here.")
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -173,7 +182,7 @@ def grade_class(chosen):
             box.process.kill()
         compiling.kill()
         compiling.wait()
-    write()
+        held.close()
     if without := [s.name for s in students if not run.marked(s.name, exercises)]:
         sys.exit(f"{len(without)} of {len(students)} are not marked: the same command tries again.")
     say(f"The tables and a page of feedback for each student: {chosen.results}")
