@@ -684,6 +684,20 @@ def test_an_answer_asks_for_few_numbers_at_a_time(monkeypatch):
     assert "at once" in evaluate(np.sum, [np.ones(20_000)])["raised"]
 
 
+def test_a_message_of_many_arrays_is_read_at_once(monkeypatch):
+    """Nothing stops the grader while it reads: each array took a copy of all that was left."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    wire = importlib.import_module("wire")
+    one = json.dumps({"dtype": "|b1", "shape": []})
+    text = f'{{"value": [{", ".join([one] * 10_000)}]}}'.encode()
+    data = bytes(wire.MAX_DATA)
+    end = wire.Wire(None)
+    end.read = Mock(side_effect=[wire.HEAD.pack(len(text), len(data)), text, data])
+    start = time.process_time()
+    assert end.receive() == {"value": [False] * 10_000}
+    assert time.process_time() - start < 2  # it took 8
+
+
 @boxed
 def test_a_busy_processor_is_given_time(monkeypatch):
     """And a quiet one is not: no load that has passed counts."""

@@ -194,11 +194,13 @@ class Remote:
                 found = self.evaluate(args[reply["evaluate"]], reply["args"])
                 hint = found.pop("hint", hint)  # the call ends in the box before it is told
                 self.wire.send(found)
-            for i in set(reply["changed"]):
-                if isinstance(args[i], list):
-                    args[i].clear()
+            for i, arg in enumerate(args):
+                if i not in reply["changed"]:
+                    continue
+                if isinstance(arg, list):
+                    arg.clear()
                 else:
-                    args[i][...] = ~args[i] if args[i].dtype == bool else args[i] + 1
+                    arg[...] = ~arg if arg.dtype == bool else arg + 1
             value = None if "raised" in reply else reply["value"]
             many = np.size(value)
         except TimeoutError:

@@ -48,7 +48,8 @@ class Wire:
         sizes = HEAD.unpack(self.read(HEAD.size))
         if sizes[0] > MAX_TEXT or sizes[1] > MAX_DATA:
             raise Garbled("too long")
-        text, data = map(self.read, sizes)
+        text = self.read(sizes[0])
+        data = memoryview(self.read(sizes[1]))  # whose parts are no copies
 
         def unpack(value):
             nonlocal data  # one array takes the bytes that the one before it left
