@@ -699,6 +699,31 @@ def test_a_message_of_many_arrays_is_read_at_once(monkeypatch):
 
 
 @boxed
+def test_empty_files_count_as_memory(monkeypatch):
+    """Three million of them, half a minute's, take three gigabytes of it."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    grade = importlib.import_module("grade")
+    box = grade.Box()
+    try:
+        first = psutil.Process(box.process.pid).children()
+        before = grade.Box.files(first)
+        code = "import os\nfor i in range(999): os.symlink('x', f'/dev/shm/{i}')"
+        cells = [{"cell_type": "code", "source": code}]
+        wire = box.open(time.monotonic() + 30)
+        notebook = json.dumps({"nbformat": 4, "cells": cells}).encode()
+        wire.send({"name": "f", "setup": "", "notebook": np.frombuffer(notebook, np.uint8)})
+        wire.receive()
+        assert grade.Box.files(first) == before + 999
+        monkeypatch.setattr(grade, "FILE", 2**23)
+        box.next_look = 0
+        with pytest.raises(MemoryError):
+            box.watch()
+        assert box.end(wire)
+    finally:
+        box.close()
+
+
+@boxed
 def test_a_busy_processor_is_given_time(monkeypatch):
     """And a quiet one is not: no load that has passed counts."""
     monkeypatch.syspath_prepend(str(ROOT / "tools"))

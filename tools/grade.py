@@ -29,7 +29,9 @@ TOOLS = Path(__file__).resolve().parent
 MAX_BYTES = 20_000_000  # of a notebook
 MAX_MEMORY = 4 * 2**30  # of a box, all its processes together
 MAX_NUMBERS = 10_000  # to a function that stayed outside; to return, as many over those given
-ROOM = str(2**28)  # bytes of each of the box's /tmp, /home and /dev/shm
+ROOMS = ("/tmp", "/home", "/dev/shm")
+ROOM = str(2**28)  # bytes of each
+FILE = 2**10  # bytes of memory that a file takes, be it empty
 START = 60  # seconds that a box may take to start: not the student's
 LIBRARIES = {  # slow to load: a box that will need them loads them once
     b"matplotlib": "matplotlib.pyplot", b"sklearn": "sklearn.linear_model", b"pandas": "pandas",
@@ -155,14 +157,24 @@ class Box:
         now = time.monotonic()
         if now < getattr(self, "next_look", 0):
             return
-        self.next_look, total = now + 0.2, 0
-        for process in psutil.Process(self.process.pid).children(recursive=True):
+        inside = psutil.Process(self.process.pid).children(recursive=True)
+        self.next_look, total = now + 0.2, 0 if self.home else FILE * self.files(inside[:1])
+        for process in inside:
             try:
                 total += process.memory_info().rss
             except psutil.Error:  # it has just ended
                 continue
         if total > MAX_MEMORY:
             raise MemoryError
+
+    @staticmethod
+    def files(first):
+        """How many there are in the rooms that the box's first process sees."""
+        places = [f"/proc/{process.pid}/root{room}" for process in first for room in ROOMS]
+        try:
+            return sum(room.f_files - room.f_ffree for room in map(os.statvfs, places))
+        except OSError:  # it has just ended
+            return 0
 
     def close(self):
         self.process.kill()  # and with it, whatever runs in the box
