@@ -189,7 +189,7 @@ def test_the_instructors_page_shows_what_the_commands_print(students, tmp_path):
 
 @boxed
 def test_a_run_that_is_stopped_goes_on_where_it_was(students, tmp_path):
-    """SIGINT and SIGKILL in the middle of a student: no row is lost, none is made twice."""
+    """Ctrl-Z, Ctrl-C and a kill in the middle of a student: no row is lost or made twice."""
     right = RIGHT["sign-rule.ipynb"]
     for number in range(5):
         answer = f"import time\ntime.sleep(1.5)\n{right}" if number in (1, 3) else right
@@ -204,14 +204,14 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(students, tmp_path):
             if path.exists() else []  # fmt: skip
 
     said = []
-    for stop, at_least in ((signal.SIGINT, 1), (signal.SIGKILL, 3)):
+    for stop, at_least in ((signal.SIGTSTP, 1), (signal.SIGINT, 2), (signal.SIGKILL, 3)):
         run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while len({row["student"] for row in marked()}) < at_least and run.poll() is None:
             time.sleep(0.05)
         run.send_signal(stop)
         said.append(run.communicate(timeout=60))
-        assert run.returncode == (1 if stop == signal.SIGINT else -signal.SIGKILL)
-    assert "goes on from here" in said[0][1]
+        assert run.returncode == (-stop if stop == signal.SIGKILL else 1)
+    assert "goes on from here" in said[0][1] and "goes on from here" in said[1][1]
     assert re.match("s0: 1 of .*, as before", said[1][0])
     last = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert last.returncode == 0 and last.stdout.count("as before") >= 3, last
