@@ -47,24 +47,18 @@ def check_strong_wolfe(answer, rng):
             return phi(a)
 
         def endless():
-            need(tried, "It asks for φ' thousands of times, and never for φ: the first condition, "
-                 "that the loss falls enough, needs φ.")  # fmt: skip
-            steps = [a for a in tried if a]
-            last = f", the last {steps[-1]:.3g}," if steps else ""
-            need(not steps or not good((steps[-1], phi, dphi, c1, c2)),
-                 lambda: f"It has looked {len(tried)} times{last} and refuses a step at which both "
-                 f"conditions hold: {fall(steps[-1], phi, dphi, c1, c2)}; "
-                 f"{slope(steps[-1], phi, dphi, c1, c2)}.")  # fmt: skip
+            steps = [np.float64(a) for a in tried if a]
+            need(steps or len(tried) >= 2000, "It asks for φ' thousands of times, and never for φ "
+                 "but at 0: the first condition, that the loss falls enough, needs φ(α).")
+            looked = f"It has looked {len(tried)} times" + " at φ, 6000 at φ'" * (len(tried) < 2000)
+            looked += "".join(f", the last {a:.3g}," for a in steps[-1:]) + " and takes no step"
+            held = [case for a in steps if good(case := (a, phi, dphi, c1, c2))]
+            need(not held, lambda: f"{looked}, though it was at {held[0][0]:.3g}, where both "
+                 f"conditions hold: {fall(*held[0])}; {slope(*held[0])}.")
             start = "" if len(steps) < len(tried) else f" φ(0) is {phi(0):.3g} here; it never asks."
-            return (f"It has looked {len(tried)} times{last} and takes no step; halving and "
-                    f"doubling need a dozen.{start}")  # fmt: skip
+            return f"{looked}; halving and doubling need a dozen.{start}"
 
-        try:
-            got = answer(bounded(watched, 2000, endless), bounded(dphi, 6000, endless), c1, c2)
-        except Hint:
-            need(not right_with(lambda phi, dphi, c1, c2: (phi, dphi, c2, c1)),
-                 "c1 and c2 have changed places: given the other way round, all is right.")
-            raise
+        got = answer(bounded(watched, 2000, endless), bounded(dphi, 6000, endless), c1, c2)
         return float(numbers(got, ()))
 
     def right_with(change):
@@ -75,6 +69,12 @@ def check_strong_wolfe(answer, rng):
             if a is None or not good((a, *case)):
                 return False
         return True
+
+    def from_zero(phi, dphi, *c):
+        return lambda a: phi(a) - phi(0), dphi, *c
+
+    def unit_slope(phi, dphi, *c):
+        return lambda a: phi(a) / abs(dphi(0)), lambda a: dphi(a) / abs(dphi(0)), *c
 
     def first(a, phi, dphi, c1, c2):
         return phi(a) <= phi(0) + c1 * a * dphi(0) + 1e-12
@@ -92,7 +92,16 @@ def check_strong_wolfe(answer, rng):
         return f"φ'(α) is {dphi(a):.5g}, and c2 |φ'(0)| is {-c2 * dphi(0):.5g}"
 
     *cases, near, far = valleys(rng)
-    found = [(ask(*case), *case) for case in cases]
+    try:
+        found = [(ask(*case), *case) for case in cases]
+    except Hint:
+        need(not right_with(lambda phi, dphi, c1, c2: (phi, dphi, c2, c1)),
+             "c1 and c2 have changed places: given the other way round, all is right.")
+        need(not right_with(from_zero), "Right for a φ with φ(0) = 0 alone: in the first condition "
+             "stands φ(0).")  # fmt: skip
+        need(not right_with(unit_slope), "Right for a φ with |φ'(0)| = 1 alone: φ'(0) stands in "
+             "both conditions.")  # fmt: skip
+        raise
 
     def all_with(c):
         return all(a > 0 and first(a, p, d, *c(c1, c2)) and second(a, p, d, *c(c1, c2))
@@ -112,9 +121,8 @@ def check_strong_wolfe(answer, rng):
         for c in ((0.1, 0.3), (1e-4, 0.9), (1e-4, 0.1), (1e-3, 0.9), (0.1, 0.9), (1e-4, 0.5)):
             need(not all_with(lambda *_, c=c: c),
                  f"Its steps stay as they are with other c1, c2: right with {c[0]:g} and {c[1]:g}.")
-    need(not right_with(lambda phi, dphi, *c: (lambda a: phi(a) - phi(0), dphi, *c)),
-         lambda: "Right for a φ with φ(0) = 0 alone; in the first condition stands φ(0), which is "
-         f"{failing[0][1](0):.3g} for one.")  # fmt: skip
+    need(not right_with(from_zero), lambda: "Right for a φ with φ(0) = 0 alone; in the first "
+         f"condition stands φ(0), which is {failing[0][1](0):.3g} for one.")  # fmt: skip
     need(not flat or not all(phi(a) < phi(0) for a, phi, *_ in found),
          "Its steps are flat enough, and below φ(0), but not by c1 α |φ'(0)|: at the returned step "
          f"{failing[0][0]:.3g} {fall(*failing[0])}.")  # fmt: skip
@@ -122,10 +130,8 @@ def check_strong_wolfe(answer, rng):
          "Its steps are flat enough, but not all are low enough: where |φ'| is small the loss may "
          "still be high. The first condition fails at the returned step "
          f"{failing[0][0]:.3g}: {fall(*failing[0])}.")  # fmt: skip
-    need(not right_with(lambda phi, dphi, *c: (
-        lambda a: phi(a) / abs(dphi(0)), lambda a: dphi(a) / abs(dphi(0)), *c)),
-         lambda: "Right for a φ with |φ'(0)| = 1 alone: the bound for |φ'(α)| is c2 |φ'(0)|, and "
-         f"|φ'(0)| is {abs(failing[0][2](0)):.3g} for one.")  # fmt: skip
+    need(not right_with(unit_slope), lambda: "Right for a φ with |φ'(0)| = 1 alone: the bound for "
+         f"|φ'(α)| is c2 |φ'(0)|, and |φ'(0)| is {abs(failing[0][2](0)):.3g} for one.")  # fmt: skip
     a, phi, dphi, c1, c2 = failing[0]
     short, long = (pick(a for a, *_ in found) for pick in (min, max))
     need(short > 0, f"A step must be positive; yours is {short:g}.")
