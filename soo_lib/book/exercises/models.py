@@ -96,9 +96,8 @@ def slips(g, B, radius, right):
         found["This is the dogleg, two straight pieces in place of the path: near, but not the "
               "lowest point."] = dogleg(g, B, radius)  # fmt: skip
     for lam, name in ((radius, "the radius itself"), (1 / radius, "1/radius"), (1.0, "1")):
-        found[f"It takes {name} for λ: find the λ with which ‖p‖ is the radius."] = -Q @ (
-            c / (w + lam)
-        )
+        found[f"It takes {name} for λ: that is 0 where Newton's step is the answer, else find the "
+              "λ with which ‖p‖ is the radius."] = -Q @ (c / (w + lam))  # fmt: skip
     return found
 
 
@@ -140,6 +139,7 @@ def fault(p, g, B, radius, right):
         slope = g + B @ p
         need(np.ptp(slope) > 1e-6 * np.abs(slope).max(), "B + λ adds λ to every entry: on the "
              "diagonal alone it is B + λI.")  # fmt: skip
+        need(on_path(p, Q @ g, B) is None, "It takes g for its parts along the eigenvectors, Vᵀg.")
         for place, step, slope in (("in", p, Q @ Q @ g), ("out", Q @ Q @ p, g)):
             need(on_path(step, slope, B) is None, "It takes V for Vᵀ, or Vᵀ for V, on the way "
                  f"{place}: Vᵀg has g's parts along the eigenvectors, V's columns, and V @ p "
@@ -180,8 +180,7 @@ def check_step_inside(answer, rng):
         found = [slips(*given) for _, *given in wrong]
         for hint in found[0] if wrong else ():
             need(not all(same(p, slip[hint]) for (p, *_), slip in zip(wrong, found)), hint)
-        powers = (0.5, "root: ‖p‖ is bounded, not ‖p‖²"), (2, "square: ‖p‖² is radius²")
-        for power, hint in powers:
+        for power, hint in (0.5, "root: ‖p‖ is bounded, not ‖p‖²"), (2, "square: ‖p‖² is radius²"):
             need(not wrong or not all(bounded_by(radius**power, p, g, B)
                                       for p, g, B, radius, _ in wrong),
                  f"It solves (B + λI) p = -g, but the length is the radius's {hint}.")  # fmt: skip
@@ -202,13 +201,12 @@ def check_step_inside(answer, rng):
         inside = problem(rng, eigenvalues(-2), rng.uniform(2.05, 2.4))
     bent += [problem(rng, eigenvalues(-2, -0.7), rng.uniform(2.2, 5)) for _ in range(3)]
     ask(*bent, inside)
-    n = int(rng.integers(3, 6))
-    g, radius = rng.normal(size=n), rng.uniform(0.5, 2)
+    g, radius = rng.normal(size=int(rng.integers(3, 6))), rng.uniform(0.3, 0.9)  # so that λ > ‖g‖
     try:
-        got = numbers(answer(g, np.zeros((n, n)), radius), (n,))
+        got = numbers(answer(g, np.diag(0 * g), radius), g.shape)
     except Hint as hint:
         raise Hint(f"With B = 0, where the model is a slope: {hint}") from hint
-    need(is_lowest(got, g, np.zeros((n, n)), radius, -radius * g / np.linalg.norm(g)),
+    need(is_lowest(got, g, np.diag(0 * g), radius, -radius * g / np.linalg.norm(g)),
          "With B = 0 the model is a slope: its lowest point is on the rim, along -g.")  # fmt: skip
     yield 3 / 4
     for lowest in (-2, -0.5, -2):
@@ -234,6 +232,9 @@ def hard_case(answer, g, B, radius, right):
     w, Q = np.linalg.eigh(B)
     v, damped = Q[:, 0], -np.linalg.pinv(B - w[0] * np.eye(len(g)), rcond=1e-9) @ g
     need(got.any(), f"{where}it stays, but along the lowest eigenvector all ways lead down.")
+    lam = on_path(got, g, B)
+    need(lam is None or lam + w[0] > -1e-3, lambda: f"{where}it solves (B + λI) p = -g with λ = "
+         f"{round(lam, 3) + 0.0:g}; it should be minus the lowest eigenvalue, {-w[0]:.3g}.")
     need(not np.allclose(got - (got @ v) * v, damped, 0, 1e-3 * radius)
          or np.linalg.norm(got) >= radius,
          f"{where}it stops short of the rim. With λ minus the lowest eigenvalue add as much of the "
