@@ -58,7 +58,7 @@ def check_newton_step(answer, rng):
         need(not same(Hp + mu * step, -g),
              f"It adds {mu:.3g} to H's diagonal: a full Newton step takes H as it is.")  # fmt: skip
         i = np.abs(Hp + g).argmax()
-        return ("Not yet: solve H p = -g, and return x + p. With your p the entry "
+        return ("Not yet: solve H p = -g, and return x + p. With your point less x for p, entry "
                 f"{i} of H p is {Hp[i]:.5g}, and that of -g is {-g[i]:.5g}.")  # fmt: skip
 
     compare(got, x + p, slips, rest)
@@ -120,6 +120,8 @@ def check_polak_ribiere(answer, rng):
         }) | {
             "It divides entry by entry, and adds then: divide one sum by the other.":
                 np.maximum(dot(g, (g - old) / old**2), 0),
+            "The division is upside down: g_oldᵀg_old is the denominator.":
+                np.maximum(dot(old, old) / dot(g, g - old), 0),
             "It divides gᵀg_old alone: put the numerator in brackets.":
                 np.maximum(dot(g, g) - dot(g, old) / dot(old, old), 0),
         }  # fmt: skip

@@ -144,6 +144,7 @@ def slips(G, steps):
         "Divide by the Frobenius norm first.": 1.0,
         "It divides by the largest singular value: the exercise asks for the Frobenius norm.": s[0],
         "It divides by the square of the Frobenius norm: take the root.": s @ s,
+        "It multiplies by the Frobenius norm: divide by it.": 1 / np.linalg.norm(s),
         "It divides by the largest entry, not by the Frobenius norm.": np.abs(G).max(),
         "It divides by the largest of the entries: the Frobenius norm is the root of the sum of "
         "their squares.": G.max(),
@@ -163,7 +164,8 @@ def slips(G, steps):
         "It takes one step too many.": steps + 1,
         "It takes one step too few.": steps - 1,
         "This is one step, as where the loop returns, or starts anew from the first X.": 1,
-        "It takes no step.": 0,
+        "X stays what it was before the steps, as where none is taken, or X XᵀX has no part in "
+        "them.": 0,
         "It takes twice as many steps as asked for.": 2 * steps,
     }, {
         "": lambda X: X,

@@ -76,6 +76,7 @@ def two_loop_slips(g, S, Y):
             lambda s, y, q: s @ g,
         "α is ρ sᵀq, not ρ yᵀq.": lambda s, y, q: y @ q,
         "In the first loop ρ is missing: α is ρ sᵀq.": lambda s, y, q: (s @ q) * (s @ y),
+        "In the first loop ρ is one over sᵀy, not sᵀy.": lambda s, y, q: (s @ q) * (s @ y) ** 2,
     }, {
         "": lambda s, y: y,
         "The first loop subtracts α y, not α s.": lambda s, y: s,
@@ -103,7 +104,8 @@ def two_loop_slips(g, S, Y):
         "add (α - β)s.": (),
     }, {
         "": lambda i: i,
-        "Each α belongs to its own pair: the second loop meets them in the other order.":
+        "Each α belongs to its own pair: after a first loop from the newest to the oldest, the "
+        "second meets them in reverse.":
             lambda i: k - 1 - i,
         "Each α belongs to its own pair: the second loop has the oldest pair's in all.":
             lambda i: 0,
@@ -112,6 +114,8 @@ def two_loop_slips(g, S, Y):
         "β is ρ yᵀr, not ρ sᵀr.": lambda s, y, r, begin, q: s @ r,
         "In the second loop ρ is missing: β is ρ yᵀr.":
             lambda s, y, r, begin, q: (y @ r) * (s @ y),
+        "In the second loop ρ is one over sᵀy, not sᵀy.":
+            lambda s, y, r, begin, q: (y @ r) * (s @ y) ** 2,
         "β is ρ yᵀr with the r of that moment, not ρ yᵀq.": lambda s, y, r, begin, q: y @ q,
         "β is ρ yᵀr with the r of that moment, not the first r.":
             lambda s, y, r, begin, q: y @ begin,
