@@ -32,6 +32,7 @@ def check_softmax_hessian(answer, rng):
             "": lambda v: np.diag(v) - np.outer(v, v),
             "Off the diagonal the entries are -q_i q_j, not 0.": lambda v: np.diag(v * (1 - v)),
             "Subtract the outer product q qᵀ.": np.diag,
+            "Subtract the outer product q qᵀ, not q.": lambda v: np.diag(v) - v,
             "Off the diagonal the sign is wrong: -q_i q_j.":
                 lambda v: np.diag(v - 2 * v * v) + np.outer(v, v),
             "The outer product is subtracted, not added.": lambda v: np.diag(v) + np.outer(v, v),

@@ -53,6 +53,9 @@ def check_leaked_rows(answer, rng):
             set(match.argmax(axis=1)[leaks]),
         "It names rows of train, the last that match; return the numbers of the rows of dev.":
             set(m - 1 - match[:, ::-1].argmax(axis=1)[leaks]),
+        "It names every row of dev, as if each were looked for in dev.": set(range(len(dev))),
+        "It names every row of train: go through dev, and look for its rows in train.":
+            set(range(m)),
         "It names the rows that do not leak.": set(range(len(dev))) - set(leaks),
         "It names the rows that occur twice within dev; a leak is a row of train.": twice,
         "It names the rows that occur twice within dev besides the leaks.": twice | set(leaks),
