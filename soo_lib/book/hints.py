@@ -29,6 +29,15 @@ class Hint(Exception):
     """What is wrong with an answer, in words for whoever wrote it."""
 
 
+@contextmanager
+def told(where):
+    """A Hint that is given in here begins with ``where`` that is."""
+    try:
+        yield
+    except Hint as hint:
+        raise Hint(f"{where}{hint}") from hint
+
+
 class Answer:
     """The function that was handed in: what it raises and what it changes becomes a hint."""
 
@@ -219,6 +228,7 @@ def compare(got, right, slips, otherwise, where=""):
 def scale(a, b):
     """In words the factor between two arrays, if one is a multiple of the other."""
     factor = np.vdot(b, a) / max(np.vdot(b, b), np.finfo(float).tiny)
-    if not factor or np.isclose(factor, 1, 1e-5) or not same(a, factor * b):
+    usual = 1e-6 < abs(factor) < 1e6  # beyond, both are but the same large term
+    if not usual or np.isclose(factor, 1, 1e-5) or not same(a, factor * b):
         return ""
     return "the sign" if np.isclose(factor, -1) else f"a factor {factor:.6g}"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import Hint, checker, compare, mixtures, need, numbers, same
+from ..hints import checker, compare, mixtures, need, numbers, same, told
 
 KINDS = "falls", "falls", "meets", "returns", "overflows", "at once"
 
@@ -128,10 +128,8 @@ def check_price_to_reach(answer, rng):
          "Wrong where a run that was at the target ends above it: take the first time.")
     yield 1 / 2
     for run in runs(rng, arrive=False):
-        try:
+        with told("Where the target is never reached: "):
             what = np.asarray(answer(*run))
-        except Hint as hint:
-            raise Hint(f"Where the target is never reached: {hint}") from hint
         need(what.shape == () and what.dtype.kind in "biuf",
              "Where the target is never reached, return np.inf: a number; yours is "
              f"{str(what)[:40]}.")  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import Hint, checker, compare, mixtures, need, numbers, same
+from ..hints import checker, compare, mixtures, need, numbers, same, told
 
 
 @checker
@@ -129,10 +129,8 @@ def check_polak_ribiere(answer, rng):
     right = np.maximum(dot(g, g - old) / dot(old, old), 0)
     got, positive = right.copy(), right > 0
     for where, those in ("", positive), ("Where β is negative: ", ~positive):
-        try:
+        with told(where):
             got[those] = [numbers(answer(*pair), ()) for pair in zip(g[those], old[those])]
-        except Hint as hint:
-            raise Hint(f"{where}{hint}") from hint
         if those is positive and same(got[those], right[those]):
             yield 1 / 2
     need(np.ptp(got), f"It gives {got[0]:.4g} for all of twelve pairs of gradients.")

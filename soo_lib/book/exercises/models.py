@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..hints import Hint, checker, need, numbers, same
+from ..hints import checker, need, numbers, same, told
 
 
 def problem(rng, values, lam, room=1.0):
@@ -202,10 +202,8 @@ def check_step_inside(answer, rng):
     bent += [problem(rng, eigenvalues(-2, -0.7), rng.uniform(2.2, 5)) for _ in range(3)]
     ask(*bent, inside)
     g, radius = rng.normal(size=int(rng.integers(3, 6))), rng.uniform(0.3, 0.9)  # so that λ > ‖g‖
-    try:
+    with told("With B = 0, where the model is a slope: "):
         got = numbers(answer(g, np.diag(0 * g), radius), g.shape)
-    except Hint as hint:
-        raise Hint(f"With B = 0, where the model is a slope: {hint}") from hint
     need(is_lowest(got, g, np.diag(0 * g), radius, -radius * g / np.linalg.norm(g)),
          "With B = 0 the model is a slope: its lowest point is on the rim, along -g.")  # fmt: skip
     yield 3 / 4
@@ -213,17 +211,18 @@ def check_step_inside(answer, rng):
         hard_case(answer, *problem(rng, eigenvalues(lowest), -lowest))
     some = (problem(rng, np.r_[-2, rng.uniform(0.6, 5, size=3)], 2) for _ in range(12))
     hard_case(answer, *max(some, key=lambda m: abs(np.linalg.eigh(m[1])[1].T @ m[0])[0]))  # rounded
-    g, B, radius, _ = problem(rng, eigenvalues(-1), 1)
-    hard_case(answer, 0 * g, B, radius, radius * np.linalg.eigh(B)[1][:, 0])
+    g, B, radius, p = problem(rng, eigenvalues(-1), 1)
+    v = np.linalg.eigh(B)[1][:, 0]
+    hard_case(answer, 0 * g, B, radius, radius * v)
+    p = p - (p @ v) * v
+    ask((-(B @ p + 3 * p), B, np.linalg.norm(p), p))  # nothing along v, but λ = 3 leads to the rim
 
 
 def hard_case(answer, g, B, radius, right):
     """A Hint where the answer is wrong although g has no part along the lowest eigenvector v."""
     where = "With g = 0: " if not g.any() else "Where g has no part along the lowest eigenvector: "
-    try:
+    with told(where):
         said = answer(g, B, radius)
-    except Hint as hint:
-        raise Hint(f"{where}{hint}") from hint
     need("nan" not in str(said), f"{where}it gives NaN, as 0 over 0 does. The part of p along the "
          "lowest eigenvector is free there: what leads to the rim is right.")  # fmt: skip
     got = numbers(said, g.shape, where)
