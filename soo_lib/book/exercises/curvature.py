@@ -132,7 +132,7 @@ def check_hessian_step(answer, rng):
             "Of H all entries count, not the diagonal alone.":
                 lambda d: np.outer(d, d) * (W @ np.diag(np.diag(H)) @ W.T),
         }, bends, {
-            "": gX, "The σ'' term is multiplied by gX.": np.ones(rows),
+            "": gX, "The σ'' term is multiplied by gX: that is missing.": np.ones(rows),
             "The σ'' term is multiplied by gX as it is: the sign matters.": np.abs(gX),
             "The σ'' term is multiplied by gX, not by its square.": gX * gX,
         }, {
@@ -150,6 +150,8 @@ def check_hessian_step(answer, rng):
         return {"This is eq. 66. Now σ' on both sides, and the σ'' term.": HX,
                 "The first term is right. Add the one with σ''.": first,
                 "The σ'' term is right; the first is missing.": right - first,
+                "σ' is a(1 - a): it is 1 in both terms, or it is missing in both.":
+                HX + np.diag((1 - 2 * a) * gX),
                 "a is σ(z) already: σ' and σ'' come from a, without another σ.":
                 np.outer(s * (1 - s), s * (1 - s)) * HX + np.diag(s * (1 - s) * (1 - 2 * s) * gX),
                 **{
@@ -159,7 +161,8 @@ def check_hessian_step(answer, rng):
             },
                 **found}  # fmt: skip
 
-    got, plain = (numbers(answer(W, a, g, H), (rows, rows)) for g in (gX, 0 * gX))
+    got, plain = (numbers(answer(W, a, g, H), (rows, rows), "Where gX is 0: " * (not g.any()))
+                  for g in (gX, 0 * gX))  # fmt: skip
     otherwise = "Not yet: W H Wᵀ with D = Diag(a(1 - a)) on both sides, and Diag(σ'' gX) besides."
     if same(plain, first):
         otherwise = "The first term is right. The other is Diag(σ'' gX): σ'' = a(1 - a)(1 - 2a)."

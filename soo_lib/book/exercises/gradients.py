@@ -133,7 +133,7 @@ def where(fun, g, x, looks, away, said):
     points = [z for z in map(np.frombuffer, looks) if z.shape == x.shape]
     moves = np.reshape([z - x for z in points if np.abs(z - x).max() > 1e-14], (-1, len(x)))
     if not len(moves):
-        return "It looks at fun at no other point than x, and a slope takes one.", ""
+        return "It looks at fun at no other point than x, or within 1e-14 of it: too near.", ""
     if (most := (np.abs(moves) > 1e-14).sum(axis=1).max()) > 1:
         return f"It looks at fun where {most} entries of x have moved at once.", ""
     if away > 1e-14:
@@ -144,7 +144,8 @@ def where(fun, g, x, looks, away, said):
     steps = sorted({float(f"{step:.2g}") for step in moves.sum(axis=1)})
     low, high = min(steps[0], 0.0), max(steps[-1], 0.0)
     slopes = [(fun(x + high * e) - fun(x + low * e)) / (high - low) for e in np.eye(len(x))[each]]
-    error, rule = np.abs(slopes - g[each]).max(), ", for which no bound below that will do."
+    error = np.abs(slopes - g[each]).max()
+    rule = ", for which no bound below that will do. Are yours such, and compared with jac(x)?"
     if said == "none" and error < 1e-4:
         rule = ": compare each entry, no mean or norm of all, with a bound between that and 0.001."
     return "", (f"It moves one entry at a time, by {' or '.join(f'{h:g}' for h in steps[:4])}; "
@@ -209,9 +210,9 @@ def check_diagnose(answer, rng):
     if share("resampled", *moving) == 1 and not share("resampled", "none", *KINDS):
         yield 1 / 3
     need(len({got for _, got in said}) > 1, f"It says {said[0][1]!r} to every patient.")
-    need(not share("resampled", "none", *KINDS),
-         "It calls a loss resampled that is the same at each call: compare fun(x) with fun(x), at "
-         "one point and exactly.")  # fmt: skip
+    need(not share("resampled", "none", *KINDS), "It calls a loss resampled that is the same at "
+         "each call" + (", and none that moves: == for !=, or two answers swapped." if not share(
+         "resampled", *moving) else ": compare fun(x) with fun(x), at one point and exactly."))
     for kind in moving:
         need(not twice[kind] or share("resampled", kind) == 1, lambda kind=kind: "It does not say "
              "'resampled' of a loss drawn anew, though it has looked twice at one point: there fun "
@@ -224,9 +225,8 @@ def check_diagnose(answer, rng):
     need(share("resampled", "loss alone"),
          "It looks at the gradient, which stays where only the loss is drawn anew: compare fun(x) "
          "with fun(x).")  # fmt: skip
-    need(share("resampled", "little"),
-         "It misses a loss that moves by a few ten-thousandths: compare fun(x) with fun(x), and "
-         "exactly.")  # fmt: skip
+    need(share("resampled", "little"), "It misses a loss that moves by a few ten-thousandths: "
+         "compare fun(x) with fun(x), and exactly.")  # fmt: skip
     need(share("gradient", "none") < 1 or share("none", *KINDS) < 1,
          "It calls wrong gradients right, and right ones wrong: < for >, or two answers swapped.")
     need(share("gradient", "none") < 1 or share("none", "factor") < 1,
@@ -239,8 +239,8 @@ def check_diagnose(answer, rng):
     need(not share("gradient", "none"), lambda: f"It blames {'every' if every else 'a right'} "
          f"gradient. {''.join(shown['none', 'gradient'][1:])}")  # fmt: skip
     missed = [kind for kind in KINDS if share("none", kind)]
-    need(len(missed) < len(KINDS), lambda: "It misses every wrong gradient: compare jac with fun's "
-         f"slopes at x. {shown['block', 'none'][1]}".strip())  # fmt: skip
+    need(len(missed) < len(KINDS), lambda: "It misses every wrong gradient: a right one has fun's "
+         f"slopes at x. {''.join(shown['block', 'none'][1:])}")  # fmt: skip
     for one, other in itertools.permutations((("above", "high"), ("below", "low"))):
         need(share("none", *one) < 1 or share("none", *other), f"It misses entries {one[0]} the "
              f"slope, not entries {other[0]} it: take the difference's absolute value.")

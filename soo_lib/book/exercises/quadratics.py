@@ -43,8 +43,10 @@ def stray(answer, A, b, x):
             need(not same(got, linear_cg(A, b, x, j)), f"Asked for {k + 1}, it goes {j} steps.")
         if k and same(ps[k - 1] * (moved @ ps[k - 1]), moved * (ps[k - 1] @ ps[k - 1])):
             return f"{said} It goes along the direction before: -g, at the new point, is not in it."
+        need(not same(got, moves[k]), f"{said} This is αp alone: the step leads to x + αp.")
         if not alpha or not same(basis @ parts, moved):
-            return f"{said} It is no multiple of {'-g + βp' if k else '-g'}, with g = Ax - b."
+            return (f"{said} It leads to no x + αp with one number α, "
+                    f"p = {'-g + βp' if k else '-g'} and g = Ax - b.")  # fmt: skip
         if k and not np.isclose(rest[0] / alpha, beta := gs[k] @ gs[k] / (gs[k - 1] @ gs[k - 1])):
             mine, back = (round(v, 12) + 0.0 for v in (rest[0] / alpha, rest[0]))
             p = basis @ parts / alpha
@@ -82,7 +84,11 @@ def cg_slips(A, b, x, steps):
             point = linear_cg(A, b, x, count, *parts)
         return np.nan_to_num(point, nan=0.0, posinf=0.0, neginf=0.0)  # it may diverge
 
-    return mixtures(run, {
+    return {
+        "The first step goes along +g, with g = Ax - b, which climbs: p starts as -g.":
+            linear_cg(A, b, x, steps, lambda A, b, x: b - A @ x,
+                      turn=lambda g, old, beta, p: g + beta * p),
+    } | mixtures(run, {
         "": steps,
         "It takes one step too few.": steps - 1,
         "It takes one step too many.": steps + 1,
@@ -102,7 +108,7 @@ def cg_slips(A, b, x, steps):
         "α is positive: gᵀg, or -gᵀp, over pᵀAp.": lambda A, g, p: g @ p / (p @ A @ p),
         "α is gᵀg over pᵀAp; the division is upside down.":
             lambda A, g, p: (p @ A @ p) / (g @ g),
-        "The step has a fixed length: α is gᵀg over pᵀAp.": lambda A, g, p: 1.0,
+        "The step is p itself, with a fixed α of 1: α is gᵀg over pᵀAp.": lambda A, g, p: 1.0,
         "α is gᵀg over pᵀAp: a factor ½ is too much.": lambda A, g, p: g @ g / (p @ A @ p) / 2,
         "The numerator of α is gᵀg: it has the norm without the square.":
             lambda A, g, p: np.sqrt(g @ g) / (p @ A @ p),
@@ -119,7 +125,8 @@ def cg_slips(A, b, x, steps):
         "β divides by g_oldᵀg_old, not by pᵀp.": lambda g, old, p: g @ g / (p @ p),
     }, {
         "": lambda g, old, beta, p: -g + beta * p,
-        "The new direction is -g + βp; it has +g.": lambda g, old, beta, p: g + beta * p,
+        "The new direction is -g + βp, with g = Ax - b; it has +g.":
+            lambda g, old, beta, p: g + beta * p,
         "The direction is bent by the direction before, not by the gradient before.":
             lambda g, old, beta, p: -g + beta * old,
         "The direction before is multiplied by β, the gradient is not.":

@@ -37,9 +37,9 @@ def check_armijo(answer, rng):
             return loss.fun(z)
 
         def endless(right=right, tried=tried, f=f, slope=slope, c1=c1):
-            a, z, x, p = tried[-1]
-            if not same(z, x + a * p):
-                return f"It looks at {z[:2].round(3)}, which is no x + αp."
+            a = tried[-1][0]
+            if off := [z for a, z, x, p in tried if not same(z, x + a * p)]:
+                return f"It looks at {off[0][:2].round(3)}, which is no x + αp."
             if a < 0:
                 return "It looks along -p: the steps are x + αp."
             if a > 1:
@@ -55,8 +55,8 @@ def check_armijo(answer, rng):
                     )
                     return refusals[-1]
             first = ", ".join(f"{a:.3g}" for a in steps[:4])
-            return (f"It has evaluated fun 200 times and takes no step: the first are {first}. "
-                    f"Halve α each time, down to {right:g} here.")  # fmt: skip
+            return ("It has evaluated fun 200 times and takes no step: of the α at which it looks "
+                    f"the first are {first}. Look at 1, ½, ¼, ..., down to {right:g} here.")
 
         count = len(refusals)
         try:
@@ -97,7 +97,8 @@ def check_armijo(answer, rng):
             "It accepts any decrease, or almost: ask for the share c1 of what the slope promises.":
                 first(0, slope),
             "The slope is negative already: the condition adds c1 α slope to f.": first(-c1, slope),
-            "It asks for the whole of what the slope promises: c1 is missing.": first(1, slope),
+            "It asks for the whole of what the slope promises, or more: c1 times that, c1 α slope, "
+            "is enough.": first(1, slope),
             "The slope is missing: the promise is c1 α slope.": first(c1, np.ones_like(c1)),
             "The slope is missing: the promise is c1 α slope, a decrease.":
                 first(-c1, np.ones_like(c1)),
@@ -133,7 +134,7 @@ def check_armijo(answer, rng):
         need(not (plain[1].any() and same(*plain)), hint)
     need(not refusals, "".join(refusals[:1]))
     stuck = [places for places, a in zip(looks, right) if a < 1 and len(places) > 1]
-    need(not stuck or not all(same(min(places), 1) for places in stuck),
+    need(not stuck or not all(same(min(places), 1) or not any(places) for places in stuck),
          "It looks at fun nowhere between x and x + p: look at x + αp, with each α.")  # fmt: skip
     odd = [a for places in looks for a in places if a > 1e-6 and not np.isclose(a, halves).any()]
     need(not odd or (np.log2(found[found > 0]) % 1).any(), lambda: "It evaluates fun at x + "
