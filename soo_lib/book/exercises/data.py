@@ -126,7 +126,12 @@ def blame(got, right, problems, share):
         return np.array([whole(formula(noise(G), signal(theta, G.mean(axis=0)), len(G)))
                          for G, theta, _ in problems])  # fmt: skip
 
-    slips = mixtures(each, {
+    slips = {
+        "g is the mean over the rows, not their sum.":
+            each(lambda G: np.sum((G - G.sum(axis=0)) ** 2) / (len(G) - 1),
+                 lambda theta, g: theta**2 * (g @ g),
+                 lambda S, bound, m: S / (m**2 * bound + S / m), np.ceil),
+    } | mixtures(each, {
         "": lambda G: G.var(axis=0, ddof=1).sum(),
         "S² divides by m - 1, not by m: numpy's var does so with ddof=1.":
             lambda G: G.var(axis=0).sum(),

@@ -74,6 +74,7 @@ def update_slips(H, s, y):
         "Left of H stands I - ρsyᵀ, not its transpose.": lambda r, s, y: -r * np.outer(y, s),
         "Left of H the factor I - ρsyᵀ is missing, or it is I alone.": lambda r, s, y: 0.0,
         "Left of H stands I - ρsyᵀ, with a minus.": lambda r, s, y: r * np.outer(s, y),
+        "Left of H stands I - ρsyᵀ: ρ is missing there.": lambda r, s, y: -np.outer(s, y),
         "Left of H, s * y is no outer product: np.outer makes the matrix syᵀ.":
             lambda r, s, y: -r * np.outer(s * y, np.ones(len(s))),
         "Left of H, s @ y is one number: np.outer makes the matrix syᵀ.":
@@ -135,6 +136,7 @@ def update_slips(H, s, y):
         "The last term is ssᵀ over sᵀy, not times it.": lambda r, s, y: np.outer(s, s) * (s @ y),
         "The last term is ρssᵀ, not ρyyᵀ.": lambda r, s, y: r * np.outer(y, y),
         "The last term is ρssᵀ, not ρsyᵀ.": lambda r, s, y: r * np.outer(s, y),
+        "The last term is ρssᵀ, not ρysᵀ.": lambda r, s, y: r * np.outer(y, s),
         "The last term is ρssᵀ: s @ s is one number, np.outer makes the matrix.":
             lambda r, s, y: r * (s @ s),
         "The last term is ρssᵀ: s * s is no outer product, np.outer makes the matrix.":
