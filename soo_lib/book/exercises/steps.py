@@ -42,7 +42,7 @@ def check_armijo(answer, rng):
                 return f"It looks at {off[0][:2].round(3)}, which is no x + αp."
             if a < 0:
                 return "It looks along -p: the steps are x + αp."
-            if a > 1:
+            if a > 1 + 1e-9:
                 return (f"It looks beyond x + p, at α = {a:.3g}: halve α, from 1 on, and go "
                         "from the given x each time.")  # fmt: skip
             steps = [a for a, *_ in tried]
