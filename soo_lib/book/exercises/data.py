@@ -1,5 +1,7 @@
 """Rows: which to look at, and how many at a time."""
 
+import itertools
+
 import numpy as np
 
 from ..hints import checker, mixtures, need, numbers, probe, same
@@ -63,6 +65,9 @@ def check_choose_rows(answer, rng):
         times, row = max((sum(row in batch for batch in batches), row) for row in range(m))
         need(times < 140 * size / m, f"Of 70 batches {times} have row {row}, where chance gives "
              f"about {70 * size / m:.0f}: draw from all rows alike.")  # fmt: skip
+        stay = np.mean([len(old & new) for old, new in itertools.pairwise(batches)])
+        need(stay < (size**2 / m + size) / 2, f"From one batch to the next {stay:.3g} of {size} "
+             f"rows stay, where chance keeps {size**2 / m:.2g}: draw all of them anew.")
 
 
 def pattern(batch, m):

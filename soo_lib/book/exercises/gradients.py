@@ -176,9 +176,9 @@ def check_diagnose(answer, rng):
         fun = {"resampled": drawn.fun, "loss alone": drawn.fun, "little": restless(sound.fun),
                "steep": lambda z, times=times, sound=sound: times * sound.fun(z)}  # fmt: skip
         fun = fun.get(str(kind), sound.fun)
-        loss = drawn if kind == "resampled" else sound
-        bug = str(kind) if kind in KINDS else None
+        loss, bug = drawn if kind == "resampled" else sound, str(kind) if kind in KINDS else None
         at = ends[bug].pop() if bug in ends else top
+        x[at] *= bug != "high"  # a step that is a share of it goes nowhere
         looks, away = {}, [0.0]
 
         def jac(z, x=x, away=away, loss=loss, bug=bug, at=at, times=times):
