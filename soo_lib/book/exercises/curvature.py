@@ -108,7 +108,7 @@ def check_hessian_step(answer, rng):
             "The σ'' term has the wrong sign: σ'' = a(1 - a)(1 - 2a).": lambda d: -d * (1 - 2 * a),
             "It is σ'' that multiplies the gradient, not σ'.": lambda d: d,
             "σ'' is a(1 - a)(1 - 2a), not a(1 - a)(1 - a).": lambda d: d * (1 - a),
-            "In the σ'' term a(1 - a) is squared: σ'' = a(1 - a)(1 - 2a) has it once.":
+            "In the σ'' term a(1 - a) comes twice: in Diag(σ'' gX) only σ'' has it, once.":
                 lambda d: d * d * (1 - 2 * a),
             "σ'' is not the square of σ': it is a(1 - a)(1 - 2a).": lambda d: d * d,
             "σ'' is a(1 - a)(1 - 2a); -2a(1 - a²) is tanh's.": lambda d: -2 * a * (1 - a * a),

@@ -147,7 +147,7 @@ def where(fun, g, x, looks, away, said):
     error = np.abs(slopes - g[each]).max()
     rule = ", for which no bound below that will do. Are yours such, and compared with jac(x)?"
     if said == "none" and error < 1e-4:
-        rule = ": compare each entry, no mean or norm of all, with a bound between that and 0.001."
+        rule = ": a bound between that and 0.001 for each entry, no mean or norm of all, will do."
     return "", (f"It moves one entry at a time, by {' or '.join(f'{h:g}' for h in steps[:4])}; "
                 f"slopes from there are right to {error:.0e} as plain differences{rule}")
 

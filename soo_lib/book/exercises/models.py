@@ -114,9 +114,7 @@ def on_path(p, g, B):
 def bounded_by(length, p, g, B):
     """Whether p solves (B + λI) p = -g on the rim of this length, or inside with λ = 0."""
     inside = np.linalg.norm(p) < length and np.allclose(B @ p, -g)
-    return on_path(p, g, B) is not None and (
-        inside or np.isclose(np.linalg.norm(p), length, rtol=1e-4)
-    )
+    return on_path(p, g, B) is not None and (inside or np.isclose(np.linalg.norm(p), length, 1e-4))
 
 
 def fault(p, g, B, radius, right):
@@ -242,6 +240,8 @@ def hard_case(answer, g, B, radius, right):
          "eigenvector. There the model falls for ever: add what leads to the rim.")  # fmt: skip
     need(not same(abs(got @ v), np.linalg.norm(got)) or not g.any(),
          f"{where}it goes along the lowest eigenvector alone. g counts too.")  # fmt: skip
+    need(not same((got - damped) @ (got - damped), radius**2 - damped @ damped), f"{where}what it "
+         "adds is as long as it should be, but does not go along the lowest eigenvector, a column.")
     need(np.linalg.norm(got) <= (1 + 1e-6) * radius, f"{where}it leaves the ball, with a length of "
          f"{np.linalg.norm(got):.8g} where the radius is {radius:.8g}.")  # fmt: skip
     off = np.linalg.norm(got - (got @ v) * v - damped)

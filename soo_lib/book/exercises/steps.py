@@ -43,8 +43,8 @@ def check_armijo(answer, rng):
             if a < 0:
                 return "It looks along -p: the steps are x + αp."
             if a > 1 + 1e-9:
-                return (f"It looks beyond x + p, at α = {a:.3g}: halve α, from 1 on, and go "
-                        "from the given x each time.")  # fmt: skip
+                return (f"It looks beyond x + p, at x + {a:.3g} p: go from the given x each time, "
+                        "by p, ½ p, ¼ p, ...")  # fmt: skip
             steps = [a for a, *_ in tried]
             drops = [(a, f - loss.fun(x + a * p), -c1 * a * slope) for a in steps if a > 1e-8]
             for a, drop, least in drops:
