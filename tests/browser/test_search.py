@@ -40,5 +40,8 @@ def test_a_term_leads_to_the_chapter_that_explains_it_first(visit, words, page):
 
 def test_nonsense_finds_nothing_and_says_so(visit):
     found = visit("search.html?q=qwertyuiop", ready="#search-results p.search-summary")
+    icon, field = (found.locator(f"form.bd-search:visible {node}") for node in ("i", "input"))
+    lies = icon.evaluate("node => node.getBoundingClientRect().right")
+    assert lies <= field.evaluate("node => node.getBoundingClientRect().left")  # not on the words
     found.wait_for_selector("text=did not match any documents")
     assert found.locator("ul.search li").count() == 0
