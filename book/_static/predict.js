@@ -80,8 +80,7 @@
     tell();
     return {
       mark(guess, found) {
-        button.hidden = out.hidden = guess !== null;
-        range.disabled = guess !== null;
+        button.hidden = out.hidden = range.disabled = guess !== null;
         if (guess !== null) range.value = 1000 * at(guess);
         const place = at(numberIn(found));
         truth.hidden = guess === null || !(place >= 0 && place <= 1);
@@ -197,7 +196,9 @@
     function answer(given) {
       if (given) store.setItem(key, JSON.stringify(given));
       else store.removeItem(key);
+      const held = block.contains(document.activeElement) && document.activeElement;
       render(given);
+      if (held && !held.offsetParent) (given ? again : block.querySelector("button, input, .predict-pad")).focus();
     }
     function render(given) {
       const guess = given?.guess ?? null, text = truth?.textContent.trim() ?? "";
@@ -213,13 +214,12 @@
         node.inert = given === null;
       }
     }
-    let kept = null;
     try {
-      kept = JSON.parse(store.getItem(key));
+      const kept = JSON.parse(store.getItem(key));
       if (kept && kept.guess === undefined) throw kept;
       render(kept);
     } catch { // written by an older page, or by hand
-      answer(kept = null);
+      answer(null);
     }
     // A link into what is veiled is a wish to look.
     const aimed = () => {

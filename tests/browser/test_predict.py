@@ -47,7 +47,7 @@ def test_a_choice_unveils_and_is_remembered(visit, hand):
     assert veiled(page, found) == [False, False]
     assert found.locator("button[aria-pressed=true]").text_content() == said
     found.get_by_role("button", name="Guess again").click()
-    assert veiled(page, found)[0] is True
+    assert veiled(page, found)[0] is True and found.locator("button:focus").count() == 1
     assert page.context.cookies() == []
 
 
@@ -63,6 +63,7 @@ def test_a_number_is_set_on_the_slider_and_the_truth_stands_on_it_too(visit):
     assert slider.get_attribute("aria-valuetext").startswith("1 ")
     found.get_by_role("button", name="That is my guess").click()
     assert veiled(page, found)[0] is False
+    assert found.locator("button:focus").inner_text() == "Guess again"  # where a keyboard goes on
     text = found.locator(".predict-said").text_content()
     known = float(found.locator(".predict-answer").text_content().split(";")[0])
     assert f"Found: {known}" in text
