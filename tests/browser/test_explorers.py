@@ -255,3 +255,11 @@ def test_every_control_moves_the_picture_and_the_table(visit, compute, hand):
             before, picture = state, drawn
         page.locator(EXPLORER).get_by_role("button", name="Reset").click()
         axis = first
+
+
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_as_many_eigenvalues_are_blue_as_are_said_to_be_negative(visit, layer):
+    page = visit("book/hessian.html", formulas=False)
+    page.locator(CONTROLS).first.fill(str(layer - 1))
+    blue = page.locator(f"{EXPLORER} circle.below").count()
+    page.get_by_text(f"{blue} of {[16, 25, 18][layer - 1]} eigenvalues negative").wait_for()
