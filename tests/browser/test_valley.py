@@ -271,8 +271,12 @@ class TestStories:
         page = self.told(open_page, "On the ridge")
         for row in tables(page)[1]:
             assert number(row[3]) == pytest.approx(0, abs=1e-9) and "converged" in row[4]
-        page.locator(".valley-plane").focus()
-        page.keyboard.press("ArrowUp")
+        ring = page.locator(".grip").bounding_box()
+        x, y = ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x, y - 3)
+        page.mouse.up()
         assert all(number(row[3]) == pytest.approx(-0.25, rel=1e-2) for row in tables(page)[1])
 
     def test_a_link_in_the_text_tells_it(self, open_page):

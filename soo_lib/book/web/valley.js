@@ -48,7 +48,7 @@ const STORIES = [
   { name: "BFGS learns the floor", set: { method: "bfgs", race: ALONE, at: 2 },
     say: "The coloured ellipse is what BFGS believes of the loss, from gradients alone; the thin blue one is the truth, Newton’s model. Go on step by step: when do they agree?" },
   { name: "On the ridge", set: { loss: "saddle", line_search: "backtracking", x: -1.4, y: 0 },
-    say: "Started exactly on the ridge, every solver comes to rest at the saddle and calls it converged: the gradient there is 0. Now press the arrow key up, once." },
+    say: "Started exactly on the ridge, every solver comes to rest at the saddle and calls it converged: the gradient there is 0. Now move the ring up, by a hair." },
 ];
 
 /** H⁻¹ as BFGS or L-BFGS has learnt it by iteration k: the rule is shown the run once more. */
