@@ -148,6 +148,14 @@ def test_a_run_that_diverges_says_so(open_page):
     assert "diverged" in page.locator(".outcome").first.inner_text()
 
 
+@pytest.mark.parametrize("methods, limits", [("gradient momentum", 2), ("adam momentum", 1),
+                                             ("lbfgs adam", 0)])  # fmt: skip
+def test_the_curvature_is_held_against_each_solvers_own_limit(open_page, methods, limits):
+    a, b = methods.split()
+    page = open_page(f"?playground.a_method={a}&playground.b_method={b}")
+    assert page.locator("svg.chart").nth(1).locator("line.level").count() == limits
+
+
 def test_by_keys(open_page):
     page = open_page()
     page.locator(".regions").first.focus()
@@ -167,6 +175,8 @@ def test_the_focus_stays_where_a_layer_grows(open_page):
         page.keyboard.press("Enter")
         page.wait_for_function(
             f"document.querySelector('[name=hidden]').value === '8 {n}'", timeout=5000)
+    page.get_by_label("a layer less").press("Enter")  # and beside it where it is of no more use
+    page.wait_for_function("document.activeElement.title === 'a layer more'", timeout=5000)
 
 
 def test_clicks_faster_than_a_frame_find_the_story(open_page):

@@ -13,14 +13,14 @@ import { iterate } from "./live/solvers.js";
 import { lanczos } from "./live/spectrum.js";
 import { draw_units } from "./live/units.js";
 
-const BOX = 3.2, GRID = 48, ROWS = 150, NEWTON_MOST = 200, SIDES = ["a", "b"];
+const BOX = 3.2, GRID = 48, ROWS = 150, NEWTON_MOST = 200, MOST = 20_000, /* iterations */ SIDES = ["a", "b"];
 const OTHERS = ["#cc79a7", "#56b4e9"]; // for a second solver whose colour is the first one's
 const EDGE = { gradient: 2, sgd: 2, momentum: 3.8 }; // of α·λ_max, where the direction is -g; 2(1 + μ) with momentum
 
-const CURVES = { // of the curvature: of a row; the values that the axis must hold; a level
-  "α·λ_max": { of: (row) => row.product, seen: [0.5, 4], level: 2 },
+const CURVES = { // of the curvature: of a row; the values that the axis must hold; a lane's level
+  "α·λ_max": { of: (row) => row.product, seen: [0.5, 4], level: ({ method }) => EDGE[method] },
   λ_max: { of: ({ ends }) => ends?.[1], seen: [1, 2] },
-  λ_min: { of: ({ ends }) => ends?.[0], seen: [-0.1, 0.01], level: 0, log: false },
+  λ_min: { of: ({ ends }) => ends?.[0], seen: [-0.1, 0.01], level: () => 0, log: false },
 };
 
 const USUAL = { search: "wolfe", step: 1, batch: ROWS, rows: "fixed" };
@@ -57,7 +57,7 @@ const STORIES = [
   { name: "Four sigmoid layers", set: { data: "circles", noise: 0.15, hidden: "6 6 6 6", activation: "sigmoid", l2: 1e-5, start: 0, pace: 20 },
     say: "On its way back through four sigmoid layers the gradient shrinks some four hundred times: see the norms at iteration 0. Gradient descent stays on its plateau for hundreds of iterations. L-BFGS?" },
   { name: "The edge of stability", set: { hidden: "8", pace: 6, ...side("a", { method: "gradient" }), ...side("b", { method: "gradient", search: "fixed", step: 4 }) },
-    say: "A step longer than 2/λ_max climbs along the steepest eigenvector. Watch α·λ_max on the right: a nearly exact search lives at 2, now a little above, now below. And the fixed step of 4?" },
+    say: "A step longer than 2/λ_max climbs along the steepest eigenvector. Watch α·λ_max below: a nearly exact search lives at 2, now a little above, now below. And the fixed step of 4?" },
   { name: "A batch too small for curvature", set: { ...side("a", { ...SMALL, method: "lbfgs" }), ...side("b", { ...SMALL, method: "gradient" }) },
     say: "Other 15 rows at every look. The gradient's errors average out. L-BFGS takes the difference of two batches for curvature, and its loss jumps. Draw both batches larger: at 100 rows, who is ahead?" },
   { name: "A spiral in twelve iterations", set: { data: "spirals", noise: 0.1, hidden: "10 8", pace: 4, ...side("a", { method: "newton" }),
@@ -71,9 +71,9 @@ function start_run(state, which, loss, x0) {
   const dealt = rows === "fixed" ? partition(ROWS, batch, uniform(seed)) : null;
   if (method in RULES)
     return iterate_epochs(loss, x0, { rule: method, batch_size: batch, step, seed,
-      epochs: Infinity, deal: dealt && (() => dealt) });
+      epochs: MOST, deal: dealt && (() => dealt) });
   const part = dealt ? loss.subset(dealt[0]) : new Reshuffled(loss, batch, 1, seed);
-  const options = { method, line_search: search, step, maxiter: Infinity };
+  const options = { method, line_search: search, step, maxiter: MOST };
   return iterate(batch === ROWS ? loss : part, x0, options);
 }
 
@@ -138,8 +138,7 @@ function render({ el }) {
     const within = lanes.filter((lane) => lane.within);
     within.forEach(advance);
     if (within.length) return true;
-    const free = (looked) => !going || performance.now() - looked > 150;
-    const due = ({ history, looked }) => history.length && !history.at(-1).ends && free(looked);
+    const due = ({ history, looked }) => history.length && !history.at(-1).ends && (!going || performance.now() - looked > 150);
     looking ??= lanes.filter(due).map(look)[0];
     if (looking) {
       if (looking.next().done) looking = null;
@@ -227,7 +226,7 @@ function render({ el }) {
         return [...(INKS[most] ?? INKS[0]), Number.isFinite(p[most]) ? 40 + 150 * ((p[most] - 1 / k) / (1 - 1 / k)) : 0];
       });
       const row = lane.history.at(-1), known = lane.history.findLast?.((r) => r.ends) ?? {}, edge = EDGE[lane.method];
-      const says = row && `train ${show(row.train)}, held out ${show(row.held)}, ${Math.round(100 * row.right)} % recognised.`;
+      const says = row && `train ${show(row.train)}, held out ${show(row.held)}, ${Math.round(100 * row.right)}\u00a0% recognised.`;
       card.outcome.textContent = row ? `${says} ${lane.over || row.note}` : lane.over;
       const [low, high] = known.ends ?? [], range = known.ends && { from: bent(low), at: bent(high), text: `${show(low, 2)} to ${show(high, 2)}`,
         mark: bent(0), markText: "0", hot: low < 0 };
@@ -264,8 +263,8 @@ function render({ el }) {
     return h("div", { class: "gauge" }, h("span", { class: "quiet" }, label), h("span", { class: "bars" }, ...bars.map(bar)));
   }
 
-  /** Lines, functions of a row, against the axis chosen; `level`: a line across. */
-  function curves(svg, ylabel, lines, { axis }, { level = null, ...bounds } = {}) {
+  /** Lines, functions of a row, against the axis chosen; `level`: a line across, of a lane. */
+  function curves(svg, ylabel, lines, { axis }, { level = () => {}, ...bounds } = {}) {
     const runs = lanes.flatMap((lane) => {
       const rows = lane.history.filter((_, i) => i % Math.ceil(lane.history.length / 400) === 0 || i === lane.history.length - 1);
       return lines.map((line, j) => {
@@ -276,20 +275,21 @@ function render({ el }) {
     const xmax = Math.max(axis === "seconds" ? 1e-3 : 5, ...lanes.map(({ history }) => history.at(-1)?.[axis] ?? 0));
     const xlabel = axis === "evaluations" ? "evaluations of all rows" : axis;
     const { Y, inside, left, right } = chart(svg, runs, { xlabel, ylabel, xmax, ...bounds });
-    if (level !== null) inside.prepend(s("line", { class: "level", x1: left, x2: right, y1: Y(level), y2: Y(level) }));
+    for (const at of new Set(lanes.map(level))) if (at !== undefined) inside.prepend(s("line", { class: "level", x1: left, x2: right, y1: Y(at), y2: Y(at) }));
   }
 
   /** Buttons over the columns: a unit more or less, a layer more or less. */
   function adders(state) {
     const widths = state.hidden.split(/[ ,]+/).map(Number), set = (list) => view.set({ hidden: list.join(" ") });
-    const pressed = document.activeElement.title; // the buttons are made anew, and the focus stays on the one of that name
+    const pressed = document.activeElement.title; // the buttons are made anew, and the focus stays on the one of that name, or beside it
     const change = (text, list, label, disabled) => button(text, () => set(list), label, { disabled });
     columns.replaceChildren(h("span", { class: "quiet" }, "x and y"), ...widths.map((n, l) => h("span", { class: "column" },
       change("−", widths.with(l, n - 1), `a unit less in layer ${l + 1}`, n < 2), h("span", {}, String(n)),
       change("+", widths.with(l, n + 1), `a unit more in layer ${l + 1}`, n > 15))), h("span", { class: "quiet" }, "classes"));
     layers.replaceChildren(change("− layer", widths.slice(0, -1), "a layer less", widths.length < 2),
       change("+ layer", [...widths, widths.at(-1)], "a layer more", widths.length > 5));
-    [...columns.querySelectorAll("button"), ...layers.children].find(({ title }) => title === pressed)?.focus();
+    const one = [...columns.querySelectorAll("button"), ...layers.children].find(({ title }) => title === pressed);
+    (one?.disabled ? one.parentElement.querySelector("button:enabled") : one)?.focus();
   }
 
   const view = live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, stories: STORIES,
