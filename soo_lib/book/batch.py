@@ -59,14 +59,14 @@ class Batch(Live):
         seen = f"{batches} of {batch_size} of the {len(self.y)} rows"
         if batch_size == len(self.y):
             seen = f"all {batch_size} rows"
-        self.caption = f"The solver {method}, with a strong Wolfe search, on {seen}."
+        self.caption = f"At first: {method}, with a strong Wolfe search, on {seen}."
 
     def still(self):
         """The caption's six runs, as a matplotlib figure."""
         full, x0, size = Logistic(self.X, self.y), np.zeros(3), self.first["batch_size"]
         count, method = self.first["n_batches"], self.first["method"]
         best = minimize(full, x0)
-        figure, (plane, chart) = plt.subplots(1, 2, figsize=(7.2, 3.7))
+        figure, (plane, chart) = plt.subplots(1, 2, figsize=(7.2, 3.7), layout="constrained")
         for k, (color, mark) in enumerate(((BLUE, "o"), (ORANGE, "^"))):
             plane.scatter(*self.X[self.y == k, 1:].T, s=9, c=color, marker=mark, lw=0, alpha=0.6)
         height, look = np.geomspace(0.1, 160, 121), dict(color="black", lw=2.2)

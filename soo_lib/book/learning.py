@@ -45,7 +45,8 @@ class Learning(Live):
     def still(self):
         """The pictures of the caption, as a matplotlib figure."""
         loss, rule = Turned(), BFGS()
-        figure, axes = plt.subplots(2, 2, figsize=(5.6, 5.6), sharex=True, sharey=True)
+        figure, axes = plt.subplots(2, 2, figsize=(5.6, 5.6), sharex=True, sharey=True,
+                                    layout="constrained")  # fmt: skip
         for k, ax in enumerate(axes.flat):
             seen = VISITS[: [1, 2, 3, 5][k]]
             while rule.pairs < len(seen) - 1:

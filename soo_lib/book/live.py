@@ -110,7 +110,7 @@ class Valley(Live):
         who = "all five" if race else "this one alone"
         super().__init__(first={**first, "method": method, "line_search": line_search, "race": who})
         self.caption = (
-            f"{'Five solvers leave' if race else f'The solver {method} leaves'} ({x:g}, {y:g}) on "
+            f"At first: {'five solvers leave' if race else f'{method} leaves'} ({x:g}, {y:g}) on "
             f"Rosenbrock's function with a = {a:g} and b = {b:g}; step rule: {line_search}."
         )
 
@@ -118,7 +118,7 @@ class Valley(Live):
         """The first state, as a matplotlib figure."""
         runs = {name: minimize(self.loss, self.start, name, **self.rule, maxiter=3000)
                 for name in self.methods}  # fmt: skip
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.7))
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.7), layout="constrained")
         plots.contours(self.loss, (-2, 2), (-1.1, 2.1), ax=left)
         for name, run in runs.items():
             plots.path(run, name, ax=left, ms=2)
