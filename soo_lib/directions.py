@@ -31,7 +31,7 @@ class Gradient:
         pass
 
     def restart(self):
-        pass
+        self.fresh = True
 
 
 class Newton(Gradient):
@@ -39,14 +39,17 @@ class Newton(Gradient):
 
     Where H is not positive definite that step may climb. There each eigenvalue is replaced by its
     absolute value (and at least √ε of the largest), so that p descends, and leaves a saddle along
-    the directions of negative curvature (N&W section 3.4, eigenvalue modification).
+    the directions of negative curvature (N&W section 3.4, eigenvalue modification). Where H is all
+    but 0, as of a saturated loss, no search comes back from so far: -g is tried next.
     """
 
-    scaled, c2 = True, 0.9
+    scaled, c2, fresh = True, 0.9, False
 
     def __call__(self, loss, x, g):
-        H = loss.hess(x)
         self.note = ""
+        if self.fresh:
+            return -g
+        H = loss.hess(x)
         if not np.isfinite(H).all():
             self.note = "Hessian not finite: steepest descent"
             return -g
@@ -58,6 +61,9 @@ class Newton(Gradient):
             floor = np.sqrt(EPS) * sizes.max() or 1.0
             self.note = f"Hessian not positive definite: smallest eigenvalue {values[0]:.2g}"
             return -vectors @ ((vectors.T @ g) / np.maximum(sizes, floor))
+
+    def update(self, s, g_old, g):
+        self.fresh = False
 
     def product(self, loss, x):
         """d ↦ Hd: the model of the loss at x, for a step inside a radius."""
@@ -126,9 +132,6 @@ class NonlinearCG(Gradient):
     def update(self, s, g_old, g):
         self.beta = float(as_real(self.formula(g, g_old, self.p), (), "what beta gives"))
         self.fresh = False
-
-    def restart(self):
-        self.fresh = True
 
 
 class LBFGS(Gradient):
