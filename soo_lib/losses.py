@@ -24,7 +24,7 @@ class Loss:
 
     def fun_and_jac(self, x):
         """The value, a float, and the gradient, (n_params,), at ``x``, (n_params,)."""
-        return self.fun(x), self.jac(x)
+        return self.fun(np.array(x)), self.jac(x)  # a copy, as either may write to x
 
     def hess(self, x):
         """The second derivatives, (n_params, n_params); ValueError where a loss has none."""
@@ -210,8 +210,7 @@ class Logistic(Loss):
 
     def predict(self, x, X):
         """Labels 0 or 1, (m,) integers, for the rows of ``X``, (m, n_params)."""
-        X = as_table(X, self.n_params)
-        return (X @ as_vector(x, self.n_params) > 0).astype(int)
+        return (as_table(X, self.n_params) @ as_vector(x, self.n_params) > 0).astype(int)
 
     def why_no_minimum(self, x):
         # Without a penalty the loss falls for ever along any d whose signed margins are all >= 0
@@ -225,10 +224,13 @@ class Logistic(Loss):
                 eigenvalues = scipy.linalg.eigvalsh(self.hess(x))
                 if eigenvalues[0] > 1e-5 * eigenvalues[-1]:
                     return ""
+            for axis in (0, 1):  # the programme's tolerances are absolute; no unit matters here
+                signed = signed / np.maximum(np.abs(signed).max(axis, keepdims=True), 1e-300)
             bounds = np.vstack([-signed, signed]), np.repeat([0.0, 1.0], self.n_samples)
             best = scipy.optimize.linprog(-signed.sum(axis=0), *bounds, bounds=(None, None))
-            if best.status != 0 or -best.fun < 0.5:  # a ray would reach 1
-                return ""
+            found = best.status == 0 and -best.fun >= 0.5  # a ray would reach 1
+            if not found or (signed @ best.x < -1e-9 * (abs(signed) @ abs(best.x))).any():
+                return ""  # no ray, or one but for the tolerance
         return (
             "the two classes can be separated, so the logistic loss falls for ever and has no "
             "minimum; add a penalty (l2 > 0)"

@@ -251,6 +251,30 @@ def test_the_scale_of_a_column_decides_nothing(scale):
     assert "no minimum" in Logistic(X, side).why_no_minimum(far)
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("scale", [1e-150, 1e-12, 1e12])
+def test_separation_has_no_units(scale, seed):
+    """Rows of whole numbers, some on the border, in units of any size."""
+    rng = np.random.default_rng(seed)
+    X, d = rng.integers(-3, 4, (30, 3)), rng.integers(1, 4, 3)
+    y = np.where(X @ d == 0, rng.integers(0, 2, 30), X @ d > 0)
+    units = scale * 10 ** rng.uniform(-6, 6, 3) * 10 ** rng.uniform(-4, 4, (30, 1))
+    assert "no minimum" in Logistic(X * units, y).why_no_minimum(np.zeros(3))
+
+
+def test_what_overlaps_by_little_has_a_minimum():
+    """By less than a linear programme tolerates: in one row, or between two."""
+    for X, y in (
+        ([[-1.0], [1.0], [1e-9]], [0, 1, 0]),
+        ([[1.0, 0.0], [-1.0, 1e-9], [0.0, 1.0]], [1, 1, 0]),
+    ):
+        loss = Logistic(X, y)
+        assert loss.why_no_minimum(np.zeros(loss.n_params)) == ""
+    loss = Logistic([[-1.0], [1.0], [1e-9]], [0, 1, 0])
+    found = minimize(loss, [0.0], gtol=1e-14)
+    assert found.success and loss.hess(found.x) > 0, found.message
+
+
 # ---- bad input
 
 X = np.array([[1.0, 2.0], [1.0, 0.0], [1.0, -1.0]])
