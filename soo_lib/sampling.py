@@ -87,7 +87,7 @@ class Batch(Loss):
         self.visits += 1
         f, g = self.loss.fun_and_jac(x)
         if self.tilt is None:
-            return f, g
+            return f, np.array(g, float)  # a copy: a loss may use its arrays again
         anchor, t = self.tilt
         return f + float(t @ (x - anchor)), g + t
 
@@ -96,7 +96,7 @@ class Batch(Loss):
 
     def hessp(self, x, p):
         self.visits += 1
-        return self.loss.hessp(x, p)
+        return np.array(self.loss.hessp(x, p), float)
 
 
 class Batched(Mean):
@@ -140,10 +140,11 @@ class Batched(Mean):
         listed = isinstance(batches, list | tuple) and all(np.size(rows) for rows in batches)
         if not listed or not batches or any(np.ndim(rows) != 1 for rows in batches):
             raise ValueError(f"batches must be lists of rows, none of them empty; got {batches!r}")
-        self.loss = as_loss(over_data(loss, "n_params", "fun_and_jac"), None)
+        over_data(loss, "n_params", "fun_and_jac")
+        self.loss = as_loss(loss, np.empty(loss.n_params))
         self.n_params, self.n_samples = loss.n_params, loss.n_samples
         self.dtype, self.penalty = getattr(loss, "dtype", float), getattr(loss, "penalty", None)
-        self.parts = [loss.subset(rows) for rows in batches]
+        self.parts = [self.loss.subset(rows) for rows in batches]
         sizes = np.array([len(rows) if weights == "rows" else 1 for rows in batches])
         self.weights = sizes / sizes.sum()
 

@@ -109,7 +109,7 @@ def minimize_stochastic(
         look()
         while not recorder.outcome and recorder.nit < epochs:
             if variance_reduction:
-                anchor = x, loss.jac(x)
+                anchor = x, np.array(loss.jac(x), float)
                 recorder.njev += m
             for rows in partition(m, size, rng):
                 batch, state.k = Batch(loss, rows, anchor), state.k + 1

@@ -277,3 +277,23 @@ def test_x_of_a_wrong_length_is_named():
         for call in (wrapped.fun, wrapped.jac, wrapped.fun_and_jac, wrapped.hess):
             complains(lambda call=call: call(np.zeros(4)), "x", "(4,)", "(3,)")
         complains(lambda w=wrapped: w.hessp(np.zeros(3), np.zeros(4)), "p", "(4,)", "(3,)")
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "hessian-free", "arc"])
+def test_parts_of_a_bare_loss_are_completed_too(method):
+    """It has products, no Gauss-Newton ones, and no Hessian."""
+
+    class Bare:
+        n_params, n_samples = 3, M
+
+        def __init__(self, loss):
+            self.loss, self.fun, self.jac, self.hessp = loss, loss.fun, loss.jac, loss.hessp
+            self.fun_and_jac = loss.fun_and_jac
+
+        def subset(self, rows):
+            return Bare(self.loss.subset(rows))
+
+    batched = Batched(Bare(overlapping(M, l2=0.3)), partition(M, 25), weights="rows")
+    assert minimize(batched, np.zeros(3), method).success
+    with pytest.raises(ValueError, match="no second derivatives"):
+        minimize(batched, np.zeros(3), "newton")

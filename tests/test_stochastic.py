@@ -14,7 +14,7 @@ from soo_lib.network import Network
 from soo_lib.precondition import damped
 from soo_lib.sampling import Batch, partition
 from soo_lib.solvers import minimize
-from soo_lib.stochastic import RULES, minimize_stochastic
+from soo_lib.stochastic import OF_NETWORKS, RULES, minimize_stochastic
 
 TORCH = json.loads((Path(__file__).parent / "data" / "torch.json").read_text())
 EVERY = [(rule, reduced) for rule in RULES for reduced in (False, True)]
@@ -67,6 +67,37 @@ def steps_of(loss, x0, rule, **settings):
         return chosen(batch, x, f, g, step, state)
 
     return minimize_stochastic(loss, x0, spy, **settings), path
+
+
+class Careless(LeastSquares):
+    """Uses one array for every gradient and product, of all rows and of some."""
+
+    def subset(self, rows):
+        part = Careless(self.X[rows], self.y[rows])
+        part.array = self.array
+        return part
+
+    def jac(self, x):
+        self.array[:] = super().jac(x)
+        return self.array
+
+    def hessp(self, x, p):
+        self.array[:] = super().hessp(x, p)
+        return self.array
+
+
+@every_rule
+def test_a_loss_may_use_its_arrays_again(rule, reduced):
+    careful = least_squares()
+    loss = Careless(careful.X, careful.y)
+    loss.array = np.empty(4)
+    if rule in OF_NETWORKS:
+        return
+    runs = [
+        minimize_stochastic(each, np.zeros(4), rule, 16, 3, 0.05, variance_reduction=reduced)
+        for each in (loss, careful)
+    ]
+    np.testing.assert_array_equal(runs[0].x, runs[1].x)
 
 
 # ---- against PyTorch
