@@ -48,7 +48,10 @@ def as_count(value, name, minimum=1, maximum=None):
 
 def as_real(found, shape, name):
     """``found``, which a function of the caller's gave, as an array of ``shape``, real numbers."""
-    array = np.asarray(found)
+    try:
+        array = np.asarray(found)
+    except ValueError:  # a ragged list
+        array = np.asarray(found, object)
     if array.shape != shape or array.dtype.kind not in "fiu":
         need = " x ".join(map(str, shape)) + " real numbers" if shape else "one real number"
         got = f"an array of shape {array.shape} and type {array.dtype}"

@@ -91,8 +91,8 @@ def gradient_test(loss, x, seed=0):
     x = as_vector(x, loss.n_params, finite=True)
     d = as_rng(seed).normal(size=x.shape)
     d *= max(1.0, np.linalg.norm(x)) / np.linalg.norm(d)
-    f = as_real(loss.fun(x), (), "the loss's value")
-    g = as_vector(loss.jac(x), len(x), "loss.jac(x)")
+    f = as_real(loss.fun(x.copy()), (), "the loss's value")  # copies: a loss may write to x
+    g = as_vector(loss.jac(x.copy()), len(x), "loss.jac(x)").copy()
     slope, u = d @ g, np.finfo(coarser(getattr(loss, "dtype", float), f.dtype)).eps
 
     eps = 2.0 ** -np.arange(2, 26)

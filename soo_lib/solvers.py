@@ -209,7 +209,7 @@ def as_result(recorder, failure):
     best = recorder.best
     if not success and best[1] is not None and not f <= best[0]:  # f may be NaN
         f, x = best
-        g = recorder.loss.jac(x)
+        g = np.array(recorder.loss.jac(x.copy()), float)
     reason = recorder.loss.why_no_minimum(x) if np.isfinite(x).all() else ""
     if reason:
         success, message = False, reason

@@ -55,7 +55,8 @@ def operator(loss, x, curvature="exact"):
         name = "hessp" if curvature == "exact" else "ggnp"
         if not callable(times := getattr(loss, name, None)):
             raise ValueError(f"loss must have {name}; got {loss!r}")
-        return symmetric(n, lambda p: times(x, np.ravel(p)))
+        # copies: a loss may write to x, and use its own arrays again
+        return symmetric(n, lambda p: np.array(times(x.copy(), np.ravel(p)), float))
     if curvature == "layers":
         blocks = layer_hessians(loss, x)
 

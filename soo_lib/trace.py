@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .checks import as_real, coarser
+from .checks import as_function, as_real, coarser
 from .gradient_test import rounding, why_no_decrease
 from .losses import Loss
 
@@ -90,11 +90,10 @@ class Recorder(Loss):
     """
 
     def __init__(self, loss, gtol=0.0, ftol=0.0, callback=None):
-        if callback is not None and not callable(callback):
-            raise ValueError(f"callback must be callable; got {callback!r}")
+        self.callback = callback if callback is None else as_function(callback, "callback")
         self.loss, self.n_params = loss, loss.n_params
         self.dtype = getattr(loss, "dtype", float)  # how finely values of the loss can be told
-        self.gtol, self.ftol, self.callback = gtol, ftol, callback
+        self.gtol, self.ftol = gtol, ftol
         self.nfev = self.njev = self.nhev = self.nhessp = 0
         self.trace, self.outcome, self.best = Trace(), None, (np.inf, None)
         self._marks = []  # where the halves of the last STALLED iterations began and ended
@@ -107,33 +106,33 @@ class Recorder(Loss):
 
     def fun(self, x):
         self.nfev += 1
-        f = self._numbers(self.loss.fun(x), (), "value")
+        f = self._numbers(self.loss.fun(self._copy(x)), (), "value")
         self._see(x, f, None)
         return f
 
     def jac(self, x):
         self.njev += 1
-        return self._numbers(self.loss.jac(x), (self.n_params,), "gradient")
+        return self._numbers(self.loss.jac(self._copy(x)), (self.n_params,), "gradient")
 
     def fun_and_jac(self, x):
         self.nfev += 1
         self.njev += 1
-        f, g = self.loss.fun_and_jac(x)
+        f, g = self.loss.fun_and_jac(self._copy(x))
         f, g = self._numbers(f, (), "value"), self._numbers(g, (self.n_params,), "gradient")
         self._see(x, f, g)
         return f, g
 
     def hess(self, x):
         self.nhev += 1
-        return self._numbers(self.loss.hess(x), 2 * (self.n_params,), "Hessian")
+        return self._numbers(self.loss.hess(x.copy()), 2 * (self.n_params,), "Hessian")
 
     def hessp(self, x, p):
         self.nhessp += 1
-        return self._numbers(self.loss.hessp(x, p), (self.n_params,), "Hessian's product")
+        return self._numbers(self.loss.hessp(x.copy(), p), (self.n_params,), "Hessian's product")
 
     def ggnp(self, x, p):
         self.nhessp += 1
-        return self._numbers(self.loss.ggnp(x, p), (self.n_params,), "Gauss-Newton product")
+        return self._numbers(self.loss.ggnp(x.copy(), p), (self.n_params,), "Gauss-Newton product")
 
     def _numbers(self, found, shape, name):
         with self.idle():  # in float64, and a copy: a loss may use its arrays again
@@ -141,6 +140,10 @@ class Recorder(Loss):
             if not shape:  # a float32 is one whatever the loss says of itself
                 self.dtype = coarser(self.dtype, array.dtype)
             return array.astype(float, copy=len(shape) == 1) if shape else float(array)
+
+    def _copy(self, x):  # a loss may write to what it is given
+        with self.idle():
+            return np.array(x)
 
     @contextmanager
     def idle(self):
@@ -194,11 +197,10 @@ class Recorder(Loss):
         if self.ftol and before and moved and abs(before[0].fun - row.fun) <= self.ftol:
             return True, "converged: the last iteration changed the loss by at most ftol"
         if self._stalled():
-            x, f, g = self.last
-            if moved > 1000 * rounding(self, x, f, g):
+            if moved > 1000 * rounding(self, *self.last):
                 return False, f"no further decrease: the last {STALLED} iterations went to and fro"
             if np.array_equal(self._marks[0], self._marks[-1]):  # every step was refused
-                return False, why_no_decrease(self, x, f, g, -g)
+                return False, why_no_decrease(self, *self.last, -self.last[2])
             return False, (
                 f"no further decrease: the last {STALLED} iterations changed the loss by no more "
                 f"than its rounding, the floor of {np.dtype(self.dtype).name}"
@@ -212,8 +214,7 @@ class Recorder(Loss):
         second half then follows as the first did, to a minimum, or off a saddle, where the
         gradient's norm leaves the range that it has been in.
         """
-        half = STALLED // 2
-        if self.nit % half:
+        if self.nit % (half := STALLED // 2):
             return False
         self._marks = [*self._marks[-2:], np.array(self.last[0])]
         if len(self._marks) < 3:
@@ -244,7 +245,6 @@ class Recorder(Loss):
 
     def _see(self, x, f, g):
         with self.idle():
-            x = np.array(x)
-            self._seen.append((x, f, g))
+            self._seen.append((np.array(x), f, g))
             if f < self.best[0]:
-                self.best = f, x
+                self.best = f, self._seen[-1][0]

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import Quadratic, complains, overlapping
+from helpers import Careless, Quadratic, complains, overlapping
 
 from soo_lib.gradient_test import GAVE_UP, NO_DECREASE, gradient_test, why_no_decrease
 from soo_lib.losses import Loss, Rosenbrock
@@ -184,6 +184,15 @@ def test_a_loss_that_is_reshuffled_at_every_call_fails():
     for loss, x in (LOSSES["logistic"], LOSSES["sigmoid"]):
         for seed in range(5):
             assert not gradient_test(Reshuffled(loss, 10, 3, seed=seed), x).ok
+
+
+def test_a_loss_that_writes_to_x_is_judged_by_what_it_returns():
+    x = np.arange(5.0)
+    for factor, ok in ((1.0, True), (1.1, False)):
+        loss = Careless()
+        loss.jac = lambda x, loss=loss, factor=factor: factor * Careless.jac(loss, x)
+        assert gradient_test(loss, x).ok == ok
+    np.testing.assert_array_equal(x, np.arange(5.0))
 
 
 def test_a_seed_gives_one_direction():

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from helpers import Barrier, Quadratic, Saddle, Watched, WrongSign, complains, overlapping
+from helpers import Barrier, Careless, Quadratic, Saddle, Watched, WrongSign, complains, overlapping
 from scipy import optimize
 from threadpoolctl import threadpool_limits
 
@@ -823,13 +823,58 @@ def test_missing_second_derivatives_are_named(method):
 @pytest.mark.parametrize("method", ["gradient", "lbfgs", "BFGS"])
 @pytest.mark.parametrize(
     "g, got",
-    [(np.full(3, 2j), "complex128"), (np.array(0.0, dtype=object), "object"), (np.ones(2), "(2,)")],
+    [(np.full(3, 2j), "complex128"), (np.array(0.0, dtype=object), "object"), (np.ones(2), "(2,)"),
+     ([1.0, [2.0], 3.0], "object")],
     ids=str,
 )
 def test_a_bad_gradient_is_named(method, g, got):
     loss = Bare()
     loss.jac = lambda x: g
     complains(lambda: minimize(loss, np.zeros(3), method), "gradient", "3 real numbers", got)
+
+
+@every_method
+def test_a_loss_may_write_to_x_and_use_its_arrays_again(method):
+    """scipy hands out copies, too: the run is the same to the last digit."""
+    loss, careful = Careless(), Quadratic()
+    found, expected = (minimize(each, np.ones(5), method) for each in (loss, careful))
+    assert found.message == expected.message
+    np.testing.assert_array_equal(found.x, expected.x)
+    jac = found.jac.copy()
+    loss.jac(np.zeros(5))
+    np.testing.assert_array_equal(found.jac, jac)
+
+
+@pytest.mark.parametrize("give", [list, np.float16, lambda g: g])
+def test_the_gradient_of_the_best_point_is_an_array_of_its_own(give):
+    """Too long a step goes up: the best point is the start."""
+    loss = Bare()
+    kept = np.empty(3)
+
+    def jac(x):
+        kept[:] = 2 * (x - 1)
+        return give(kept)
+
+    loss.jac = jac
+    found = minimize(loss, np.zeros(3), "gradient", "fixed", step=1.5, maxiter=3)
+    assert isinstance(found.jac, np.ndarray) and found.jac.dtype == float and found.nit == 3
+    kept[:] = 0
+    np.testing.assert_array_equal(found.jac, [-2.0, -2.0, -2.0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_newton_comes_back_from_where_the_loss_is_saturated(seed):
+    """A Hessian of 1e-50 makes a step of 1e50."""
+    rng = np.random.default_rng([seed, 3])
+    X = np.c_[np.ones(60), rng.normal(size=(60, 3))]
+    y = (X @ rng.normal(size=4) + 1.5 * rng.normal(size=60) > 0).astype(int)
+    loss, notes = Logistic(X, y), ""
+    for far in (300, 1000, 3000, 10_000):
+        x0 = far * rng.normal(size=4)
+        found, twin = minimize(loss, x0, "newton"), minimize(loss, x0, "trust-exact")
+        assert found.success >= twin.success, found.message
+        notes += " ".join(found.trace.note)
+    assert Newton.restarted in notes
 
 
 def test_what_is_no_loss_is_named():

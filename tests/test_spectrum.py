@@ -7,7 +7,7 @@ import autograd
 import numpy as np
 import pytest
 import scipy.sparse
-from helpers import Quadratic, complains, overlapping
+from helpers import Careless, Quadratic, complains, overlapping
 from scipy.linalg import block_diag
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, cg, eigsh
 from test_curvature import logits, problem, softmax_hessian
@@ -533,3 +533,12 @@ def overlapping_data():
 def test_examples(module):
     failed, tried = doctest.testmod(module)
     assert not failed and (tried or module is lanczos)
+
+
+@pytest.mark.parametrize("curvature", ["exact", "ggn"])
+def test_a_loss_may_use_its_arrays_again(curvature):
+    """Columns of a product that are views of one array would all be the last."""
+    A = operator(Careless(), np.ones(5), curvature)
+    np.testing.assert_array_equal(A @ np.eye(5), Quadratic().A)
+    ends = np.linalg.eigvalsh(Quadratic().A)[[0, -1]]
+    np.testing.assert_allclose(extreme_eigenvalues(A).values, ends)

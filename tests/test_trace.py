@@ -160,8 +160,8 @@ def test_the_recorders_own_work_is_not_in_the_seconds(monkeypatch):
         def fun(self, x):
             return 1.0
 
-        def jac(self, x):
-            return self.gradient
+        def fun_and_jac(self, x):
+            return 1.0, self.gradient
 
     monkeypatch.setattr(trace, "time", SimpleNamespace(perf_counter=time.thread_time))
     x, start = np.zeros(Free.n_params), time.thread_time()
