@@ -195,6 +195,38 @@ def test_a_loss_that_writes_to_x_is_judged_by_what_it_returns():
     np.testing.assert_array_equal(x, np.arange(5.0))
 
 
+SCALED = {  # of z = x · scales: value and slope
+    "cosh": (lambda z: np.cosh(z - 1), lambda z: np.sinh(z - 1)),
+    "log(1 + z²)": (lambda z: np.log1p((z - 2) ** 2), lambda z: 2 * (z - 2) / (1 + (z - 2) ** 2)),
+    "sin": (np.sin, np.cos),
+    "square": (lambda z: 0.5 * (z - 2) ** 2, lambda z: z - 2),
+}
+
+
+@pytest.mark.parametrize("decades", [4, 6])
+@pytest.mark.parametrize("name", SCALED)
+def test_coordinates_of_many_scales(name, decades):
+    """The step that suits the largest entry of x is 1e8 or 1e12 times too long for the smallest."""
+    value, slope = SCALED[name]
+    scales, rng = np.geomspace(10.0**-decades, 10.0**decades, 6), np.random.default_rng(0)
+    x = (1 + 0.3 * rng.normal(size=6)) / scales
+    wrong = np.array([1, 1, 1, 1, 1, -3])
+    for factor, ok in ((1.0, True), (1.01, False), (-1.0, False), (wrong, False)):
+        loss = SimpleNamespace(fun=lambda x: value(x * scales).sum())
+        loss.jac = lambda x, factor=factor: factor * scales * slope(x * scales)
+        for seed in range(8):
+            assert gradient_test(loss, x, seed=seed).ok == ok, (factor, seed)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-9, 1e-12])
+def test_a_loss_whose_unit_is_small(unit):
+    for factor, ok in ((1.0, True), (1.01, False), (-1.0, False)):
+        loss = SimpleNamespace(fun=lambda x: float(np.log1p((x / unit) ** 2).sum()))
+        loss.jac = lambda x, factor=factor: factor * 2 * x / unit**2 / (1 + (x / unit) ** 2)
+        for seed in range(8):
+            assert gradient_test(loss, unit * np.array([0.5, -1.0, 2.0]), seed=seed).ok == ok
+
+
 def test_a_seed_gives_one_direction():
     loss, x = LOSSES["logistic"]
     first, again, other = (gradient_test(loss, x, seed=seed) for seed in (1, 1, 2))
