@@ -13,11 +13,15 @@ export class Gradient {
   restart() {}
 }
 
-/** -H⁻¹g by Cholesky; where H is indefinite, with the eigenvalues' absolute values. */
+/** -H⁻¹g by Cholesky; where H is indefinite, with the eigenvalues' absolute values; -g after a search
+ * that failed. */
 export class Newton extends Gradient {
   scaled = true;
   c2 = 0.9;
+  fresh = false;
   direction(loss, x, g) {
+    this.note = "";
+    if (this.fresh) return times(-1, g);
     const n = g.length, H = loss.hess(x), finite = H.every(Number.isFinite), L = finite && cholesky(H, n);
     this.note = finite ? "" : "Hessian not finite: steepest descent";
     if (!finite || L) return times(-1, L ? cho_solve(L, g) : g);
@@ -28,6 +32,8 @@ export class Newton extends Gradient {
       return plus(p, -dot(v, g) / Math.max(size, floor), v);
     }, zeros(n));
   }
+  update() { this.fresh = false; }
+  restart() { this.fresh = true; }
 }
 
 /** -g + βp with Polak-Ribière's β >= 0 (N&W eqs 5.44-5.45). */
