@@ -17,6 +17,9 @@ def test_what_a_page_is_about_leads_to_it(visit, words, page):
                             "?.textContent.includes('found')")  # fmt: skip
     links = found.eval_on_selector_all("ul.search li a", "links => links.map(a => a.href)")
     assert any(page in link for link in links), links
+    found.wait_for_selector("ul.search li p.context")
+    for excerpt in found.locator("ul.search li p.context").all_inner_texts():
+        assert "Open issue" not in excerpt and "\\(" not in excerpt  # of the text alone
 
 
 FIRST = {
