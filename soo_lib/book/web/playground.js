@@ -137,12 +137,13 @@ function render({ el }) {
   function work() {
     const within = lanes.filter((lane) => lane.within);
     within.forEach(advance);
-    if (within.length) return true;
+    if (within.length) return lanes.some((lane) => lane.within) ? "on" : true;
     const due = ({ history, looked }) => history.length && !history.at(-1).ends && (!going || performance.now() - looked > 150);
     looking ??= lanes.filter(due).map(look)[0];
     if (looking) {
-      if (looking.next().done) looking = null;
-      return true;
+      const { done } = looking.next();
+      if (done) looking = null;
+      return done || "on";
     }
     if (!going || ((performance.now() - begun) / 1000) * view.state.pace < taken) return going ? null : false;
     taken++;

@@ -155,7 +155,7 @@ function stepper(view, last, most) {
 
 /** The frame of every live picture. body(controls, steps), nodes by name, returns the picture's node; then, at
  * most once a frame, build(state) where a field that is not free has changed, work() while there is time (true:
- * there is more; null: not now; false: no more) and draw(state) where anything is new. Stories: lists of { name,
+ * there is more; "on": and nothing new yet; null: not now; false: no more) and draw(state) where anything is new. Stories: lists of { name,
  * set, say }; arrive(story) whenever a state has come whole: at first, by a story, a link, Reset. last(): the last
  * iteration, of a picture with a stepper; tables(): heads and bodies. Returns the view, by which a picture acts. */
 export function live(el, { name, label, fields, initial, first = {}, stories = [], opening = "", body, draw, tables = null, last = null,
@@ -181,7 +181,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
     if (arriving) { arriving = false; arrive(story); }
     const playing = steps?.tick();
     let more;
-    do { more = work(); stale ||= more; } while (more && performance.now() < end);
+    do { more = work(); stale ||= more === true; } while (more && performance.now() < end);
     if (stale) {
       // Only where the state is another: a field is not taken from whoever types in it while runs go on.
       if (changed.size) for (const { update, node, field } of controls) { update(state); node.hidden = field.when ? !field.when(state) : false; }

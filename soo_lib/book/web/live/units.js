@@ -23,8 +23,8 @@ export function draw_units(canvas, { sizes, layers, kind }, x, maps, grid) {
     const map = maps[l], n = sizes[l], middle = l === last || (l && kind === "sigmoid") ? 0.5 : 0, [u, v] = place(l, k);
     let size = middle || (l && kind === "tanh" ? 1 : 1e-9); // the value that is painted strongest
     for (let i = k; i < map.length; i += n) size = Math.max(size, Math.abs(map[i] - middle));
-    paint(tile, grid, grid, (i, j) => {
-      const share = (map[(j * grid + i) * n + k] - middle) / size;
+    paint(tile, grid / 2, grid / 2, (i, j) => { // every second pixel: a unit's picture is small
+      const share = (map[2 * (j * grid + i) * n + k] - middle) / size;
       return l === last ? [...INKS[k], 250 * (0.5 + share / 2)] : [...INKS[share > 0 ? 0 : 1], 20 + 220 * Math.min(1, Math.abs(share)) || 0];
     });
     context.drawImage(tile, u - side / 2, v - side / 2, side, side);
