@@ -36,9 +36,9 @@ def check_armijo(answer, rng):
             tried.append(((np.asarray(z) - x) @ p / (p @ p), np.array(z).ravel(), x, p))
             return loss.fun(z)
 
-        def endless(right=right, tried=tried, f=f, slope=slope, c1=c1):
+        def endless(right=right, tried=tried, x=x, p=p, f=f, slope=slope, c1=c1):
             a = tried[-1][0]
-            if off := [z for a, z, x, p in tried if not same(z, x + a * p)]:
+            if off := [z for b, z, start, way in tried if not same(z, start + b * way)]:
                 return f"It looks at {off[0][:2].round(3)}, which is no x + αp."
             if a < 0:
                 return "It looks along -p: the steps are x + αp."
