@@ -126,7 +126,8 @@ def average(kernel, X, y, size, work):
                 f += kernel(block.read(room) if bytewise else block, y[i : i + rows], total)
         return f, total
 
-    rows = max(BLOCK // 4, min(BLOCK, -(-len(X) // 4)))  # 4 blocks to share, where rows are enough
+    shared = len(X) * work > ENOUGH
+    rows = max(BLOCK // 4, min(BLOCK, -(-len(X) // 4))) if shared else BLOCK  # 4 blocks to share
     blocks = range(0, len(X), rows)
     strips = [strip for strip in np.array_split(blocks, STRIPS) if len(strip)]
     loss, mean = 0.0, np.zeros(size)

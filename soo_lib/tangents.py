@@ -70,7 +70,8 @@ def hessian_product(net, layers, tangents, point, product):
             RG = RD @ W.T
             RG += D @ V.T
             RG *= point.slopes[layer]
-            RG += point.bends[layer] * RZ[layer - 1]
+            RZ[layer - 1] *= point.bends[layer]
+            RG += RZ[layer - 1]
             RD = flush(RG)
 
 

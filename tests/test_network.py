@@ -439,7 +439,7 @@ class TestProductsAtOnePoint:
 
     NET = Network([4, 5, 3, 3], "tanh")
 
-    def loss(self, m=900, seed=0):
+    def loss(self, m=3500, seed=0):
         rng = np.random.default_rng(seed)
         return self.NET.loss(rng.normal(size=(m, 4)), rng.integers(0, 3, m), l2=0.1)
 
@@ -484,7 +484,7 @@ class TestProductsAtOnePoint:
 
     def test_bytes_are_compared_as_they_are_read(self):
         rng, x = np.random.default_rng(0), self.NET.init(0)
-        X, y = rng.integers(0, 256, (900, 4), np.uint8), rng.integers(0, 3, 900)
+        X, y = rng.integers(0, 256, (3500, 4), np.uint8), rng.integers(0, 3, 3500)
         loss = self.NET.loss(X, y, scale=1 / 255)
         loss.hessp(x, x)
         X[:, 1] = 0

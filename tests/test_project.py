@@ -92,6 +92,17 @@ def test_no_module_is_long():
     assert not long
 
 
+def test_the_engine_and_what_it_draws_stay_small():
+    """At most 1,200 lines: live/ but its controls, and each picture's part that draws."""
+    web = ROOT / "soo_lib" / "book" / "web"
+    texts = [path.read_text() for path in (web / "live").glob("*.js") if path.stem != "controls"]
+    for picture in ("valley", "batch", "playground"):
+        script = (web / f"{picture}.js").read_text()
+        texts += re.findall(r"// ---- drawing\n(.*?)\n  const view = live\(", script, re.DOTALL)
+    code = re.findall(r"^(?!\s*(?://|/?\*))\s*\S", "\n".join(texts), re.M)
+    assert 1000 < len(code) <= 1200
+
+
 @pytest.mark.parametrize(
     "lacking, module, extra",
     [("matplotlib", "plots", "plots"), ("sklearn", "datasets", "data"),

@@ -66,7 +66,7 @@ function search(loss, { rays, rows, nit }, k) {
   const i = Math.min(k + 1, nit), { x: z, p, slope0: slope, tried } = rays[i] ?? {};
   if (!(slope && dot(p, p) < Infinity)) return null;
   const phi = (alpha) => loss.fun(plus(z, alpha, p));
-  return { z, p, phi, slope, alphas: [...tried], note: rows[i].note };
+  return { z, p, phi, slope, alphas: tried, note: rows[i].note };
 }
 
 function render({ model: traits, el }) {

@@ -162,7 +162,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
   build = () => {}, work = () => false, arrive = () => {} }) {
   const usual = { ...initial, ...first }, tales = stories.map((story) => ({ ...story, set: { ...initial, ...story.set } }));
   const { read, write } = codec(name, fields, usual, tales), found = read(location.search);
-  let { state, story } = found, arriving, asked, stale = true, changed = new Set(fields.map((field) => field.name)),
+  let { state, story } = found, arriving, asked, stale = true, late = false, changed = new Set(fields.map((field) => field.name)),
     address = location.search; // whose state was last taken
 
   const ask = () => (asked ||= requestAnimationFrame(frame));
@@ -180,18 +180,19 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
     if (fields.some((field) => !field.free && changed.has(field.name))) build(state);
     if (arriving) { arriving = false; arrive(story); }
     const playing = steps?.tick();
-    let more;
-    do { more = work(); stale ||= more === true; } while (more && performance.now() < end);
-    if (stale) {
+    let more = late;
+    if (!late) do { more = work(); stale ||= more === true; } while (more && performance.now() < end);
+    late = stale && !late && !changed.size && performance.now() > end + BUDGET; // long work: the picture gets a frame of its own
+    if (stale && !late) {
       // Only where the state is another: a field is not taken from whoever types in it while runs go on.
       if (changed.size) for (const { update, node, field } of controls) { update(state); node.hidden = field.when ? !field.when(state) : false; }
       steps?.update();
       draw(state);
       if (details?.open) data.replaceChildren(...tables(state).map((one) => table(...one)));
     }
-    stale = false;
+    stale &&= late;
     changed.clear();
-    if (more !== false || playing) ask();
+    if (more !== false || playing || late) ask();
   }
   function tell(it, its, said) {
     for (const other of told.children) other.setAttribute("aria-pressed", String(other.dataset.story === it?.name));

@@ -16,7 +16,12 @@ export function zip(a, b, f) {
   return c;
 }
 
-export const plus = (a, t, b) => zip(a, b, (u, v) => u + t * v);
+/** a + t b; a search writes its trials into one `c`: a new vector costs more than the sums in it */
+export function plus(a, t, b, c = zeros(a.length)) {
+  for (let i = 0; i < c.length; i++) c[i] = a[i] + t * b[i];
+  return c;
+}
+
 export const by = (a, b) => zip(a, b, (u, v) => u * v);
 export const times = (t, a) => a.map((v) => t * v);
 export const largest = (a) => a.reduce((most, v) => (Math.abs(v) > most || v !== v ? Math.abs(v) : most), 0);

@@ -3,20 +3,20 @@
 import { rounding } from "./gradient_test.js";
 import { dot, plus } from "./linalg.js";
 
-/** φ, with φ(0) and φ'(0) = gᵀp known; the lengths tried so far, in order. */
+/** φ, with φ(0) and φ'(0) = gᵀp known; the lengths `tried` so far, in order. */
 export class Ray {
-  tried = new Set();
+  tried = [];
   constructor(loss, x, f, g, p) {
     Object.assign(this, { loss, x, p, fun0: f, slope0: dot(g, p) });
     this.rounding = 4 * rounding(x, f, g);
   }
-  point(alpha) {
-    this.tried.add(alpha);
-    return plus(this.x, alpha, this.p);
+  at(alpha) {
+    this.tried.push(alpha);
+    return this.loss.fun(plus(this.x, alpha, this.p, (this.z ??= this.x.slice())));
   }
-  at(alpha) { return this.loss.fun(this.point(alpha)); }
   step(alpha, f = null) {
-    const { loss } = this, x = this.point(alpha);
+    const { loss } = this, x = plus(this.x, alpha, this.p);
+    if (f === null) this.tried.push(alpha);
     const [fun, jac] = f === null ? loss.fun_and_jac(x) : [f, loss.jac(x)];
     return { alpha, x, fun, jac };
   }

@@ -19,7 +19,7 @@ export class Recorder extends Loss {
   pause() { this.seconds += (performance.now() - this.since) / 1000; } // what happens until it resumes is not the solver's
   resume() { this.since = performance.now(); }
   see(x, f) {
-    if (f < this.best[0]) this.best = [f, x];
+    if (f < this.best[0]) this.best = [f, x.slice()]; // a search writes its next trial over x
     return f;
   }
   fun(x) { this.nfev++; return this.see(x, this.loss.fun(x)); }
