@@ -1525,7 +1525,9 @@ def read_natural():
 
 @pytest.mark.parametrize("seed", [0, 271])
 @pytest.mark.parametrize("name, says, code", list(read_natural()))
-def test_what_a_student_may_write_is_judged_and_told_why(name, says, code, seed):
+def test_what_a_student_may_write_is_judged_and_told_why(name, says, code, seed, monkeypatch):
+    if says.startswith("No answer within"):
+        monkeypatch.setattr(hints, "SECONDS", 1)
     scope = {"np": np}
     exec(code.replace("NAME", name), scope)
     verdict = check(name)(scope[name], seed=seed)
