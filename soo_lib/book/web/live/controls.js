@@ -177,7 +177,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
   function frame() {
     const end = performance.now() + BUDGET;
     asked = cancelAnimationFrame(asked);
-    if (fields.some((field) => !field.free && changed.has(field.name))) build(state);
+    if (fields.some((field) => !field.free && changed.has(field.name))) { build(state); late = false; } // what is new has its work first
     if (arriving) { arriving = false; arrive(story); }
     const playing = steps?.tick();
     let more = late;
