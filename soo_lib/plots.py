@@ -12,6 +12,7 @@ with from_extra("plots"):
 BLUE, ORANGE, GREEN, PINK, SKY, GREY = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#6E6E6E",
 )  # fmt: skip
+GOLD = "#B8860B"  # their yellow orange, darkened to stand on white
 # A solver's colour and dash in every figure, and in the live pictures (draw.js)
 LOOKS = {
     "gradient": (GREY, "-"),
