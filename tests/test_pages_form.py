@@ -185,6 +185,12 @@ def test_no_widget_repeats_its_program_in_the_page(name):
     assert len(re.findall(r"widget-view\+json", text)) == text.count('"widget":"')
 
 
+def test_no_widget_repeats_the_style_of_another():
+    """What several widgets share is one file, which a reader fetches once."""
+    texts = [path.read_bytes() for path in (HTML / "_static" / "widgets").iterdir()]
+    assert len(texts) == len(set(texts)) > 5
+
+
 def test_every_icon_of_the_theme_is_in_its_small_font():
     """Else a reader sees an empty box: the style sheet knows two thousand, the fonts thirty."""
     vendor = ROOT / "book" / "_static" / "vendor"

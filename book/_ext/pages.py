@@ -143,11 +143,13 @@ def lighten(app, pagename, templatename, context, doctree):
                 attributes["type"] = "module"  # waits for the file that defines them
             scripts.append(_JavaScript(script.filename, priority=script.priority, **attributes))
     # The widgets before everything that waits: they are what the reader came for.
-    for name, (esm, css) in widgets.items():
-        folder = Path(app.outdir, "_static", "widgets")
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.js").write_text(esm, "utf-8")
-        (folder / f"{name}.css").write_text(css, "utf-8")
+    styles = {f"widgets/{digest(css)}.css": css for _, css in widgets.values()}  # most share one
+    files = {f"widgets/{name}.js": esm for name, (esm, _) in widgets.items()} | styles
+    for name, text in files.items():
+        path = Path(app.outdir, "_static", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    for name in widgets:
         scripts.append(_JavaScript(f"_static/widgets/{name}.js", priority=1, defer="defer"))
     if widgets:
         scripts.append(_JavaScript("_static/mount.js", priority=2, defer="defer"))
@@ -156,11 +158,16 @@ def lighten(app, pagename, templatename, context, doctree):
         context["body"] = context["body"].replace(
             "<img ", '<img loading="lazy" decoding="async" ').replace(
             '<summary aria-label="Toggle hidden content">', "<summary>")  # fmt: skip
-    context["sheet"], context["widget_sheets"] = SHEET, [f"widgets/{name}.css" for name in widgets]
+    context["sheet"], context["widget_sheets"] = SHEET, list(styles)
     names = [str(getattr(sheet, "filename", sheet)) for sheet in context["css_files"]]
     # The theme's own first, which its template names; its theme.css does but import basic.css.
     app.sheets = ["_static/basic.css", "_static/styles/pydata-sphinx-theme.css"]
     app.sheets += [name for name in names if "thebe" not in name]
+
+
+def digest(text):
+    """A part of a file's address: a new text has a new one."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def apart(stored):
@@ -174,8 +181,7 @@ def apart(stored):
         if re.search(r"^import\b", esm, re.MULTILINE) or not EXPORT.search(esm):
             raise ExtensionError(f"{kind}: its _esm must import nothing and end with a line "
                                  "`export default ...;`, to be a file of the site")  # fmt: skip
-        digest = hashlib.sha256((esm + css).encode()).hexdigest()[:8]
-        name = f"{kind.split('.')[-1].lower()}-{digest}"
+        name = f"{kind.split('.')[-1].lower()}-{digest(esm + css)}"
         # A script and no module: a browser loads no module into a page that is itself a file.
         run = '(window.sooWidgets ??= {{}})["{}"] = (() => {{\n"use strict";\n{}\n}})();\n'
         text = run.format(name, EXPORT.sub(r"return \1;", esm))
@@ -202,7 +208,7 @@ def finish(app, exception):
     (static / SHEET).write_text(sheet, "utf-8")
     for path in (site / "_images").glob("*.svg"):
         path.write_text(DRAWN.sub(rounded, path.read_text("utf-8")), "utf-8")
-    link = f"_static/{SHEET}?v={hashlib.sha256(sheet.encode()).hexdigest()[:8]}"
+    link = f"_static/{SHEET}?v={digest(sheet)}"
     for page in pages:  # a new sheet has a new address
         text = re.sub(rf"_static/{SHEET}(\?v=\w+)?", link, page.read_text("utf-8"))
         if text.lstrip().startswith("<meta"):  # a page that sends on, written by Jupyter Book

@@ -151,6 +151,24 @@ def test_the_slider_moves_boundary_and_loss(open_page):
     assert "converged" in seen[-1][0] and run(page)["full loss"][-1] == pytest.approx(LOWEST)
 
 
+def test_a_drag_finds_long_work_at_any_frame(open_page):
+    """Also where the picture still waits for a frame of its own: the runs begin anew there."""
+    page = open_page()
+    track = page.get_by_role("slider", name="rows in a batch")
+    track.evaluate("""(slider) => new Promise((done) => {
+        let now = performance.now(), frames = 0;
+        performance.now = () => (now += 20); // whatever is done takes longer than a frame
+        requestAnimationFrame(function drag() {
+            slider.value = 400 + 100 * frames;
+            slider.dispatchEvent(new Event("input"));
+            // one frame's pause, then two: the runs' frames work and draw by turns
+            const pause = (k) => requestAnimationFrame(k ? () => pause(k - 1) : drag);
+            if (frames++ < 6) pause(frames % 2 + 1); else done();
+        }); })""")  # fmt: skip
+    ended(page)
+    assert page.locator("[name=batch_size]").input_value() == "800"
+
+
 def test_by_keys(open_page):
     page = open_page()
     page.get_by_role("slider", name="rows in a batch").press("ArrowRight")

@@ -386,3 +386,13 @@ def test_linear_algebra(page):
     np.testing.assert_allclose(seen["solved"], solved, atol=1e-14)
     np.testing.assert_allclose(seen["ends"], known[[0, -1]], rtol=1e-10)
     assert seen["none"] is None
+
+
+def test_numbers_and_ticks_for_a_reader(page):
+    seen = page.evaluate("""async () => {
+        const { show } = await import("./elements.js"), { scale } = await import("./draw.js");
+        return [[1e-8, -1e-8, -1.5e-8, 1.5e6, -0.25, 0].map((v) => show(v)),
+            scale(-2, 2).ticks, scale(-0.3, -0.1).ticks, scale(0.5, 4, true).ticks]; }""")
+    assert seen[0] == ["10⁻⁸", "−10⁻⁸", "−1.5·10⁻⁸", "1.5·10⁶", "−0.25", "0"]
+    assert seen[1:] == [[-2, -1, 0, 1, 2], pytest.approx([-0.3, -0.25, -0.2, -0.15, -0.1]),
+                        pytest.approx([0.5, 0.7, 1, 2, 3])]  # fmt: skip

@@ -56,7 +56,8 @@ def number(text):
     if not found or not text:
         return float("nan")
     power = (found[2] or "⁰").translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
-    return float((found[1] or "1").replace("−", "-")) * 10 ** int(power)
+    front = {"": "1", "−": "-1"}.get(found[1], found[1].replace("−", "-"))
+    return float(front) * 10 ** int(power)
 
 
 def test_the_widgets_text_can_be_a_file_of_the_site():
@@ -76,6 +77,22 @@ def test_runs_pauses_steps_and_starts_again(open_page):
     page.wait_for_function(f"document.querySelector('.clock').textContent.includes(' {at + 1} ')")
     page.get_by_role("button", name="Start again").click()
     page.wait_for_function("document.querySelector('.clock').textContent.includes(' 0 ')")
+
+
+def test_reset_starts_again_and_takes_back_what_was_typed(open_page):
+    """Also where no field has another value than at first; so does a story that is told again."""
+    page = open_page(reduced_motion="reduce")  # a story does not run by itself
+    page.locator("[name=noise]").fill("many")
+    page.locator("[name=noise]").press("Enter")
+    steps(page, 2)
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_function("document.querySelector('.clock').textContent.includes(' 0 ')")
+    assert page.locator("[name=noise]").input_value() == "0.25"
+    for _ in range(2):
+        page.locator("[data-story='A saddle at zero']").click()
+        page.wait_for_function("document.querySelector('.clock').textContent.includes(' 0 ')")
+        page.get_by_role("button", name="Step").click()
+        page.wait_for_function("document.querySelector('.clock').textContent.includes(' 1 ')")
 
 
 def test_what_is_being_typed_stays_while_runs_go_on(open_page):
@@ -279,6 +296,14 @@ class TestStories:
         page.get_by_role("button", name=name, exact=True).click()
         steps(page, n, looks)
         return table(page)
+
+    def test_each_shows_a_curvature(self, open_page):
+        """No story leads to empty axes: alpha times lambda_max is a number along -g alone."""
+        page = open_page(reduced_motion="reduce")
+        for story in page.locator("[data-story]").all():
+            story.click()
+            page.get_by_role("button", name="Step").click()
+            page.wait_for_function("document.querySelector('.charts > :last-child circle')")
 
     def test_saddle(self, open_page):
         rows = self.told(open_page, "A saddle at zero", 40, looks=True)

@@ -312,6 +312,19 @@ class TestStories:
         assert page.url.endswith("ridge") and tables(page) == mine
 
 
+def test_a_links_story_is_seen_in_its_row(open_page):
+    """On a phone the stories are a row that scrolls; the page stays where it is."""
+    page = open_page("?valley.story=BFGS learns the floor", width=390, **AT_REST)
+    settle(page)
+    seen = """() => { const row = document.querySelector('.stories').getBoundingClientRect();
+        const { left, right } = document.querySelector('[data-story][aria-pressed=true]')
+            .getBoundingClientRect();
+        return row.left <= left && right <= row.right && !scrollX && !scrollY; }"""
+    assert page.evaluate(seen)
+    page.locator("[data-story='A step of 2/λ_max']").evaluate("node => node.click()")
+    assert page.evaluate(seen)
+
+
 def test_python_says_what_comes_first(open_page):
     widget = Valley("lbfgs", "backtracking", 0.5, start=(0, 0), b=7, race=False)
     page = open_page(first=json.dumps(widget.first), **AT_REST)

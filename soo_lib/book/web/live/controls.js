@@ -109,8 +109,7 @@ export function draggable(node, move, nudge, { grip = null, hover = false } = {}
     move(event);
   });
   if (grip) node.addEventListener("click", (event) => event.target !== grip && move(event));
-  const follows = ({ pointerId }) => hover || node.hasPointerCapture(pointerId);
-  node.addEventListener("pointermove", (event) => follows(event) && move(event));
+  node.addEventListener("pointermove", (event) => (hover || node.hasPointerCapture(event.pointerId)) && move(event));
   node.addEventListener("keydown", (event) => {
     const way = arrow(event);
     if (way) nudge(...way.map((d) => d * (event.shiftKey ? 5 : 1)));
@@ -162,8 +161,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
   build = () => {}, work = () => false, arrive = () => {} }) {
   const usual = { ...initial, ...first }, tales = stories.map((story) => ({ ...story, set: { ...initial, ...story.set } }));
   const { read, write } = codec(name, fields, usual, tales), found = read(location.search);
-  let { state, story } = found, arriving, asked, stale = true, late = false, changed = new Set(fields.map((field) => field.name)),
-    address = location.search; // whose state was last taken
+  let { state, story } = found, arriving, asked, stale = true, late = false, changed = new Set(), address = location.search; // whose state was last taken
 
   const ask = () => (asked ||= requestAnimationFrame(frame));
   const say = (text) => (status.textContent = text);
@@ -177,7 +175,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
   function frame() {
     const end = performance.now() + BUDGET;
     asked = cancelAnimationFrame(asked);
-    if (fields.some((field) => !field.free && changed.has(field.name))) { build(state); late = false; } // what is new has its work first
+    if (fields.some((field) => !field.free && changed.has(field.name))) { late = false; build(state); } // new runs work first
     if (arriving) { arriving = false; arrive(story); }
     const playing = steps?.tick();
     let more = late;
@@ -196,8 +194,10 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
   }
   function tell(it, its, said) {
     for (const other of told.children) other.setAttribute("aria-pressed", String(other.dataset.story === it?.name));
+    const pressed = told.querySelector("[aria-pressed=true]"); // on a phone the stories are a row that scrolls: to its middle
+    told.scrollLeft = pressed && pressed.offsetLeft - told.offsetLeft - (told.clientWidth - pressed.offsetWidth) / 2;
     about.textContent = it?.say ?? opening;
-    [story, arriving] = [it, true];
+    [story, arriving, stale, changed] = [it, true, true, new Set(fields.map((field) => field.name))]; // runs begin anew, also in the same state
     set(its, said);
     frame(); // at once: the next click, perhaps before a frame, is meant for this state
   }

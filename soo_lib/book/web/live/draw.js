@@ -19,7 +19,7 @@ export function scale(low, high, log = false) {
   const step = log ? Math.max(1, Math.round(rough)) : [1, 2, 5, 10].map((k) => k * unit).find((k) => k >= rough * 0.999);
   const ticks = [], parts = log && b - a < 2 ? (b - a < 1 ? [1, 2, 3, 5, 7] : [1, 2, 5]) : [1]; // of a decade
   for (let k = (log ? Math.floor : Math.ceil)(a / step - 1e-9); k * step <= b + 1e-9 * step; k++)
-    ticks.push(...parts.map((part) => part * back(Number((k * step).toPrecision(12)))).filter((v) => v >= low * 0.999 && v <= high * 1.001));
+    ticks.push(...parts.map((part) => part * back(Number((k * step).toPrecision(12)))).filter((v) => !log || (v >= low * 0.999 && v <= high * 1.001)));
   return { of: (v) => (bend(v) - a) / (b - a), at: (share) => back(a + share * (b - a)), ticks, low, high };
 }
 

@@ -26,7 +26,7 @@ export function show(v, digits = 3) {
   if (!Number.isFinite(v)) return v > 0 ? "∞" : "–";
   if (Number.isInteger(v) && Math.abs(v) < 1e6) return String(v).replace("-", "−");
   const [front, power] = v.toExponential(digits - 1).split("e").map(Number);
-  const text = power >= -3 && power < 6 ? String(Number(v.toPrecision(digits))) : front === 1 ? `10${raised(power)}` : `${front}·10${raised(power)}`;
+  const text = power >= -3 && power < 6 ? String(Number(v.toPrecision(digits))) : `${front}·10${raised(power)}`.replace(/^(-?)1·/, "$1");
   return text.replace("-", "−");
 }
 
