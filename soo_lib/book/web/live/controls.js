@@ -231,7 +231,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
     ...tales.map((it) => button(it.name, () => tell(it, it.set, ""), it.name, { "data-story": it.name })));
   const link = () => Object.assign(new URL(location.href), { search: write(state, location.search), hash: "" }).href;
   const reset = button("Reset", () => tell(undefined, usual, "Everything as it was at first."));
-  const data = h("div", { class: "tables", tabindex: 0, role: "region", "aria-label": "data" });
+  const data = h("div", { class: "tables", tabindex: 0, role: "region", "aria-label": `${label}: data` });
   const details = tables && h("details", { ontoggle: redraw }, h("summary", {}, "The numbers as tables"), data);
   const root = h("div", { class: "soo-explorer soo-live", role: "group", "aria-label": label, "data-lm-suppress-shortcuts": "true" },
     ...(tales.length ? [told, about] : []), body(Object.fromEntries(controls.map(({ field, node }) => [field.name, node])), steps),
