@@ -22,7 +22,7 @@ const STORIES = [
   { name: "Large enough a batch mends it", set: { batch_size: 200, n_batches: 1 },
     say: "One batch at each look. Slide its rows up from 200: more and more of the six draws end near the dashed line. How many rows does it take until the run says that it converged?" },
   { name: "Pairs from two losses", set: { line_search: "fixed", step: 0.3, seed: 6, height: "gap" },
-    say: "No search, so no values are compared. But the difference of two draws' gradients passes for curvature, and one bad pair throws L-BFGS far off. Choose fixed batches; or Newton, whose curvature is one draw's." },
+    say: "No search, so no values are compared. But the difference of two draws’ gradients passes for curvature, and one bad pair throws L-BFGS far off. Choose fixed batches; or Newton, whose curvature is one draw’s." },
 ];
 
 /** The loss that a solver is shown; `look` keeps the rows of the latest look at it. */

@@ -59,10 +59,10 @@ const STORIES = [
   { name: "The edge of stability", set: { hidden: "8", pace: 6, ...side("a", { method: "gradient" }), ...side("b", { method: "gradient", search: "fixed", step: 4 }) },
     say: "A step longer than 2/λ_max climbs along the steepest eigenvector. Watch α·λ_max below: a nearly exact search lives at 2, now a little above, now below. And the fixed step of 4?" },
   { name: "A batch too small for curvature", set: { ...side("a", { ...SMALL, method: "lbfgs" }), ...side("b", { ...SMALL, method: "gradient" }) },
-    say: "Other 15 rows at every look. The gradient's errors average out. L-BFGS takes the difference of two batches for curvature, and its loss jumps. Draw both batches larger: at 100 rows, who is ahead?" },
+    say: "Other 15 rows at every look. The gradient’s errors average out. L-BFGS takes the difference of two batches for curvature, and its loss jumps. Draw both batches larger: at 100 rows, who is ahead?" },
   { name: "A spiral in twelve iterations", set: { data: "spirals", noise: 0.1, hidden: "10 8", pace: 4, curve: "λ_min", ...side("a", { method: "newton" }),
     ...side("b", { method: "adam", step: 0.03, batch: 15, rows: "reshuffled" }) },
-    say: "Newton's method, with all 136² second derivatives at each step, against Adam, whose iteration here is a pass over all rows. Stop at iteration 12 and compare; then give Adam two hundred, and switch the axis to seconds." },
+    say: "Newton’s method, with all 136² second derivatives at each step, against Adam, whose iteration here is a pass over all rows. Stop at iteration 12 and compare; then give Adam two hundred, and switch the axis to seconds." },
 ];
 
 /** A solver's run as a generator that yields its recorder after every iteration. */
