@@ -330,20 +330,3 @@ def test_the_picture_comes_first_and_a_figure_without_scripts(visit, name):
     assert "On paper: six draws" in bare.locator(".soo-explorer-caption").first.inner_text()
     still = bare.locator("div.cell_output:has(.soo-explorer-caption) img").first
     assert still.is_visible() and len(still.get_attribute("alt")) > 40
-
-
-def test_a_choice_made_while_a_picture_waits_for_its_frame(open_page):
-    """After long work the picture is drawn a frame later; a choice may come in between."""
-    page = open_page()
-    page.evaluate("""async () => {
-        const now = performance.now.bind(performance);
-        const stories = document.querySelectorAll(".stories button");
-        let ahead = 0;
-        performance.now = () => now() + (ahead += 50); // all work is long
-        for (let i = 0; i < 20; i++) {
-            stories[i % 2].click();
-            await new Promise(requestAnimationFrame);
-        }
-    }""")  # fmt: skip
-    assert "Short batches" in page.locator(".stories [aria-pressed=true]").inner_text()
-    assert "converged" in ended(page)
