@@ -218,9 +218,11 @@ class NetworkLoss(Loss):
         place = exact, y.ctypes.data  # of the block in self.y
         rows, labels, point = points.get(place, (None, None, None))
         if not (np.array_equal(rows, X) and np.array_equal(labels, y)):
+            if kept := 5 * self.n_samples * sum(self.net.sizes) * X.itemsize <= KEPT:
+                X, y = X.copy(), y.copy()  # bytes are converted over those of the block before
             point = linearize(self.net, layers, X, y, exact)
-            if 5 * self.n_samples * sum(self.net.sizes) * X.itemsize <= KEPT:
-                points[place] = X.copy(), y.copy(), point
+            if kept:
+                points[place] = X, y, point
         return point
 
     def hess(self, x):

@@ -491,6 +491,16 @@ class TestProductsAtOnePoint:
         direct = self.NET.loss(X / 255, y)
         assert np.allclose(loss.hessp(x, x), direct.hessp(x, x), rtol=1e-12, atol=1e-15)
 
+    def test_bytes_of_many_blocks_are_kept_apart(self):
+        """Each is converted over the one before; the second product asks for what was kept."""
+        rng, x = np.random.default_rng(0), self.NET.init(0)
+        X, y = rng.integers(0, 256, (9000, 4), np.uint8), rng.integers(0, 3, 9000)
+        loss, direct = self.NET.loss(X, y, scale=1 / 255), self.NET.loss(X / 255, y)
+        for product in ("hessp", "ggnp"):
+            wanted = getattr(direct, product)(x, x)
+            for _ in range(2):
+                assert np.allclose(getattr(loss, product)(x, x), wanted, rtol=1e-12, atol=1e-15)
+
     def test_one_loss_at_a_time_is_kept(self):
         """A thousand batches are a thousand losses."""
         losses, x = [self.loss(seed=seed) for seed in range(3)], self.NET.init(0)
