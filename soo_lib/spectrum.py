@@ -242,4 +242,4 @@ def trace(A, products=90, seed=0):
     G -= Q @ (Q.T @ G)
     rest = np.sum(G * (A @ G), axis=0)
     value = np.sum(Q * (A @ Q)) + rest.mean()
-    return float(value), float(rest.std(ddof=1) / np.sqrt(samples))
+    return float(value), float(norm(rest - rest.mean()) / np.sqrt(samples * (samples - 1)))

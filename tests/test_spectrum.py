@@ -424,6 +424,12 @@ def test_traces_error_is_honest_and_its_products_are_counted():
     assert spread < 0.3 * hutchinson
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_traces_error_has_the_unit_of_the_trace(unit):
+    A = np.diag(np.arange(200.0))
+    assert np.array(trace(A * unit)) / unit == pytest.approx(trace(A), rel=1e-12)
+
+
 @every_curvature
 def test_trace_of_a_network(curvature):
     loss, x = problem([10, 12, 8, 4], "tanh", m=60, l2=0.1)
