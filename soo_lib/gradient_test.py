@@ -204,7 +204,7 @@ def why_no_decrease(loss, x, f, g, p):
     # In a row; the slope that the values told last, and one that they told alike (NaN: none)
     foretold, alike, nearer, kinks, known, other = 0, 0, 0, 0, np.nan, np.nan
     change, turn, falls, fell, moved, still = 0.0, 0.0, 0, False, False, False
-    for _ in range(24):
+    for _ in range(26):
         z = x + h * d
         value, end = loss.fun_and_jac(z)
         before, change, model = change, value - f, 0.5 * (g + end) @ (z - x)
@@ -223,7 +223,7 @@ def why_no_decrease(loss, x, f, g, p):
             told = (16 * before - change) / (3 * h) if before else np.nan
             off, steady = abs(told - slope), abs(turn - 4 * turned) <= abs(told - slope)
             alike = alike + 1 if steady and abs(told - known) <= 0.1 * off else 0
-            nearer = nearer + 1 if off <= 0.1 * abs(other - slope) else 0
+            nearer = nearer + 1 if foretold and off <= 0.1 * abs(other - slope) else 0
             about = 20 * model < change < model / 20  # what is foretold, roughly
             falls = falls + 1 if about and change < 4 * before < 0 else 0
             fell = fell or falls == 2

@@ -328,6 +328,17 @@ def test_a_wrong_gradient_is_accused_where_a_loss_cancels(name, wrong):
         assert verdict(loss, x) == NO_DECREASE
 
 
+@pytest.mark.parametrize("name", ["1 - cos", "1 - exp"])
+def test_a_loss_that_goes_flat_far_away_excuses_no_gradient(name):
+    """Its mean slope falls to 0 there, near that of a wrong gradient that has gone to 0 itself."""
+    loss, _ = cancelling(name)
+    right, rng = loss.jac, np.random.default_rng(0)
+    for _ in range(20):
+        shift, near = rng.normal(size=(2, 3))
+        loss.jac = lambda x, shift=shift: right(x + 0.01 * shift)  # of another point
+        assert verdict(loss, 1e-10 * near - 0.01 * shift) == NO_DECREASE
+
+
 def test_a_constant_has_no_gradient():
     loss = Loss()
     loss.n_params, loss.fun, loss.jac = 2, lambda x: 3.0, lambda x: np.array([1.0, 2.0])

@@ -24,7 +24,7 @@ export function why_no_decrease(loss, x, f, g, p) {
   const d = times(1 / largest(p), p), slope = dot(g, d), far = largest(x) || 1; // noise is 0 where f and x are
   let h = Math.max(Math.min((200 * noise) / -slope, 1e-4 * far), 1e-14 * far), change = 0, turn = 0;
   let foretold = 0, falls = 0, fell = false, moved = false, still = false, alike = 0, nearer = 0, kinks = 0, known = NaN, other = NaN; // in a row; the slope told last, and one told alike
-  for (let i = 0; i < 24; i++) {
+  for (let i = 0; i < 26; i++) {
     const z = plus(x, h, d), [value, end] = loss.fun_and_jac(z), model = 0.5 * dot(plus(g, 1, end), plus(z, -1, x)), before = change;
     const turned = turn, ahead = dot(end, d); // of the slope along d: 4 times as much of a parabola
     [change, turn] = [value - f, ahead - slope];
@@ -40,7 +40,7 @@ export function why_no_decrease(loss, x, f, g, p) {
       const told = before ? (16 * before - change) / (3 * h) : NaN, off = Math.abs(told - slope);
       foretold = error <= 0.05 * size ? foretold + 1 : 0;
       alike = Math.abs(turn - 4 * turned) <= off && Math.abs(told - known) <= 0.1 * off ? alike + 1 : 0;
-      nearer = off <= 0.1 * Math.abs(other - slope) ? nearer + 1 : 0;
+      nearer = foretold && off <= 0.1 * Math.abs(other - slope) ? nearer + 1 : 0;
       falls = 20 * model < change && change < model / 20 && change < 4 * before && before < 0 ? falls + 1 : 0;
       fell ||= falls === 2;
       [known, other] = [told, alike === 2 ? known : nearer === 2 ? NaN : other];
