@@ -231,9 +231,14 @@ def why_no_decrease(loss, x, f, g, p):
             # Across a kink the slope ahead stays the same, and the loss rises by it.
             kink = abs(turn - turned) <= 0.05 * turn and abs(change - h * ahead) <= 0.05 * change
             kinks = kinks + 1 if kink and -slope >= 0.01 * ahead else 0
-            if kinks == 2:  # one, if most of the turn is so near that the loss's rounding hides it
-                nearest = loss.fun_and_jac(x + 2 * noise / ahead * d)[1] @ d
-                if nearest - slope >= 0.5 * turn:
+            if kinks == 2:  # one, if most of the turn is in one place, as wide as rounding
+                low, high, room = 0.0, h, noise / ahead
+                for _ in range(20):
+                    middle = 0.5 * (low + high)
+                    past = loss.fun_and_jac(x + middle * d)[1] @ d - slope >= 0.5 * turn
+                    low, high = (low, middle) if past else (middle, high)
+                ends = [loss.fun_and_jac(x + at * d)[1] for at in (max(0, low - room), high + room)]
+                if (ends[1] - ends[0]) @ d >= 0.5 * turn:
                     return NO_DECREASE
         if foretold >= 2 and np.isnan(other):
             bend = turn / h  # a parabola's lowest point is slope²/2bend below

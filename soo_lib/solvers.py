@@ -80,9 +80,9 @@ def minimize(
     Notes
     -----
     A search that fails is asked why (:func:`soo_lib.gradient_test.why_no_decrease`); the some
-    25 evaluations are counted. A run whose last 40 iterations led nowhere but within the
-    rounding of the loss, in its ``dtype``, stops. Neither is a success: ``gtol`` was not met,
-    though in float32 that is often all there is to reach.
+    25 evaluations, or 50 at a kink, are counted. A run whose last 40 iterations led nowhere but
+    within the rounding of the loss, in its ``dtype``, stops. Neither is a success: ``gtol`` was
+    not met, though in float32 that is often all there is to reach.
 
     Examples
     --------

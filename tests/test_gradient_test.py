@@ -387,6 +387,8 @@ def slanted(dtype=np.float64, width=0.0):
 def test_a_search_stuck_at_a_kink_has_not_met_the_floor(dtype):
     """At y = 1e-18 every step crosses over, and the loss rises by the slope on that side."""
     assert verdict(slanted(dtype), np.array([1.1, 1e-18])) == NO_DECREASE
+    for units in (1, 10, 50):  # of rounding below it: a search may give up that early
+        assert verdict(slanted(dtype), np.array([1.1, units * np.finfo(dtype).eps])) == NO_DECREASE
     for method in ("gradient", "nlcg", "newton"):
         assert minimize(slanted(), [1.3, 0.7], method, "backtracking").message == NO_DECREASE
     for width in (1e-1, 1e-2, 1e-3, 1e-4):  # the bottom of a smooth one is the floor

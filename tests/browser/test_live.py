@@ -249,7 +249,7 @@ def test_a_resampled_loss_is_named_at_the_start(page):
     assert seen == why_no_decrease(loss, x, f, g, -g) == RESAMPLED
 
 
-@pytest.mark.parametrize("weight, ridge", [(10, 0), (10, 1e-18), (1, 0), (1e4, 0)])
+@pytest.mark.parametrize("weight, ridge", [(10, 0), (10, 1e-18), (10, 1e-14), (1, 0), (1e4, 0)])
 def test_a_kink_is_no_rounding(page, weight, ridge):
     """On the ridge of |x| + w|y|, where steepest descent is stuck."""
     seen = page.evaluate("""async ([w, x]) => {

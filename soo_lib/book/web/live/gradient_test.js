@@ -46,7 +46,12 @@ export function why_no_decrease(loss, x, f, g, p) {
       [known, other] = [told, alike === 2 ? known : nearer === 2 ? NaN : other];
       const kink = Math.abs(turn - turned) <= 0.05 * turn && Math.abs(change - h * ahead) <= 0.05 * change;
       kinks = kink && -slope >= 0.01 * ahead ? kinks + 1 : 0; // the slope ahead stays, the loss rises by it
-      if (kinks === 2 && dot(loss.fun_and_jac(plus(x, (2 * noise) / ahead, d))[1], d) - slope >= 0.5 * turn) return NO_DECREASE;
+      if (kinks === 2) { // one, if most of the turn is in one place, as wide as rounding
+        const at = (t) => dot(loss.fun_and_jac(plus(x, t, d))[1], d), room = noise / ahead;
+        let low = 0, high = h;
+        for (let k = 0, middle; k < 20; k++) at((middle = 0.5 * (low + high))) - slope >= 0.5 * turn ? (high = middle) : (low = middle);
+        if (at(high + room) - at(Math.max(0, low - room)) >= 0.5 * turn) return NO_DECREASE;
+      }
     }
     if (foretold >= 2 && Number.isNaN(other)) {
       const bend = turn / h; // a parabola's lowest point is slope²/2bend below
