@@ -210,7 +210,7 @@ def why_no_decrease(loss, x, f, g, p):
         before, change, model = change, value - f, 0.5 * (g + end) @ (z - x)
         ahead = end @ d
         turned, turn = turn, ahead - slope  # of the slope along d: 4 times as much of a parabola
-        if not np.isfinite(change + model):
+        if not np.isfinite(change + model) or h > 1e15 * far:  # there x itself is lost in rounding
             break
         if change == 0:  # where a loss cancels it may not move for many decades of h: leap
             still = still or min(-slope, -slope - turn) * h > 100 * noise  # by the slopes it falls

@@ -353,6 +353,14 @@ def test_a_constant_along_p_has_no_slope_even_where_it_ends_in_nan():
         assert verdict(loss, np.zeros(2)) == NO_DECREASE
 
 
+def test_a_constant_along_p_has_no_slope_however_far():
+    """1e16 away the terms that cancel are no longer alike; that is the rounding of x, no slope."""
+    loss = Loss()
+    loss.n_params, loss.fun = 2, lambda x: (1.5 - x[0] + x[0] * x[1]) ** 2
+    loss.jac = lambda x: 2 * (1.5 - x[0] + x[0] * x[1]) * np.array([x[0], x[1] - 1])  # swapped
+    assert verdict(loss, np.ones(2)) == NO_DECREASE
+
+
 @pytest.mark.parametrize("x", [4.0, 5.0, 6.0, 7.0])
 def test_a_right_gradient_is_not_accused_on_a_plateau(x):
     """The far side of the valley, where all is 1 again, tells no slope at ``x``."""

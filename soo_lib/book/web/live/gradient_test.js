@@ -28,7 +28,7 @@ export function why_no_decrease(loss, x, f, g, p) {
     const z = plus(x, h, d), [value, end] = loss.fun_and_jac(z), model = 0.5 * dot(plus(g, 1, end), plus(z, -1, x)), before = change;
     const turned = turn, ahead = dot(end, d); // of the slope along d: 4 times as much of a parabola
     [change, turn] = [value - f, ahead - slope];
-    if (!Number.isFinite(change + model)) break;
+    if (!Number.isFinite(change + model) || h > 1e15 * far) break; // there x itself is lost in rounding
     if (change === 0) { // where a loss cancels it may not move for many decades of h: leap
       still ||= Math.min(-slope, -slope - turn) * h > 100 * noise; // by the slopes it falls
       [h, foretold, alike, known] = [16 * h, 0, 0, NaN];
