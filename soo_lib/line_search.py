@@ -75,7 +75,8 @@ def backtracking(c1=1e-4, shrink=0.5, max_trials=60):
             f = ray.at(trial)
             if (slack or f < ray.fun0) and ray.decreases(trial, f, c1, slack):
                 step = ray.step(trial, f)
-                if not slack or step.jac @ ray.p > 0.999 * ray.slope0:  # the slope must tell
+                # If the values do not tell, the slope must.
+                if f < ray.fun0 - slack or step.jac @ ray.p > 0.999 * ray.slope0:
                     return step
             trial *= shrink
         return None

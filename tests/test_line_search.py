@@ -183,6 +183,16 @@ def test_a_decrease_below_rounding_still_counts():
     assert step is not None and abs(step.jac[0]) < 1e-8
 
 
+@pytest.mark.parametrize("roundings", [0.5, 5, 50])
+def test_a_decrease_that_the_values_tell_needs_no_other_slope(roundings):
+    """Along a valley's floor the slope hardly changes, be the decrease some roundings or none."""
+    loss = Loss()
+    loss.n_params, loss.fun, loss.jac = 1, lambda x: 1e6 - float(x[0]), lambda x: np.array([-1.0])
+    ray = Ray(loss, np.zeros(1), 1e6, np.array([-1.0]), np.ones(1))
+    step = backtracking()(ray, roundings * ray.rounding)
+    assert (step is None) == (roundings < 1)
+
+
 # ---- bad input
 
 

@@ -34,7 +34,7 @@ const backtracking = ({ c1 = 1e-4, shrink = 0.5, max_trials = 60 }) => (ray, tri
     const f = ray.at(trial);
     if (!(slack || f < ray.fun0) || !ray.decreases(trial, f, c1, slack)) continue;
     const step = ray.step(trial, f);
-    if (!slack || dot(step.jac, ray.p) > 0.999 * ray.slope0) return step; // the slope must tell
+    if (f < ray.fun0 - slack || dot(step.jac, ray.p) > 0.999 * ray.slope0) return step; // if the values do not tell, the slope must
   }
   return null;
 };
