@@ -10,6 +10,7 @@ import pytest
 from helpers import complains
 
 from soo_lib.book import explore, precompute
+from soo_lib.book.live import WEB
 from soo_lib.losses import Rosenbrock
 from soo_lib.plots import DASHES, LOOKS
 from soo_lib.solvers import minimize
@@ -268,7 +269,7 @@ def test_the_still_figure_draws_every_panel():
 
 
 def test_the_live_pictures_have_the_looks_of_the_figures():
-    drawn = (explore.WEB / "live" / "draw.js").read_text("utf-8")
+    drawn = (WEB / "live" / "draw.js").read_text("utf-8")
     (colors,) = re.findall(r"COLORS = \{(.*?)\}", drawn, re.DOTALL)
     (dashes,) = re.findall(r"DASH = \{(.*?)\}", drawn)
     colors, dashes = (dict(re.findall(r'(\w+): "?([#\w]+)', text)) for text in (colors, dashes))

@@ -26,7 +26,7 @@ from PIL import Image
 
 from .. import plots
 from .batch import Batch  # noqa: F401  the live pictures are found here beside Explorer
-from .live import WEB, Live, Playground, Valley, joined  # noqa: F401
+from .live import Live, Playground, Valley, joined  # noqa: F401
 from .precompute import pack, precompute
 from .still import GRID, draw
 

@@ -14,7 +14,7 @@ import pytest
 from conftest import Quiet
 from helpers import Saddle, WrongSign
 
-from soo_lib.book.explore import WEB
+from soo_lib.book.live import WEB
 from soo_lib.gradient_test import NO_DECREASE, RESAMPLED, why_no_decrease
 from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
