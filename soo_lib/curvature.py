@@ -14,11 +14,12 @@ from .checks import as_vector, check_memory
 from .means import over_parts
 from .network import Network
 from .roots import backward_roots
-from .strips import ENOUGH, side_by_side
+from .strips import side_by_side
 
 CURVATURES = ("exact", "ggn", "clipped")
 CHUNK = 5e5  # numbers in the largest temporary array
 STRIP = 2e5  # numbers in the products of inputs that are multiplied at a time
+SHARED = 1e8  # multiplications that pay for a second thread
 
 
 def layer_hessians(loss, x, curvature="exact"):
@@ -76,8 +77,8 @@ def layer_hessians(loss, x, curvature="exact"):
         return sums
 
     m, work = loss.n_samples, loss.n_samples * sum(k * j for k, j in sizes)
-    half = m if work < ENOUGH else -(-m // 2)
-    halves = side_by_side(run, [slice(i, i + half) for i in range(0, m, half)], work)
+    half = m if work < SHARED else -(-m // 2)
+    halves = side_by_side(run, [slice(i, i + half) for i in range(0, m, half)])
     return _unfold(loss, [reduce(np.add, parts) for parts in zip(*halves, strict=True)])
 
 
@@ -229,7 +230,8 @@ def _unfold(loss, sums):
         np.divide(pieces.transpose(1, 0, 2), loss.n_samples, out=blocks[layer][k])
 
     strips = [(layer, k) for layer, (K, _) in enumerate(shapes) for k in range(K)]
-    list(side_by_side(lambda at: strip(*at), strips, 10 * sum(block.size for block in blocks)))
+    size = sum(block.size for block in blocks)
+    list(side_by_side(lambda at: strip(*at), strips, 10 * size > SHARED))
     for layer, part in enumerate(loss.net.layer_slices):
         blocks[layer] = blocks[layer].reshape(2 * [part.stop - part.start])
         np.einsum("ii->i", blocks[layer])[:] += loss.penalty.weights[part]

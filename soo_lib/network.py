@@ -189,13 +189,13 @@ class NetworkLoss(Loss):
         return f + f_penalty, g
 
     def hessp(self, x, p):
-        return self._product(x, p, hessian_product, 3)
+        return self._product(x, p, hessian_product)
 
     def ggnp(self, x, p):
         """The Gauss-Newton matrix times ``p``: see :func:`soo_lib.curvature.ggn_product`."""
-        return self._product(x, p, gauss_newton_product, 2)
+        return self._product(x, p, gauss_newton_product)
 
-    def _product(self, x, p, multiply, gradients):
+    def _product(self, x, p, multiply):
         layers, tangents = self.layers(x), self.layers(p, "p")
         before, points = _points.get(self, (None, {}))
         if not np.array_equal(before, x):
@@ -208,7 +208,7 @@ class NetworkLoss(Loss):
             multiply(self.net, layers, tangents, point, self.net.unpack(product))
             return 0.0
 
-        return self.average(kernel, self.n_params, gradients)[1] + self.penalty.hessp(x, p)
+        return self.average(kernel, self.n_params)[1] + self.penalty.hessp(x, p)
 
     def _point(self, points, layers, X, y, exact):
         """``linearize`` of a block; found once as long as the data stay as they are.
@@ -235,6 +235,6 @@ class NetworkLoss(Loss):
         """``x`` as (W, b) a layer, in the precision that the layers work in."""
         return self.net.unpack(as_vector(x, self.n_params, name).astype(self.dtype))
 
-    def average(self, kernel, size=0, gradients=1):
-        """Means over the samples; the work is that of so many ``gradients``: see ``strips``."""
-        return average(kernel, self.X, self.y, size, gradients * self.n_params)
+    def average(self, kernel, size=0):
+        """Means over the samples: see ``strips``."""
+        return average(kernel, self.X, self.y, size, self.n_params)

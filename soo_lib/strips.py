@@ -1,6 +1,7 @@
 """Sums over many rows, cut into strips that are the same whatever the number of threads."""
 
 import mmap
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -11,7 +12,8 @@ from .checks import as_number, as_table
 
 BLOCK = 1000  # rows that travel through the layers together: their activations stay in cache
 STRIPS = 4  # a sum over all rows is a sum of at most so many, whatever the number of threads
-ENOUGH = 1e8  # multiplications that pay for a second thread: below, two wait for each other
+SHARE = 250  # rows of a thread, at least
+ENOUGH = 3e6  # and multiplications of float64: with less, two mostly wait for Python's lock
 KEPT = 2**28  # bytes of a mapped file that may stay in memory: a larger one is let go as it is read
 
 _blas = ThreadpoolController()
@@ -33,26 +35,37 @@ def calm():
         yield
 
 
-def side_by_side(run, strips, work):
-    """``run(strip)`` of each strip in order, on threads where ``work`` pays for them.
+def _start():
+    global _threads
+    _threads = ThreadPoolExecutor(max(1, THREADS - 1), "soo_lib")  # beside the one that asks
 
-    ``work`` counts multiplications. Linear algebra has one thread each.
+
+_start()
+if hasattr(os, "register_at_fork"):  # threads do not follow into a child
+    os.register_at_fork(after_in_child=_start)
+
+
+def side_by_side(run, strips, pays=True):
+    """``run(strip)`` of each strip in order, on threads where that ``pays``.
+
+    Linear algebra has one thread each.
     """
-    shared = len(strips) > 1 and THREADS > 1 and work > ENOUGH
     with _blas.limit(limits=1):
-        if not shared:
+        if len(strips) < 2 or THREADS < 2 or not pays:
             yield from map(run, strips)
             return
-        with ThreadPoolExecutor(THREADS) as pool:
-            yield from pool.map(run, strips)
+        parts = [_threads.submit(run, strip) for strip in strips]
+        # What no thread has begun is done here: nothing waits for one that is asleep or busy.
+        ours = {i: run(strips[i]) for i, part in enumerate(parts) if part.cancel()}
+        for i, part in enumerate(parts):
+            yield ours[i] if i in ours else part.result()
 
 
 def product(A, B, C):
     """A B C of (n, k), (k, l) and (l, m): by halves of A's rows, a thread each, where that pays."""
-    work = A.size * B.shape[1] + len(A) * C.size
-    if work < ENOUGH:
+    if A.size * B.shape[1] + len(A) * C.size < 2 * ENOUGH:
         return A @ B @ C
-    return np.concatenate([*side_by_side(lambda half: half @ B @ C, np.array_split(A, 2), work)])
+    return np.concatenate([*side_by_side(lambda half: half @ B @ C, np.array_split(A, 2))])
 
 
 def as_rows(X, n, dtype, scale=1.0, shift=0.0):
@@ -114,7 +127,7 @@ def average(kernel, X, y, size, work):
 
     ``kernel(X, y, total)`` adds a block's part to ``total``, a vector of length ``size``, and
     returns the block's loss. The strips are of whole blocks, and are added in the same order.
-    ``work`` is a row's multiplications.
+    ``work`` is a row's multiplications. Neither depends on the number of threads.
     """
 
     def run(strip):
@@ -126,12 +139,14 @@ def average(kernel, X, y, size, work):
                 f += kernel(block.read(room) if bytewise else block, y[i : i + rows], total)
         return f, total
 
-    shared = len(X) * work > ENOUGH
-    rows = max(BLOCK // 4, min(BLOCK, -(-len(X) // 4))) if shared else BLOCK  # 4 blocks to share
+    enough = ENOUGH * 8 / X.dtype.itemsize
+    shares = min(len(X) // SHARE, len(X) * work // enough)  # the threads that it pays for
+    pieces = STRIPS if shares >= STRIPS else 2 if shares >= 2 else 1
+    rows = -(-len(X) // (pieces * -(-len(X) // (pieces * BLOCK))))  # as many blocks for each
     blocks = range(0, len(X), rows)
     strips = [strip for strip in np.array_split(blocks, STRIPS) if len(strip)]
     loss, mean = 0.0, np.zeros(size)
-    for f, total in side_by_side(run, strips, len(X) * work):
+    for f, total in side_by_side(run, strips, pieces > 1):
         loss += f
         mean += total
     mean /= len(X)

@@ -504,7 +504,7 @@ def test_float32_stays_close_to_float64(activation):
 def test_the_number_of_threads_changes_no_digit_of_a_product(monkeypatch):
     loss, x = problem([30, 20, 10], m=5500)
     p = np.random.default_rng(0).normal(size=len(x))
-    monkeypatch.setattr("soo_lib.strips.ENOUGH", 0)
+    monkeypatch.setattr("soo_lib.strips.ENOUGH", 1)
     results = []
     for threads in (1, 2, 1):
         monkeypatch.setattr("soo_lib.strips.THREADS", threads)
@@ -520,12 +520,13 @@ def test_the_number_of_threads_changes_no_digit_of_a_block(monkeypatch):
 
     def watched(loss, *args):
         used.add((threading.get_ident(), loss.n_samples))
+        together.wait(30)
         return backward_hessians(loss, *args)
 
     monkeypatch.setattr(curvature, "backward_hessians", watched)
-    for where in ("soo_lib.strips.ENOUGH", "soo_lib.curvature.ENOUGH"):
-        monkeypatch.setattr(where, 0)
+    monkeypatch.setattr("soo_lib.curvature.SHARED", 0)
     for threads in (1, 2):
+        together = threading.Barrier(threads)
         monkeypatch.setattr("soo_lib.strips.THREADS", threads)
         with threadpool_limits(threads, user_api="blas"):
             found.append(layer_hessians(loss, x))

@@ -267,7 +267,7 @@ CALLS = {
     "cross_entropy": lambda d: activations.cross_entropy(np.full((5, 2), d.draw(mild)), Y),
     "softmax_product": lambda d: activations.softmax_product(
         np.full((5, 2), d.draw(mild)), X[:, :2]),
-    "side_by_side": lambda d: list(strips.side_by_side(np.sum, [X, Y], d.draw(st.floats(0, 1e9)))),
+    "side_by_side": lambda d: list(strips.side_by_side(np.sum, [X, Y], d.draw(st.booleans()))),
     "average": lambda d: strips.average(lambda X, y, total: float(y.sum()), X, Y, 2,
                                         d.draw(st.floats(0, 1e9))),
     "product": lambda d: strips.product(X * d.draw(mild), X.T, X),

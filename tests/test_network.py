@@ -1,10 +1,12 @@
 """The network: its loss and gradient against independent ones, its parameters, its sums."""
 
+import os
 import pickle
 import platform
 import re
 import subprocess
 import sys
+import threading
 import tracemalloc
 from pathlib import Path
 
@@ -197,7 +199,7 @@ def bytes_on_disk(tmp_path, m=5003):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_bytes_give_the_digits_of_the_converted_array(tmp_path, monkeypatch, dtype, threads):
     monkeypatch.setattr(strips, "THREADS", threads)
-    monkeypatch.setattr(strips, "ENOUGH", 0)
+    monkeypatch.setattr(strips, "ENOUGH", 1)
     monkeypatch.setattr(strips, "KEPT", 0)
     pixels, mapped, y = bytes_on_disk(tmp_path)
     net = Network([6, 5, 3], "tanh")
@@ -390,7 +392,7 @@ def test_the_number_of_threads_changes_no_digit(sizes, m, dtype, monkeypatch):
     net = Network(sizes)
     loss = net.loss(*data(m, sizes[0], sizes[-1]), dtype=dtype)
     x = net.init(0)
-    monkeypatch.setattr("soo_lib.strips.ENOUGH", 0)
+    monkeypatch.setattr("soo_lib.strips.ENOUGH", 1)
     results = []
     for threads in (1, 2, 2, 1):
         monkeypatch.setattr("soo_lib.strips.THREADS", threads)
@@ -411,6 +413,92 @@ def test_threads_are_given_back():
         net = Network([3, 4, 3])
         net.loss(*data(5000, n=3)).fun_and_jac(net.init(0))
         assert threads() == before
+
+
+def whose(strips_, meet):
+    """The threads that work on the strips, all but ours by number, once as many as ``meet``."""
+    together = threading.Barrier(meet)
+
+    def run(_):
+        together.wait(30)
+        return threading.get_ident()
+
+    return [thread == threading.get_ident() for thread in strips.side_by_side(run, strips_)]
+
+
+def test_strips_go_to_several_threads(monkeypatch):
+    monkeypatch.setattr(strips, "THREADS", 2)
+    assert sorted(whose("ab", meet=2)) == [False, True]
+
+
+def test_nothing_waits_for_a_thread_that_is_busy(monkeypatch):
+    monkeypatch.setattr(strips, "THREADS", 2)
+    go = threading.Event()
+    others = [strips._threads.submit(go.wait) for _ in range(strips._threads._max_workers)]
+    try:
+        assert whose("abc", meet=1) == 3 * [True]
+
+        def nested(strip):
+            return list(strips.side_by_side(str.upper, strip))
+
+        assert list(strips.side_by_side(nested, ["ab", "cd"])) == [["A", "B"], ["C", "D"]]
+    finally:
+        go.set()
+    assert all(other.result(30) for other in others)
+    assert list(strips.side_by_side(nested, 50 * ["ab"])) == 50 * [["A", "B"]]
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_an_error_in_a_strip_is_raised(at, monkeypatch):
+    monkeypatch.setattr(strips, "THREADS", 2)
+    with pytest.raises(ZeroDivisionError):
+        list(strips.side_by_side(lambda n: 1 / n, [n - at for n in range(4)]))
+
+
+@pytest.mark.parametrize(
+    "m, work, dtype, sizes",
+    [
+        (1797, 3466, float, [899, 898]),  # the small net of the benchmarks
+        (1797, 3300, float, [899, 898]),  # too little for two: one thread, the blocks as equal
+        (1797, 3466, np.float32, [899, 898]),
+        (1000, 5999, float, [1000]),
+        (1000, 6000, float, [500, 500]),
+        (500, 1e6, float, [250, 250]),
+        (499, 1e6, float, [499]),
+        (1000, 1e6, float, 4 * [250]),
+        (60_000, 10, float, 60 * [1000]),
+        (4001, 1e6, float, 7 * [501] + [494]),
+    ],
+)
+def test_rows_are_cut_into_equal_blocks_and_shared_where_that_pays(m, work, dtype, sizes):
+    found = []
+
+    def kernel(X, y, total):
+        found.append((int(X[0, 0]), len(X)))
+        return 0.0
+
+    strips.average(kernel, np.arange(m, dtype=dtype)[:, None], np.arange(m), 1, work)
+    assert [size for _, size in sorted(found)] == sizes
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_threads_of_its_own():
+    code = """if 1:
+        import os
+        from soo_lib import strips
+        strips.THREADS = 2
+        assert [*strips.side_by_side(str, [1, 2, 3])] == ["1", "2", "3"]
+        child = os.fork()
+        if not child:
+            try:
+                assert [*strips.side_by_side(str, [1, 2, 3])] == ["1", "2", "3"]
+                os._exit(strips._threads.submit(int, 7).result(20))
+            finally:
+                os._exit(1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "7\n", told.stderr
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")

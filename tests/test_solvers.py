@@ -579,7 +579,7 @@ def test_a_network_diverges_without_a_warning(activation, threads, monkeypatch):
     net = Network([40, 60, 40, 3], activation)  # large enough for its rows to be shared out
     loss = Watched(net.loss(rng.normal(size=(2500, 40)), rng.integers(0, 3, 2500), l2=0.01))
     monkeypatch.setattr("soo_lib.strips.THREADS", threads)
-    monkeypatch.setattr("soo_lib.strips.ENOUGH", 0)
+    monkeypatch.setattr("soo_lib.strips.ENOUGH", 1)
     with threadpool_limits(threads):
         found = minimize(loss, net.init(0), "gradient", "fixed", step=1e200)
         assert not found.success and found.message.startswith("diverged")
