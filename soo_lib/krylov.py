@@ -42,7 +42,8 @@ class HessianFree(Modelled):
     """p ≈ -(B + λI)⁻¹g by conjugate gradients (Martens 2010), B the Gauss-Newton matrix.
 
     Where the loss knows no Gauss-Newton matrix, B is its Hessian. A direction d with negative
-    curvature ends the iteration, after a step as long as if the curvature were positive.
+    curvature ends the iteration, after a step as long as if the curvature were positive. Where B is
+    not the Hessian at the minimum, the last digits cost many products: they come linearly.
 
     Parameters
     ----------

@@ -1,4 +1,8 @@
-"""Sums over many rows, cut into strips that are the same whatever the number of threads."""
+"""Sums over many rows, cut into strips that are the same whatever the number of threads.
+
+There are as many threads as linear algebra was given when this was imported, at most four of them
+for one sum: with ``OMP_NUM_THREADS=1`` in the environment, one.
+"""
 
 import mmap
 import os
@@ -17,7 +21,7 @@ ENOUGH = 3e6  # and multiplications of float64: with less, two mostly wait for P
 KEPT = 2**28  # bytes of a mapped file that may stay in memory: a larger one is let go as it is read
 
 _blas = ThreadpoolController()
-# As many as linear algebra was given when we were imported; solvers then run it on one.
+# Solvers then run linear algebra on one.
 THREADS = max((lib["num_threads"] for lib in _blas.info() if lib["user_api"] == "blas"), default=1)
 
 # What is freed, glibc gives back to the system, and a page that is asked for anew costs as much as
