@@ -120,7 +120,7 @@ def test_newton_finds_the_papers_minimum(name):
 def test_every_run_is_honest(name, method, line_search):
     loss, _ = problems()[name]
     long = line_search is None and method != "gradient"
-    found = run(name, method, line_search, *([] if long else [100]))
+    found = run(name, method) if long else run(name, method, line_search, 100)
     assert found.fun == loss.fun(found.x) or not np.isfinite(found.fun)
     if found.success:
         assert np.abs(loss.jac(found.x)).max() <= gtol_of(name)
