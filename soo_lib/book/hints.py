@@ -164,10 +164,15 @@ def bounded(function, limit, hint):
 
 
 def same(a, b):
-    """Equal up to rounding; NaN where the other has it."""
-    size = np.abs(b)
-    atol = 1e-9 * size.max(initial=0, where=np.isfinite(size))
-    return np.shape(a) == np.shape(b) and np.allclose(a, b, 1e-7, atol, equal_nan=True)
+    """Equal up to rounding; NaN where the other has it. np.allclose takes three times as long."""
+    if np.shape(a) != np.shape(b):
+        return False
+    a, b = np.asarray(a), np.asarray(b, float)
+    size, finite = np.abs(b), np.isfinite(b)
+    slack = 1e-7 * size + 1e-9 * size.max(initial=0, where=finite)
+    with np.errstate(invalid="ignore"):
+        near = finite & (np.abs(a - b) <= slack)
+    return bool((near | (a == b) | (a != a) & (b != b)).all())
 
 
 def mixtures(formula, *choices, most=2):

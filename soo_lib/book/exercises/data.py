@@ -1,6 +1,7 @@
 """Rows: which to look at, and how many at a time."""
 
 import itertools
+from functools import cache
 
 import numpy as np
 
@@ -127,9 +128,18 @@ def blame(got, right, problems, share):
     need(np.ptp(got[:9]), f"It gives {got[0]:g}{columns} for all of nine problems, of which each "
          "asks for another number of rows.")  # fmt: skip
 
+    rows = np.array([len(G) for G, *_ in problems])
+
+    @cache  # each is in a hundred mixtures
+    def noises(noise):
+        return np.array([noise(G) for G, *_ in problems])
+
+    @cache
+    def bounds(signal):
+        return np.array([signal(theta, G.mean(axis=0)) for G, theta, _ in problems])
+
     def each(noise, signal, formula, whole):
-        return np.array([whole(formula(noise(G), signal(theta, G.mean(axis=0)), len(G)))
-                         for G, theta, _ in problems])  # fmt: skip
+        return whole(formula(noises(noise), bounds(signal), rows))
 
     slips = {
         "g is the mean over the rows, not their sum.":
@@ -182,7 +192,7 @@ def blame(got, right, problems, share):
         "The batch holds rows of m without any twice: the term 1/m is missing.":
             lambda S, bound, m: S / bound,
         "The batch holds rows of m without any twice: cutting at m is not enough, the term 1/m "
-        "belongs in the solution.": lambda S, bound, m: min(S / bound, m),
+        "belongs in the solution.": lambda S, bound, m: np.minimum(S / bound, m),
         "The term 1/m has the wrong sign: solve (1/b - 1/m) S² = θ²‖g‖² for b.":
             lambda S, bound, m: S / (bound - S / m),
         "In 1/m stands the number of rows: it has that of the columns.":
