@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import scipy.linalg
 from helpers import complains
 
 from experiments import __main__ as command
-from experiments.recorder import RESULTS, as_json, module_of, names, record, runs_in
+from experiments.recorder import RESULTS, as_json, key, module_of, names, record, runs_in
 from soo_lib.book.records import load_record
 from soo_lib.curvature import ggn_product, kronecker_factors
 from soo_lib.datasets import load_digits, load_fashion_mnist
@@ -32,6 +33,12 @@ def untimed(path):
          {name: part for name, part in run["result"].items() if not name.startswith("seconds")})
         for run in runs_in(path)
     ]  # fmt: skip
+
+
+@cache
+def result_of(run, settings):
+    """A run as JSON keeps it: once for the experiments, and the quick versions, that share it."""
+    return as_json(run(**json.loads(settings)))
 
 
 def test_every_figure_and_table_of_the_paper_is_an_experiment():
@@ -61,7 +68,7 @@ def test_a_slice_of_each_experiment_repeats_its_record(name):
         settings = recorded["settings"]
         if "rows" in settings and load_fashion_mnist(n_train=1).source == "sample":
             pytest.skip("this machine has the sample of Fashion-MNIST alone")
-        found = as_json(module.run(**{**settings, **cut}))
+        found = result_of(module.run, key({**settings, **cut}))
         compared = [what for what, value in found.items() if isinstance(value, list) and value]
         exactly = {what: 1e-4 for what in compared if not what.startswith("seconds")}
         compared = repeats or exactly
@@ -85,7 +92,8 @@ def test_the_quick_version_runs(name):
     for settings in quick[0], quick[-1]:
         if "rows" in settings and load_fashion_mnist(n_train=1).source == "sample":
             pytest.skip("this machine has the sample of Fashion-MNIST alone")
-        assert module.run(**{**settings, **getattr(module, "SLICE", {})}).keys() == known.keys()
+        cut = getattr(module, "SLICE", {})
+        assert result_of(module.run, key({**settings, **cut})).keys() == known.keys()
 
 
 def before_rounding(fun):

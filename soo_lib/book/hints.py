@@ -138,7 +138,8 @@ def numbers(got, shape, where=""):
         real = array.dtype.kind in "biuf"
     except ValueError:  # a ragged list
         real = False
-    need(real, f"{where}It returns no real numbers but a {type(got).__name__}: {str(got)[:40]}")
+    need(real, lambda: f"{where}It returns no real numbers but a {type(got).__name__}: "
+         f"{str(got)[:40]}")  # fmt: skip
     need(shape in (None, array.shape), f"{where}The shape should be {shape}, not {array.shape}.")
     need(np.isfinite(array).all(), f"{where}The result has NaN or infinity in it.")
     return array.astype(float)
@@ -234,6 +235,6 @@ def scale(a, b):
     """In words the factor between two arrays, if one is a multiple of the other."""
     factor = np.vdot(b, a) / max(np.vdot(b, b), np.finfo(float).tiny)
     usual = 1e-6 < abs(factor) < 1e6  # beyond, both are but the same large term
-    if not usual or np.isclose(factor, 1, 1e-5) or not same(a, factor * b):
+    if not usual or abs(factor - 1) < 1e-5 or not same(a, factor * b):
         return ""
     return "the sign" if np.isclose(factor, -1) else f"a factor {factor:.6g}"
