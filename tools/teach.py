@@ -66,12 +66,12 @@ def repository():
 
 def students(folder):
     """The notebooks without solutions, locked where nothing is to be changed, and the library."""
+    if folder.exists():  # seconds before what makes it is imported
+        sys.exit(f"{folder} exists already: remove it, or name another folder")
     from nbconvert.exporters import NotebookExporter
     from nbconvert.preprocessors import TagRemovePreprocessor
     from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, ComputeChecksums, LockCells
 
-    if folder.exists():
-        sys.exit(f"{folder} exists already: remove it, or name another folder")
     exporter = NotebookExporter()
     steps = [CheckCellMetadata, ClearOutput, LockCells, ComputeChecksums]
     for step in [TagRemovePreprocessor(remove_cell_tags=["solution"]), *[s() for s in steps]]:
