@@ -1,14 +1,11 @@
-"""The gradient test: is the gradient the derivative of the loss? (paper, eq. 31).
-
-And what it tells of a search that failed.
-"""
+"""The gradient test: is the gradient the derivative of the loss? (paper, eq. 31)."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import norm
 
-from .checks import as_real, as_rng, as_vector, coarser, size_of
+from .checks import as_real, as_rng, as_vector, coarser
 from .losses import as_loss
 
 
@@ -142,109 +139,3 @@ def gradient_test(loss, x, seed=0):
         flat = errors[clear].max() < 1.2 * errors[clear].min()
         ok = ok and not (flat and errors.min() > 10 * u ** (2 / 3) * scale)
     return GradientTest(bool(ok), relative, order, eps, errors)
-
-
-NO_DECREASE = (
-    "line search found no decrease along a descent direction; is the gradient right? is the loss "
-    "re-sampled? has it a kink here, as of a ReLU?"
-)
-RESAMPLED = (
-    "line search found no decrease along a descent direction: the loss is re-sampled, drawn anew "
-    "at each evaluation, so the search compares values of different losses; keep its batches fixed"
-)
-ROUNDING = "no further decrease: the differences of the loss are lost in rounding, the floor of {}"
-GAVE_UP = (
-    "the search gave up where the loss still falls, as its gradient foretells: it may have no "
-    "minimum, or a kink ahead; or allow more trials, or another first step"
-)
-BEYOND = (
-    "the search gave up where the loss has a gradient whose square is 0 or infinite in float64; "
-    "scale the loss"
-)
-
-
-def rounding(loss, x, f, g):
-    """How finely values of ``loss`` can be told at ``x``: ``u(|f| + Σ|xᵢgᵢ|)``, u of its ``dtype``.
-
-    A value ``f`` is rounded, and so is the point, (n_params,), where ``g`` is the gradient.
-    """
-    x, g = as_vector(x, size_of(x)), as_vector(g, size_of(g), "g")
-    u = np.finfo(getattr(loss, "dtype", float)).eps
-    return float(u * (abs(f) + np.abs(x) @ np.abs(g)))
-
-
-def why_no_decrease(loss, x, f, g, p):
-    """Why a search from ``x`` along ``p``, (n_params,), found no decrease of ``loss``, in words.
-
-    ``f`` and ``g`` are its value and gradient at ``x``, and gᵀp < 0.
-
-    The slopes at both ends of a step foretell what it does to the loss, h(s₀ + s₁)/2. Steps four
-    times as long, one after the other, leave rounding behind, wherever it comes from: a right
-    gradient then foretells two in a row, also at a minimum. A wrong one shows in the values alone.
-    Two of them, a(h) and a(4h) above ``f``, have the slope (16 a(h) - a(4h))/12h at ``x``; where
-    that comes out alike three times, but not as the gradient's, while that bends no more than a
-    parabola's, it is no rounding, unless longer steps take the gradient's side: a loss that
-    cancels may be a saw of the finest teeth. Nor is a kink: there the slope turns at once, within
-    the rounding of the loss, and then no more, and the values rise by it.
-    """
-    if not 1e-154 < np.abs(g).max() < 1e154:  # all that follows is of squares
-        return BEYOND
-    p = as_vector(p, len(g), "p")
-    if not g @ p < 0:
-        p = -g
-    floor = ROUNDING.format(np.dtype(getattr(loss, "dtype", float)).name)
-    noise = rounding(loss, x, f, g)
-    again, g_again = loss.fun_and_jac(x)  # a second look: is the loss the same?
-    same = np.finfo(getattr(loss, "dtype", float)).eps ** (1 / 3)  # sums in another order are less
-    if not (abs(again - f) <= 100 * noise and np.abs(g_again - g).max() <= same * np.abs(g).max()):
-        return RESAMPLED
-    d = p / np.abs(p).max()
-    slope, far = g @ d, np.abs(x).max() or 1.0
-    h = max(min(200 * noise / -slope, 1e-4 * far), 1e-14 * far)  # noise is 0 where f and x are
-    # In a row; the slope that the values told last, and one that they told alike (NaN: none)
-    foretold, alike, nearer, kinks, known, other = 0, 0, 0, 0, np.nan, np.nan
-    change, turn, falls, fell, moved, still = 0.0, 0.0, 0, False, False, False
-    for _ in range(26):
-        z = x + h * d
-        value, end = loss.fun_and_jac(z)
-        before, change, model = change, value - f, 0.5 * (g + end) @ (z - x)
-        ahead = end @ d
-        turned, turn = turn, ahead - slope  # of the slope along d: 4 times as much of a parabola
-        if not np.isfinite(change + model) or h > 1e15 * far:  # there x itself is lost in rounding
-            break
-        if change == 0:  # where a loss cancels it may not move for many decades of h: leap
-            still = still or min(-slope, -slope - turn) * h > 100 * noise  # by the slopes it falls
-            h, foretold, alike, known = 16 * h, 0, 0, np.nan
-            continue
-        moved = True
-        size, error = max(abs(change), abs(model)), abs(change - model)
-        if size > 100 * max(noise, rounding(loss, z, value, end)):
-            foretold = foretold + 1 if error <= 0.05 * size else 0
-            told = (16 * before - change) / (3 * h) if before else np.nan
-            off, steady = abs(told - slope), abs(turn - 4 * turned) <= abs(told - slope)
-            alike = alike + 1 if steady and abs(told - known) <= 0.1 * off else 0
-            nearer = nearer + 1 if foretold and off <= 0.1 * abs(other - slope) else 0
-            about = 20 * model < change < model / 20  # what is foretold, roughly
-            falls = falls + 1 if about and change < 4 * before < 0 else 0
-            fell = fell or falls == 2
-            known, other = told, known if alike == 2 else np.nan if nearer == 2 else other
-            # Across a kink the slope ahead stays the same, and the loss rises by it.
-            kink = abs(turn - turned) <= 0.05 * turn and abs(change - h * ahead) <= 0.05 * change
-            kinks = kinks + 1 if kink and -slope >= 0.01 * ahead else 0
-            if kinks == 2:  # one, if most of the turn is in one place, as wide as rounding
-                low, high, room = 0.0, h, noise / ahead
-                for _ in range(20):
-                    middle = 0.5 * (low + high)
-                    past = loss.fun_and_jac(x + middle * d)[1] @ d - slope >= 0.5 * turn
-                    low, high = (low, middle) if past else (middle, high)
-                ends = [loss.fun_and_jac(x + at * d)[1] for at in (max(0, low - room), high + room)]
-                if (ends[1] - ends[0]) @ d >= 0.5 * turn:
-                    return NO_DECREASE
-        if foretold >= 2 and np.isnan(other):
-            bend = turn / h  # a parabola's lowest point is slope²/2bend below
-            lost = 0 < slope**2 <= 200 * max(noise, error) * bend
-            return floor if lost else GAVE_UP
-        h *= 4
-    if (still and not moved) or not np.isnan(other):
-        return NO_DECREASE
-    return GAVE_UP if fell else floor  # off a plateau it falls in more of a hurry than foretold

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .checks import as_count, as_number
-from .gradient_test import rounding
+from .stuck import rounding
 
 
 class Step(NamedTuple):

@@ -3,10 +3,10 @@
 import time
 
 from .checks import as_count, as_function, as_rng, as_vector
-from .gradient_test import GAVE_UP, NO_DECREASE, RESAMPLED
 from .losses import as_loss, over_data
 from .precondition import Preconditioned
 from .solvers import OUT_OF_ITERATIONS, minimize
+from .stuck import GAVE_UP, NO_DECREASE, RESAMPLED
 from .trace import Trace
 
 COUNTED = "nfev", "njev", "nhev", "nhessp", "seconds"

@@ -8,11 +8,11 @@ from scipy import optimize
 
 from .checks import as_count, as_number, as_vector
 from .directions import DIRECTIONS
-from .gradient_test import BEYOND, why_no_decrease
 from .krylov import Cubic, HessianFree, Modelled
 from .line_search import LINE_SEARCHES, Ray
 from .losses import as_loss
 from .strips import calm
+from .stuck import BEYOND, why_no_decrease
 from .trace import Recorder
 from .trust import TrustRegion
 
@@ -79,8 +79,8 @@ def minimize(
 
     Notes
     -----
-    A search that fails is asked why (:func:`soo_lib.gradient_test.why_no_decrease`); the some
-    25 evaluations, or 50 at a kink, are counted. A run whose last 40 iterations led nowhere but
+    A search that fails is asked why (:func:`soo_lib.stuck.why_no_decrease`); the some
+    25 to 150 evaluations are counted. A run whose last 40 iterations led nowhere but
     within the rounding of the loss, in its ``dtype``, stops. Neither is a success: ``gtol`` was
     not met, though in float32 that is often all there is to reach.
 

@@ -12,8 +12,8 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from .checks import as_function, as_real, coarser
-from .gradient_test import rounding, why_no_decrease
 from .losses import Loss
+from .stuck import NO_DECREASE, STILL, another_slope, rounding, why_no_decrease
 
 STALLED = 40  # iterations that lead nowhere, looked at in two halves
 KEEP_X = 100  # iterates are kept in the trace of a problem with at most so many parameters
@@ -115,12 +115,15 @@ class Recorder(Loss):
         return self._numbers(self.loss.jac(self._copy(x)), (self.n_params,), "gradient")
 
     def fun_and_jac(self, x):
+        f, g = self.aside(x)
+        self._see(x, f, g)
+        return f, g
+
+    def aside(self, x):  # counted, but no trial, and never the best seen
         self.nfev += 1
         self.njev += 1
         f, g = self.loss.fun_and_jac(self._copy(x))
-        f, g = self._numbers(f, (), "value"), self._numbers(g, (self.n_params,), "gradient")
-        self._see(x, f, g)
-        return f, g
+        return self._numbers(f, (), "value"), self._numbers(g, (self.n_params,), "gradient")
 
     def hess(self, x):
         self.nhev += 1
@@ -170,8 +173,8 @@ class Recorder(Loss):
                 seen = self._seen[min(self.nit, 1) :]  # the iterate before this one leads the list
                 self.trace.trials.append([point for point, _, _ in seen])
             self._seen = [self.last]
-            if f < self.best[0]:  # a run whose looks at the loss are not all recorded
-                self.best = f, np.array(x)
+            # also of a run whose looks at the loss are not all recorded
+            self.best = min(self.best, (f, np.array(x)), key=lambda seen: seen[0])
             self.outcome = self._converged(moved)
             if self.callback is not None and self.nit > 0:
                 try:
@@ -201,10 +204,8 @@ class Recorder(Loss):
                 return False, f"no further decrease: the last {STALLED} iterations went to and fro"
             if np.array_equal(self._marks[0], self._marks[-1]):  # every step was refused
                 return False, why_no_decrease(self, *self.last, -self.last[2])
-            return False, (
-                f"no further decrease: the last {STALLED} iterations changed the loss by no more "
-                f"than its rounding, the floor of {np.dtype(self.dtype).name}"
-            )
+            floor = STILL.format(STALLED, np.dtype(self.dtype).name)
+            return False, NO_DECREASE if another_slope(self, *self.last) else floor
         return None
 
     def _stalled(self):
@@ -246,5 +247,4 @@ class Recorder(Loss):
     def _see(self, x, f, g):
         with self.idle():
             self._seen.append((np.array(x), f, g))
-            if f < self.best[0]:
-                self.best = f, self._seen[-1][0]
+            self.best = min(self.best, (f, self._seen[-1][0]), key=lambda seen: seen[0])

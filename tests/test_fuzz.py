@@ -37,6 +37,7 @@ from soo_lib import (
     spectrum,
     stochastic,
     strips,
+    stuck,
     tangents,
 )  # fmt: skip
 from soo_lib.book import hints, records
@@ -47,7 +48,7 @@ from soo_lib.trace import Recorder
 MODULES = [activations, checks, curvature, datasets, directions, distributed, gradient_test,
            lanczos, layer_rules, line_search, losses, means, network, precondition, records,
            refresh, roots, rules, sampling, signs, solvers, spectrum, stochastic,
-           strips, tangents]  # fmt: skip
+           strips, stuck, tangents]  # fmt: skip
 
 # ---- what comes in: now and then what is asked for, else anything at all
 
@@ -320,9 +321,10 @@ CALLS = {
         LOGISTIC, **draws(d, batches=batches, weights=mostly(st.just("rows")))),
     "Reshuffled": lambda d: sampling.Reshuffled(
         LOGISTIC, **draws(d, batch_size=counts, n_batches=counts, seed=seeds)),
-    "rounding": at_x(lambda loss, x, g: gradient_test.rounding(loss, x, 1.0, g), vectors_=2),
+    "rounding": at_x(lambda loss, x, g: stuck.rounding(loss, x, 1.0, g), vectors_=2),
+    "another_slope": at_x(lambda loss, x: stuck.another_slope(loss, x, *loss.fun_and_jac(x))),
     "why_no_decrease": at_x(
-        lambda loss, x, p: gradient_test.why_no_decrease(loss, x, *loss.fun_and_jac(x), p),
+        lambda loss, x, p: stuck.why_no_decrease(loss, x, *loss.fun_and_jac(x), p),
         vectors_=2),
     **{beta.__name__: at_x(solvers.minimize, method=st.just("nlcg"), beta=st.just(beta),
                            maxiter=mostly(st.integers(0, 6))) for beta in BETAS},

@@ -10,7 +10,6 @@ from scipy.optimize import minimize as scipy_minimize
 from sklearn.datasets import load_digits
 
 from soo_lib.curvature import ggn_product
-from soo_lib.gradient_test import NO_DECREASE
 from soo_lib.krylov import Cubic, HessianFree
 from soo_lib.losses import Loss, Rosenbrock
 from soo_lib.network import Network
@@ -18,6 +17,7 @@ from soo_lib.precondition import martens
 from soo_lib.refresh import minimize_refreshed
 from soo_lib.sampling import Batched, partition
 from soo_lib.solvers import minimize
+from soo_lib.stuck import NO_DECREASE
 from soo_lib.trace import Recorder
 
 BOTH = ["hessian-free", "arc"]

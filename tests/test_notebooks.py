@@ -111,7 +111,7 @@ def test_the_page_of_messages_has_every_message():
     """Every sentence that a run may end with stands on the page that decodes them."""
     page = " ".join((BOOK / "why-did-it-stop.ipynb").read_text("utf-8").split())
     library = BOOK.parent / "soo_lib"
-    texts = [node.value for name in ("trace", "solvers", "gradient_test", "losses")
+    texts = [node.value for name in ("trace", "solvers", "stuck", "losses")
              for node in ast.walk(ast.parse((library / f"{name}.py").read_text("utf-8")))
              if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
     said = [text.partition("{")[0].partition(" = ")[0] for text in texts if SAID.match(text)]

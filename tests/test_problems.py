@@ -18,9 +18,10 @@ from problems import (
 )
 from sklearn.datasets import load_breast_cancer
 
-from soo_lib.gradient_test import BEYOND, NO_DECREASE, gradient_test
+from soo_lib.gradient_test import gradient_test
 from soo_lib.losses import Logistic
 from soo_lib.solvers import OWN, minimize
+from soo_lib.stuck import BEYOND, NO_DECREASE
 
 QUESTION = "is the gradient right?"
 TWINS = {  # what of scipy's does the same, as far as there is one

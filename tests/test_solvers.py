@@ -10,12 +10,12 @@ from threadpoolctl import threadpool_limits
 
 from soo_lib import solvers
 from soo_lib.directions import BFGS, LBFGS, STEEPEST, Newton, NonlinearCG
-from soo_lib.gradient_test import NO_DECREASE, RESAMPLED
 from soo_lib.line_search import LINE_SEARCHES
 from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.sampling import Reshuffled
 from soo_lib.solvers import SCIPY, minimize
+from soo_lib.stuck import NO_DECREASE, RESAMPLED
 
 OWN = ["gradient", "newton", "nlcg", "bfgs", "lbfgs", "hessian-free", "arc"]
 SCIPYS = ["CG", "BFGS", "L-BFGS-B", "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact"]

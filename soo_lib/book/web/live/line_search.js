@@ -1,6 +1,6 @@
 // Step rules: how far to go along p (Nocedal & Wright, chapter 3). Each looks at φ(α) = L(x + αp).
 
-import { rounding } from "./gradient_test.js";
+import { rounding } from "./stuck.js";
 import { dot, plus } from "./linalg.js";
 
 /** φ, with φ(0) and φ'(0) = gᵀp known; the lengths `tried` so far, in order. */

@@ -1,7 +1,7 @@
 // Solvers: a direction rule times a step rule.
 
 import { DIRECTIONS } from "./directions.js";
-import { why_no_decrease } from "./gradient_test.js";
+import { why_no_decrease } from "./stuck.js";
 import { plus } from "./linalg.js";
 import { LINE_SEARCHES, Ray } from "./line_search.js";
 import { Recorder, as_result } from "./trace.js";

@@ -1,7 +1,7 @@
 // The recorder: a loss around a loss that counts every call and keeps one row an iteration.
 
 import { two_digits } from "./directions.js";
-import { rounding, why_no_decrease } from "./gradient_test.js";
+import { rounding, why_no_decrease } from "./stuck.js";
 import { dot, largest, plus, times } from "./linalg.js";
 import { Loss } from "./losses.js";
 

@@ -1,4 +1,4 @@
-// What the gradient tells of a search that failed; see Python's gradient_test for the test itself.
+// What the gradient tells of a search that failed. soo_lib.stuck also looks for a slope that a wrong gradient hides.
 
 import { EPS, dot, largest, plus, times } from "./linalg.js";
 
