@@ -43,8 +43,8 @@ def rounding(loss, x, f, g):
 def why_no_decrease(loss, x, f, g, p):
     """Why a search from ``x`` along ``p``, (n_params,), found no decrease of ``loss``, in words.
 
-    ``f`` and ``g`` are its value and gradient at ``x``, and gᵀp < 0. Before the loss is given as
-    the reason, its values are asked for a slope that ``g`` does not tell: :func:`another_slope`.
+    ``f`` and ``g`` are its value and gradient at ``x``, and gᵀp < 0. Unless ``p`` itself shows that
+    g is wrong the values are asked for a slope that g does not tell: :func:`another_slope`.
     """
     if not 1e-154 < np.abs(g).max() < 1e154:  # all that follows is of squares
         return BEYOND
