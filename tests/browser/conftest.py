@@ -16,6 +16,7 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
+    "--renderer-process-limit=1",  # of a window: to start one for each page costs as much as it
 ]  # fmt: skip
 
 
@@ -123,6 +124,8 @@ def visit(pages, sites):
                **settings):  # fmt: skip
         page = pages.lend(width, color_scheme=theme, **settings)
         page.set_default_timeout(20_000)
+        if path.startswith("file:") and not formulas:
+            page.route("**/mathjax/**", lambda route: route.fulfill(body=""))
         page.goto(path if ":" in path else f"{sites[formulas]}/{path}")
         if ready:
             page.wait_for_selector(ready)
@@ -137,10 +140,18 @@ def visit(pages, sites):
 
 def violations(page, where):
     """The rules that a part of a page breaks, and the nodes that do; of the others no list."""
-    page.add_script_tag(path=AXE)
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=AXE)
     run = "where => axe.run(where, { resultTypes: ['violations'] }).then(found => found.violations)"
     return [(rule["id"], [node["html"] for node in rule["nodes"]])
             for rule in page.evaluate(run, where)]  # fmt: skip
+
+
+def in_each_theme(page):
+    """The light page, then the same dark: an attribute, by which the style sheets go."""
+    for theme in ("light", "dark"):
+        page.locator("html").evaluate("(html, theme) => { html.dataset.theme = theme; }", theme)
+        yield theme
 
 
 BARE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
