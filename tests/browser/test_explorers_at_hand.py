@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import in_each_theme, violations
 from test_book import HTML
-from test_explorers import CONTROLS, EXPLORER, NEEDS, chosen, frame, number, told, spec_of
+from test_explorers import CONTROLS, EXPLORER, NEEDS, chosen, frame, number, spec_of, told
 
 
 def stands_alone(page):

@@ -25,27 +25,40 @@ def gzipped():
         server.shutdown()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_first_visit_is_light_and_silent(chromium, gzipped, name):
-    """Nothing cached, all figures near the first screen, the formulas set; no word of complaint."""
+@pytest.fixture(scope="module")
+def first(chromium, gzipped):
+    """A window for first visits: it keeps no file, and what it was sent and told is on record."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    page, received, said, asked = context.new_page(), [], [], []
+    page, seen = context.new_page(), {"received": [], "said": [], "asked": []}
     devtools = context.new_cdp_session(page)
     devtools.send("Network.enable")
-    devtools.on("Network.loadingFinished", lambda end: received.append(end["encodedDataLength"]))
+    devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    devtools.on("Network.loadingFinished", lambda end: seen["received"].append(
+        end["encodedDataLength"]))  # fmt: skip
     page.on("console", lambda message: message.type in ("error", "warning")
-            and said.append(message.text))  # fmt: skip
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("response", lambda response: response.ok or said.append(response.url))
+            and seen["said"].append(message.text))  # fmt: skip
+    page.on("pageerror", lambda error: seen["said"].append(str(error)))
+    page.on("request", lambda request: seen["asked"].append(request.url))
+    page.on("response", lambda response: response.ok or seen["said"].append(response.url))
+    yield page, seen
+    context.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_first_visit_is_light_and_silent(first, gzipped, name):
+    """Nothing cached, all figures near the first screen, the formulas set; no word of complaint."""
+    page, seen = first
+    for record in seen.values():
+        record.clear()
     page.goto(f"{gzipped}/{name}", wait_until="load")
     if page.locator(".math").count():
         page.wait_for_selector("mjx-container", state="attached")
     page.wait_for_load_state("networkidle")
-    context.close()
-    assert not said
-    assert all(url.startswith((gzipped, "data:")) for url in asked)
-    assert sum(received) <= benchmark.WEIGHT * 1000
+    page.evaluate("localStorage.clear(), sessionStorage.clear()")
+    page.goto("about:blank")
+    assert not seen["said"]
+    assert all(url.startswith((gzipped, "data:")) for url in seen["asked"])
+    assert sum(seen["received"]) <= benchmark.WEIGHT * 1000
 
 
 def test_the_icons_are_drawn(visit):

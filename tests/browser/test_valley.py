@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from conftest import violations
+from conftest import in_each_theme, violations
 from helpers import Saddle
 from test_book import HTML
 from test_playground import number
@@ -389,9 +389,9 @@ class TestBuiltPage:
             if "story" in link.get_attribute("href"):
                 assert page.locator(".soo-live [data-story][aria-pressed=true]").count() == 1
 
-    @pytest.mark.parametrize("theme", ["light", "dark"])
-    def test_axe(self, visit, name, theme):
-        page = visit(f"book/{name}.html?valley.line_search=fixed&valley.at=1", theme,
+    def test_axe(self, visit, name):
+        page = visit(f"book/{name}.html?valley.line_search=fixed&valley.at=1",
                      ready=".soo-live svg text", formulas=False)  # fmt: skip
         tables(page)
-        assert not violations(page, ".soo-live")
+        for theme in in_each_theme(page):
+            assert not violations(page, ".soo-live"), theme
