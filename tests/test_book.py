@@ -5,6 +5,7 @@ Set SOO_SKIP_BOOK=1 to leave these out on purpose; a book that is merely missing
 
 import ast
 import csv
+import gc
 import os
 import re
 from functools import cache
@@ -51,7 +52,9 @@ NOTEBOOKS = [page for page in PAGES if (ROOT / f"{page}.ipynb").exists()]
 
 @cache
 def soup(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    parsed = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    gc.freeze()  # it stays: to look for garbage in all of it, ever again, costs as much as to parse
+    return parsed
 
 
 @cache
@@ -224,6 +227,13 @@ def test_every_file_a_page_fetches_exists():
     assert not missing, missing
 
 
+@cache
+def led_to(folder, address):
+    """The file that an address leads to from a page's folder; every page has the same hundred."""
+    target = (folder / unquote(address)).resolve()
+    return target, target.exists()
+
+
 def test_every_internal_link_resolves():
     broken = set()
     for path in built_pages():
@@ -231,10 +241,10 @@ def test_every_internal_link_resolves():
             parts = urlsplit(link["href"])
             if parts.scheme or parts.netloc:
                 continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            target, exists = led_to(path.parent, parts.path) if parts.path else (path, True)
             fragment = unquote(parts.fragment)
             name = f"{path.relative_to(HTML)}: {link['href']}"
-            if not target.exists():
+            if not exists:
                 broken.add(name)
             elif fragment and target.suffix == ".html" and fragment not in anchors(target):
                 broken.add(name)

@@ -4,10 +4,12 @@ the scripts, sheets and icons that they ask for.
 Like test_book.py it looks at the built book, so it runs after `make book`.
 """
 
+import json
 import re
 import sys
 from functools import cache
 
+import nbformat
 import pytest
 from fontTools.ttLib import TTFont
 from test_book import (  # noqa: F401
@@ -151,6 +153,32 @@ def test_a_link_to_a_term_leads_to_the_glossary(page):
 @pytest.mark.parametrize("page", READ)
 def test_no_link_stands_within_a_link(page):
     assert not article(page).select("a a"), page
+
+
+# ---- Predictions: that they work, tests/browser/test_predict.py sees
+
+
+def test_two_thirds_of_the_predictions_take_a_guess():
+    sources = [cell.source for page in CHAPTERS
+               for cell in nbformat.read(ROOT / f"{page}.ipynb", as_version=4).cells
+               if cell.cell_type == "markdown"]  # fmt: skip
+    asked = sum(source.count("```{predict}") for source in sources)
+    plain = sum(source.count("```{admonition} Predict") for source in sources)
+    assert asked >= 2 * plain and asked > 20, (asked, plain)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_an_answer_holds_what_the_question_needs(name):
+    """A number on a slider's scale, or a curve's pairs: else truth would not be drawn."""
+    for found in soup(HTML / f"{name}.html").select(".predict"):
+        asked = json.loads(found.select_one(".predict-asked").string)
+        answer = found.select_one(".predict-answer")
+        if answer and "x" in asked:
+            pairs = answer.get_text().strip(" '\n‘’").split(",")
+            assert len(pairs) > 1 and all(len(pair.split()) == 2 for pair in pairs), pairs
+        elif answer and "low" in asked:
+            number = float(answer.get_text().split()[0].strip(",;").replace(",", ""))
+            assert asked["low"] <= number <= asked["high"], (number, asked)
 
 
 # ---- What a page asks for
