@@ -245,6 +245,7 @@ def test_every_control_moves_the_picture_and_the_table(visit, compute, hand):
     name, function = compute
     page, spec = visit(f"book/{name}.html", formulas=False), spec_of(name)
     page.locator(f"{EXPLORER} summary").click()
+    page.wait_for_selector(f"{EXPLORER} table", state="attached")
     first = next((p["x"][0] for p in spec["panels"] if len(p.get("x", "")) > 1), "")
     axis = first
 
