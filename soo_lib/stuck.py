@@ -103,7 +103,9 @@ def _tells_another(loss, x, f, g, v, far):
         alike = alike + 1 if same and size > peak else 0  # no shorter step did more
         error = abs(told - slope - (turn[0] - turn[1]) / 6)  # of Simpson's rule
         right = right + 1 if error <= 0.05 * abs(told) and abs(told) > clear else 0
-        nearer = nearer + 1 if right and off <= 0.1 * abs(other - slope) else 0
+        # Longer steps side with g where they bend as it foretells, and what it hid is not there.
+        bent = abs(change.sum() - h * turn.sum() / 2) <= 0.05 * abs(change.sum())
+        nearer = nearer + 1 if bent and error <= 0.1 * abs(other - slope) else 0
         other = told if alike == 2 and np.isnan(other) else np.nan if nearer == 2 else other
         spent = spent + 1 if clear > 0.5 * least else 0
         least, peak = min(clear, least), max(size, peak)

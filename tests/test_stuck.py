@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from soo_lib.losses import Loss
+from soo_lib.losses import Logistic, Loss
 from soo_lib.network import Network
 from soo_lib.solvers import OWN, minimize
 from soo_lib.stuck import GAVE_UP, NO_DECREASE, another_slope, why_no_decrease
@@ -245,6 +245,21 @@ def test_nor_where_terms_cancel(name, distance):
     for _ in range(10):
         x = minimum + distance * rng.normal(size=3)
         assert not another_slope(loss, x, *loss.fun_and_jac(x))
+
+
+@pytest.mark.parametrize("size, waves", [(1e-4, 1e9), (1e-6, 1e7), (1e-6, 1e9), (1e-8, 1e9)])
+def test_nor_where_a_loss_has_few_digits(size, waves):
+    """As an inner solver leaves them: in the shortest steps its values tell any slope."""
+    X = np.random.default_rng(3).normal(size=(80, 5))
+    right = Logistic(X, X[:, 1] + X[:, 0] ** 2 > 1, l2=1e-2)
+    loss = Loss()
+    loss.n_params, loss.jac = 5, right.jac
+    loss.fun = lambda x: right.fun(x) * (1 + size * np.sin(waves * x.sum()))
+    for start in np.random.default_rng(0).normal(size=(10, 5)):
+        for method in "lbfgs", "bfgs":
+            found = minimize(loss, start, method, gtol=1e-12)
+            f, g = loss.fun_and_jac(found.x)
+            assert not another_slope(loss, found.x, f, g)
 
 
 def test_the_question_is_counted_and_moves_nothing():
