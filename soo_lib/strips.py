@@ -6,8 +6,10 @@ for one sum: with ``OMP_NUM_THREADS=1`` in the environment, one.
 
 import mmap
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -20,7 +22,7 @@ SHARE = 250  # rows of a thread, at least
 ENOUGH = 3e6  # and multiplications of float64: with less, two mostly wait for Python's lock
 KEPT = 2**28  # bytes of a mapped file that may stay in memory: a larger one is let go as it is read
 
-_blas = ThreadpoolController()
+_blas, _inside, _before = ThreadpoolController(), 0, None
 # Solvers then run linear algebra on one.
 THREADS = max((lib["num_threads"] for lib in _blas.info() if lib["user_api"] == "blas"), default=1)
 
@@ -29,19 +31,10 @@ THREADS = max((lib["num_threads"] for lib in _blas.info() if lib["user_api"] == 
 np.empty(2**24, np.uint8)
 
 
-@contextmanager
-def calm():
-    """In here numpy warns of no overflow and linear algebra runs on one thread."""
-    # A step that is far too long overflows: the outcome says so, in place of warnings.
-    # The threads of a solver's own dot products would only spin in the way of the loss's.
-    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with quiet, _blas.limit(limits=1):
-        yield
-
-
 def _start():
-    global _threads
+    global _threads, _lock
     _threads = ThreadPoolExecutor(max(1, THREADS - 1), "soo_lib")  # beside the one that asks
+    _lock = threading.RLock()
 
 
 _start()
@@ -49,20 +42,58 @@ if hasattr(os, "register_at_fork"):  # threads do not follow into a child
     os.register_at_fork(after_in_child=_start)
 
 
+@contextmanager
+def _one_thread():
+    """In here linear algebra runs on one thread: in the whole process, until the last is out."""
+    global _inside, _before
+    with _lock:
+        if not _inside:
+            _before = _blas.limit(limits=1)
+            with _blas.limit(limits=1):  # to leave this lets any thread undo it, not only ours
+                pass
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                with _before:  # to leave this undoes it
+                    pass
+
+
+@contextmanager
+def calm():
+    """In here numpy warns of no overflow and linear algebra runs on one thread."""
+    # A step that is far too long overflows: the outcome says so, in place of warnings.
+    # The threads of a solver's own dot products would only spin in the way of the loss's.
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with quiet, _one_thread():
+        yield
+
+
 def side_by_side(run, strips, pays=True):
     """``run(strip)`` of each strip in order, on threads where that ``pays``.
 
-    Linear algebra has one thread each.
+    Linear algebra has one thread each, and ``numpy.errstate`` is the caller's. After an error no
+    strip goes on.
     """
-    with _blas.limit(limits=1):
-        if len(strips) < 2 or THREADS < 2 or not pays:
-            yield from map(run, strips)
-            return
-        parts = [_threads.submit(run, strip) for strip in strips]
-        # What no thread has begun is done here: nothing waits for one that is asleep or busy.
-        ours = {i: run(strips[i]) for i, part in enumerate(parts) if part.cancel()}
-        for i, part in enumerate(parts):
-            yield ours[i] if i in ours else part.result()
+    parts = []
+    shared = strips if pays and THREADS > 1 and len(strips) > 1 else []
+    with _one_thread():
+        try:
+            try:
+                for strip in shared:
+                    parts.append(_threads.submit(copy_context().run, run, strip))
+            except RuntimeError:  # no thread starts, as at the interpreter's end: now without
+                _threads.shutdown(wait=False, cancel_futures=True)
+            # What no thread has begun is done here: nothing waits for one that is asleep or busy.
+            ours = {i: run(strips[i]) for i, part in enumerate(parts) if part.cancel()}
+            found = [ours[i] if i in ours else part.result() for i, part in enumerate(parts)]
+        finally:
+            wait([part for part in parts if not part.cancel()])
+        yield from found
+        yield from map(run, strips[len(parts) :])
 
 
 def product(A, B, C):

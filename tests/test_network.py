@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import autograd
@@ -453,6 +455,69 @@ def test_an_error_in_a_strip_is_raised(at, monkeypatch):
     monkeypatch.setattr(strips, "THREADS", 2)
     with pytest.raises(ZeroDivisionError):
         list(strips.side_by_side(lambda n: 1 / n, [n - at for n in range(4)]))
+
+
+def test_after_an_error_no_strip_goes_on(monkeypatch):
+    monkeypatch.setattr(strips, "THREADS", 2)
+    ours, begun, begins, done = threading.get_ident(), [], threading.Event(), []
+
+    def run(strip):
+        if threading.get_ident() == ours:
+            assert begins.wait(30)
+            raise ZeroDivisionError
+        begun.append(strip)
+        begins.set()
+        time.sleep(0.1)
+        done.append(strip)
+
+    with pytest.raises(ZeroDivisionError):
+        list(strips.side_by_side(run, range(20)))
+    assert done and sorted(done) == sorted(begun)
+    time.sleep(0.2)
+    assert len(begun) == len(done) < 20
+
+
+def test_numpy_warns_on_threads_as_it_does_here(monkeypatch):
+    monkeypatch.setattr(strips, "THREADS", 2)
+    together = threading.Barrier(2)
+
+    def run(_):
+        together.wait(30)
+        return np.geterr()["divide"]
+
+    for told in ("raise", "ignore"):
+        with np.errstate(divide=told):
+            assert list(strips.side_by_side(run, "ab")) == [told, told]
+
+
+def test_where_no_thread_starts_it_is_done_here(monkeypatch):
+    monkeypatch.setattr(strips, "THREADS", 2)
+    gone = ThreadPoolExecutor(1)  # as all are when the interpreter ends
+    gone.shutdown()
+    monkeypatch.setattr(strips, "_threads", gone)
+    assert list(strips.side_by_side(str.upper, "abc")) == ["A", "B", "C"]
+
+
+def test_linear_algebra_has_one_thread_until_the_last_is_out():
+    code = """if 1:
+        import threading
+        from soo_lib.strips import _blas, side_by_side
+
+        def threads():
+            return {lib["num_threads"] for lib in _blas.info()}
+
+        before = threads()
+        first, last = [side_by_side(str, "ab", pays=False) for _ in range(2)]
+        next(first), next(last)
+        first.close()
+        assert threads() <= {1}
+        other = threading.Thread(target=last.close)
+        other.start()
+        other.join()
+        assert threads() == before
+    """
+    env = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)
 
 
 @pytest.mark.parametrize(
