@@ -161,8 +161,8 @@ def average(kernel, X, y, size, work):
     """Means over the samples of what ``kernel`` finds in each block of rows.
 
     ``kernel(X, y, total)`` adds a block's part to ``total``, a vector of length ``size``, and
-    returns the block's loss. The strips are of whole blocks, and are added in the same order.
-    ``work`` is a row's multiplications. Neither depends on the number of threads.
+    returns the block's loss. ``work`` is a row's multiplications. The strips are of whole blocks;
+    neither they nor the order in which they are added depend on the number of threads.
     """
 
     def run(strip):
