@@ -79,10 +79,10 @@ def minimize(
 
     Notes
     -----
-    A search that fails is asked why (:func:`soo_lib.stuck.why_no_decrease`); the some
-    25 to 150 evaluations are counted. A run whose last 40 iterations led nowhere but
-    within the rounding of the loss, in its ``dtype``, stops. Neither is a success: ``gtol`` was
-    not met, though in float32 that is often all there is to reach.
+    A search that fails is asked why (:func:`soo_lib.stuck.why_no_decrease`): mostly 25 to 100
+    evaluations, which are counted. A run whose last 40 iterations led nowhere but within the
+    rounding of the loss, in its ``dtype``, stops. Neither is a success: ``gtol`` was not met,
+    though in float32 that is often all there is to reach.
 
     Examples
     --------
