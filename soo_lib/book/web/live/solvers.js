@@ -1,9 +1,9 @@
 // Solvers: a direction rule times a step rule.
 
 import { DIRECTIONS } from "./directions.js";
-import { why_no_decrease } from "./stuck.js";
 import { plus } from "./linalg.js";
 import { LINE_SEARCHES, Ray } from "./line_search.js";
+import { why_no_decrease } from "./stuck.js";
 import { Recorder, as_result } from "./trace.js";
 
 /** The loop of every method, an iteration at a time: yields the recorder after each row, so that a
