@@ -491,17 +491,34 @@ def test_numpy_warns_on_threads_as_it_does_here(monkeypatch):
 
 
 def test_where_no_thread_starts_it_is_done_here(monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
     monkeypatch.setattr(strips, "THREADS", 2)
-    gone = ThreadPoolExecutor(1)  # as all are when the interpreter ends
-    gone.shutdown()
-    monkeypatch.setattr(strips, "_threads", gone)
-    assert list(strips.side_by_side(str.upper, "abc")) == ["A", "B", "C"]
+    monkeypatch.setattr(strips, "_threads", ThreadPoolExecutor(1))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for _ in range(2):  # then as at the interpreter's end, when an executor refuses
+        assert list(strips.side_by_side(str.upper, "abc")) == ["A", "B", "C"]
+        assert strips._threads._work_queue.qsize() <= 1  # what ends a thread
+
+
+def test_threads_are_asked_only_where_that_pays(monkeypatch):
+    monkeypatch.setattr(strips, "_threads", None)
+    for threads, pays in ((1, True), (2, False)):
+        monkeypatch.setattr(strips, "THREADS", threads)
+        assert list(strips.side_by_side(str.upper, "ab", pays)) == ["A", "B"]
+    net, A = Network([3, 4, 3]), np.eye(300)
+    net.loss(*data(5000, n=3)).fun(net.init(0))
+    np.testing.assert_array_equal(strips.product(A[:30], A, A), A[:30])
+    for pays in (lambda: strips.product(A, A, A), lambda: list(strips.side_by_side(str, "ab"))):
+        with pytest.raises(AttributeError):
+            pays()
 
 
 def test_linear_algebra_has_one_thread_until_the_last_is_out():
     code = """if 1:
         import threading
-        from soo_lib.strips import _blas, side_by_side
+        from soo_lib.strips import _blas, calm, side_by_side
 
         def threads():
             return {lib["num_threads"] for lib in _blas.info()}
@@ -511,6 +528,8 @@ def test_linear_algebra_has_one_thread_until_the_last_is_out():
         next(first), next(last)
         first.close()
         assert threads() <= {1}
+        with calm():
+            assert threads() <= {1}
         other = threading.Thread(target=last.close)
         other.start()
         other.join()
@@ -528,6 +547,8 @@ def test_linear_algebra_has_one_thread_until_the_last_is_out():
         (1797, 3466, np.float32, [899, 898]),
         (1000, 5999, float, [1000]),
         (1000, 6000, float, [500, 500]),
+        (1000, 11_999, np.float32, [1000]),  # of which a multiplication takes half the time
+        (1000, 12_000, np.float32, [500, 500]),
         (500, 1e6, float, [250, 250]),
         (499, 1e6, float, [499]),
         (1000, 1e6, float, 4 * [250]),
@@ -549,12 +570,16 @@ def test_rows_are_cut_into_equal_blocks_and_shared_where_that_pays(m, work, dtyp
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_process_has_threads_of_its_own():
     code = """if 1:
-        import os
+        import os, signal, threading
         from soo_lib import strips
         strips.THREADS = 2
         assert [*strips.side_by_side(str, [1, 2, 3])] == ["1", "2", "3"]
+        other = threading.Thread(target=strips._lock.acquire)  # under way as we fork
+        other.start()
+        other.join()
         child = os.fork()
         if not child:
+            signal.alarm(30)
             try:
                 assert [*strips.side_by_side(str, [1, 2, 3])] == ["1", "2", "3"]
                 os._exit(strips._threads.submit(int, 7).result(20))
