@@ -40,6 +40,7 @@ def rounding(loss, x, f, g):
     return float(u * (abs(f) + np.abs(x) @ np.abs(g)))
 
 
+@np.errstate(all="ignore")  # the steps end where the loss overflows
 def why_no_decrease(loss, x, f, g, p):
     """Why a search from ``x`` along ``p``, (n_params,), found no decrease of ``loss``, in words.
 
@@ -61,7 +62,7 @@ def why_no_decrease(loss, x, f, g, p):
     return NO_DECREASE if why != NO_DECREASE and another_slope(loss, x, f, g) else why
 
 
-@np.errstate(all="ignore")  # the steps end where the loss overflows
+@np.errstate(all="ignore")
 def another_slope(loss, x, f, g):
     """Whether values of ``loss`` near ``x``, (n_params,), tell a slope that is not the gradient's.
 
@@ -70,14 +71,20 @@ def another_slope(loss, x, f, g):
     nothing to g, in steps four times as long, one after the other, forwards and backwards at once:
     the curvature, which hides a slope near a minimum, falls out of the difference. Three alike
     beyond rounding, but not g's, are a slope, if no kink is near: at a kink the two sides part, or
-    g turns at once; and if longer steps do not take g's side, as of a saw of the finest teeth.
+    g turns at once; and if longer steps do not take g's side, as of a saw of the finest teeth, or
+    foretell by it what they do, once a leap has shown larger terms that round to nothing near x.
     What lies within the rounding of the loss, or is 0 along all of them, stays hidden.
     """
     far = np.abs(x).max() or 1.0
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (3, len(x)))
     own = np.where(x, np.abs(x) / far, 1.0)  # variables of different units
     along = signs[0], signs[1] * own, signs[2] * (g == 0)
-    return any(_tells_another(loss, x, f, g, v, far) for v in along if v.any())
+    return any(_tells_another(loss, x, f, g, v, _scale(x[v != 0])) for v in along if v.any())
+
+
+def _scale(x):
+    size = np.abs(x).max()
+    return size if size > 1e-100 else 1.0  # 0, or on the way to it
 
 
 def _tells_another(loss, x, f, g, v, far):
@@ -85,6 +92,7 @@ def _tells_another(loss, x, f, g, v, far):
     slope, both, noise = g @ v, np.array([1.0, -1.0]), rounding(loss, x, f, g)
     change, turn, told, other = np.zeros(2), np.zeros(2), np.nan, np.nan  # other: as in _along
     alike, right, nearer, spent, least, peak, h = 0, 0, 0, 0, np.inf, 0.0, 1e-14 * far
+    foretold, rough = 0, False
     for _ in range(48):
         points = [x + h * s * v for s in both]
         ends = [look(z) for z in points]
@@ -107,6 +115,11 @@ def _tells_another(loss, x, f, g, v, far):
         bent = abs(change.sum() - h * turn.sum() / 2) <= 0.05 * abs(change.sum())
         nearer = nearer + 1 if bent and error <= 0.1 * abs(other - slope) else 0
         other = told if alike == 2 and np.isnan(other) else np.nan if nearer == 2 else other
+        leap = max(1e3 * abs(known - other), 0.5 * abs(other - slope))
+        rough = rough or abs(told - other) > leap
+        model = h * (both * slope + turn / 2)
+        foretold = foretold + 1 if np.abs(change - model).max() <= 0.05 * size else 0
+        other = np.nan if rough and foretold >= 2 else other
         spent = spent + 1 if clear > 0.5 * least else 0
         least, peak = min(clear, least), max(size, peak)
         if np.isnan(other) and (right == 2 or (spent >= 3 and not alike)):
@@ -128,12 +141,13 @@ def _along(loss, x, f, g, p, noise):
     the rounding of the loss, and then no more, and the values rise by it.
     """
     d = p / np.abs(p).max()
-    slope, far = g @ d, np.abs(x).max() or 1.0
+    slope, far = g @ d, _scale(x)
     h = max(min(200 * noise / -slope, 1e-4 * far), 1e-14 * far)  # noise is 0 where f and x are
     # In a row; the slope that the values told last, and one that they told alike (NaN: none)
     foretold, alike, nearer, kinks, known, other = 0, 0, 0, 0, np.nan, np.nan
     change, turn, falls, fell, moved, still = 0.0, 0.0, 0, False, False, False
-    for _ in range(26):
+    rough = False  # a leap of what values tell: larger terms round to nothing nearer to x
+    for _ in range(48):
         z = x + h * d
         value, end = loss.fun_and_jac(z)
         before, change, model = change, value - f, 0.5 * (g + end) @ (z - x)
@@ -144,6 +158,8 @@ def _along(loss, x, f, g, p, noise):
         if change == 0:  # where a loss cancels it may not move for many decades of h: leap
             still = still or min(-slope, -slope - turn) * h > 100 * noise  # by the slopes it falls
             h, foretold, alike, known = 16 * h, 0, 0, np.nan
+            if not moved and 1e15 * far < h < 1e15:  # x is next to 0, and the loss's scale is not
+                h, far = max(h, 1e-14), 1.0
             continue
         moved = True
         size, error = max(abs(change), abs(model)), abs(change - model)
@@ -153,6 +169,9 @@ def _along(loss, x, f, g, p, noise):
             off, steady = abs(told - slope), abs(turn - 4 * turned) <= abs(told - slope)
             alike = alike + 1 if steady and abs(told - known) <= 0.1 * off else 0
             nearer = nearer + 1 if foretold and off <= 0.1 * abs(other - slope) else 0
+            leap = max(1e3 * abs(known - other), 0.5 * abs(other - slope))
+            rough = rough or abs(told - other) > leap
+            other = np.nan if rough and foretold >= 2 else other
             about = 20 * model < change < model / 20  # what is foretold, roughly
             falls = falls + 1 if about and change < 4 * before < 0 else 0
             fell = fell or falls == 2
@@ -162,7 +181,9 @@ def _along(loss, x, f, g, p, noise):
             kinks = kinks + 1 if kink and -slope >= 0.01 * ahead else 0
             if kinks == 2:  # one, if most of the turn is in one place, as wide as rounding
                 low, high, room = 0.0, h, noise / ahead
-                for _ in range(20):
+                for _ in range(60):
+                    if high - low <= room:
+                        break
                     middle = 0.5 * (low + high)
                     past = loss.fun_and_jac(x + middle * d)[1] @ d - slope >= 0.5 * turn
                     low, high = (low, middle) if past else (middle, high)

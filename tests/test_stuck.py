@@ -270,3 +270,56 @@ def test_the_question_is_counted_and_moves_nothing():
     assert not another_slope(recorder, x, f, g)
     assert recorder.best[0] == f and np.array_equal(recorder.best[1], x)
     assert 4 < recorder.nfev == recorder.njev < 100
+
+
+# ---- a right gradient that the values contradict, up to where their rounding shows
+
+
+class Hidden(Loss):
+    """A variance of numbers near 1e4, whose rounding is 1e-8, and a penalty with hardly any."""
+
+    n_params = 5
+
+    def __init__(self):
+        self.A = np.random.default_rng(42).normal(size=(40, 5))
+
+    def fun(self, x):
+        z = self.A @ x + 1e4
+        return float(np.mean(z**2) - np.mean(z) ** 2 + 1e-2 * x @ x)
+
+    def jac(self, x):
+        z = self.A @ x
+        return 2 * self.A.T @ (z - np.mean(z)) / 40 + 2e-2 * x
+
+
+@pytest.mark.parametrize("distance", [1e-120, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-7, 1e-5])
+def test_a_term_that_rounds_to_nothing_accuses_no_gradient(distance):
+    """Steps that move the penalty alone tell its slope, again and again."""
+    loss, rng = Hidden(), np.random.default_rng(1)
+    for _ in range(20):
+        assert verdict(loss, distance * rng.normal(size=5)) != NO_DECREASE
+
+
+@pytest.mark.parametrize("distance", [1e-16, 1e-23, 1e-60, 1e-129])
+def test_nor_does_a_minimum_at_0_where_x_falls_below_what_moves_the_loss(distance):
+    loss = Loss()
+    loss.n_params, loss.fun = 3, lambda x: np.sum(np.log(1 + x * x))
+    loss.jac = lambda x: 2 * x / (1 + x * x)
+    assert verdict(loss, distance * np.array([1.0, -2.0, 0.5])) != NO_DECREASE
+
+
+def test_nor_does_a_bend_that_looks_like_a_kink_from_very_far():
+    """Within the rounding of the loss it is round; a search for the place must get as near."""
+    loss, dtype = Loss(), np.float32
+    loss.n_params, loss.dtype = 1, dtype
+    loss.fun = lambda x: dtype(1 + np.hypot(x[0], 1e-3) + 1e4 * (1 - np.exp(-((x[0] / 30) ** 2))))
+    loss.jac = lambda x: x / np.hypot(x, 1e-3) + 2e4 / 900 * x * np.exp(-((x / 30) ** 2))
+    assert verdict(loss, np.array([1e-4])) != NO_DECREASE
+
+
+def test_a_lost_entry_is_seen_beside_variables_of_far_larger_units():
+    """Its variable is still 0, which says nothing of its units; nor do those of the others."""
+    units = np.array([1e-8, 1.0, 1e8])
+    loss = Coupled(3, factors(3, 0, 0), units)
+    x = np.array([0.0, *loss.a[1:]]) + units * np.array([0, 1e-9, 1e-9])
+    assert another_slope(loss, x, *loss.fun_and_jac(x))

@@ -21,10 +21,11 @@ export function why_no_decrease(loss, x, f, g, p) {
   const same = EPS ** (1 / 3); // sums in another order are less
   if (!(Math.abs(again - f) <= 100 * noise && largest(plus(g_again, -1, g)) <= same * largest(g))) return RESAMPLED;
   if (!(dot(g, p) < 0)) p = times(-1, g);
-  const d = times(1 / largest(p), p), slope = dot(g, d), far = largest(x) || 1; // noise is 0 where f and x are
+  const d = times(1 / largest(p), p), slope = dot(g, d);
+  let far = largest(x) > 1e-100 ? largest(x) : 1; // noise is 0 where f and x are
   let h = Math.max(Math.min((200 * noise) / -slope, 1e-4 * far), 1e-14 * far), change = 0, turn = 0;
-  let foretold = 0, falls = 0, fell = false, moved = false, still = false, alike = 0, nearer = 0, kinks = 0, known = NaN, other = NaN; // in a row; the slope told last, and one told alike
-  for (let i = 0; i < 26; i++) {
+  let foretold = 0, falls = 0, fell = false, moved = false, still = false, alike = 0, nearer = 0, kinks = 0, known = NaN, other = NaN, rough = false; // in a row; the slope told last, and one told alike
+  for (let i = 0; i < 48; i++) {
     const z = plus(x, h, d), [value, end] = loss.fun_and_jac(z), model = 0.5 * dot(plus(g, 1, end), plus(z, -1, x)), before = change;
     const turned = turn, ahead = dot(end, d); // of the slope along d: 4 times as much of a parabola
     [change, turn] = [value - f, ahead - slope];
@@ -32,6 +33,7 @@ export function why_no_decrease(loss, x, f, g, p) {
     if (change === 0) { // where a loss cancels it may not move for many decades of h: leap
       still ||= Math.min(-slope, -slope - turn) * h > 100 * noise; // by the slopes it falls
       [h, foretold, alike, known] = [16 * h, 0, 0, NaN];
+      if (!moved && 1e15 * far < h && h < 1e15) [h, far] = [Math.max(h, 1e-14), 1]; // x is next to 0, the loss's scale is not
       continue;
     }
     moved = true;
@@ -41,6 +43,8 @@ export function why_no_decrease(loss, x, f, g, p) {
       foretold = error <= 0.05 * size ? foretold + 1 : 0;
       alike = Math.abs(turn - 4 * turned) <= off && Math.abs(told - known) <= 0.1 * off ? alike + 1 : 0;
       nearer = foretold && off <= 0.1 * Math.abs(other - slope) ? nearer + 1 : 0;
+      rough ||= Math.abs(told - other) > Math.max(1e3 * Math.abs(known - other), 0.5 * Math.abs(other - slope)); // a leap of what values tell
+      if (rough && foretold >= 2) other = NaN; // of larger terms, which round to nothing nearer to x
       falls = 20 * model < change && change < model / 20 && change < 4 * before && before < 0 ? falls + 1 : 0;
       fell ||= falls === 2;
       [known, other] = [told, alike === 2 ? known : nearer === 2 ? NaN : other];
@@ -49,7 +53,7 @@ export function why_no_decrease(loss, x, f, g, p) {
       if (kinks === 2) { // one, if most of the turn is in one place, as wide as rounding
         const at = (t) => dot(loss.fun_and_jac(plus(x, t, d))[1], d), room = noise / ahead;
         let low = 0, high = h;
-        for (let k = 0, middle; k < 20; k++) at((middle = 0.5 * (low + high))) - slope >= 0.5 * turn ? (high = middle) : (low = middle);
+        for (let k = 0, middle; k < 60 && high - low > room; k++) at((middle = 0.5 * (low + high))) - slope >= 0.5 * turn ? (high = middle) : (low = middle);
         if (at(high + room) - at(Math.max(0, low - room)) >= 0.5 * turn) return NO_DECREASE;
       }
     }
