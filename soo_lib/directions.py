@@ -56,7 +56,7 @@ class Newton(Gradient):
         try:
             return -cho_solve(cho_factor(H), g)
         except LinAlgError:
-            values, vectors = eigh(H)
+            values, vectors = eigh(H, driver="evd")  # the default's may give up
             sizes = np.abs(values)
             floor = np.sqrt(EPS) * sizes.max() or 1.0
             self.note = f"Hessian not positive definite: smallest eigenvalue {values[0]:.2g}"
@@ -216,7 +216,7 @@ class BFGS(Gradient):
         rho, Hy = 1 / (s @ y), self.H @ y
         sHy = np.outer(s, Hy)  # N&W eq. 6.17, multiplied out
         self.H = self.H - rho * (sHy + sHy.T) + rho * (1 + rho * (y @ Hy)) * np.outer(s, s)
-        self.pairs += 1
+        self.pairs = self.pairs + 1 if np.isfinite(self.H).all() else 0  # 1 / (s @ y) may be none
 
     def product(self, loss, x):
         """d ↦ Bd with B = H⁻¹."""

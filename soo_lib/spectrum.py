@@ -123,7 +123,7 @@ def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
     rng, size = as_rng(seed), max(100, 8 * k)
     if n <= max(SMALL, size):
         H = A @ np.eye(n)
-        values, vectors = eigh(0.5 * (H + H.T))
+        values, vectors = eigh(0.5 * (H + H.T), driver="evd")  # the default's may give up
         ends = np.r_[: min(k, n), max(k, n - k) : n]
         values, vectors = values[ends], vectors[:, ends]
         residuals = map(norm, (H @ vectors - values * vectors).T)
@@ -138,7 +138,7 @@ def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
         closed = left <= 1e-13 * np.abs(T[:j, :j]).max()
         if j % 20 and j < size and count < products and not closed:
             continue  # to look at T each time would take longer than a small net's product
-        values, Y = eigh(T[:j, :j])
+        values, Y = eigh(T[:j, :j], driver="evd")
         ends = np.r_[: min(k, j), max(k, j - k) : j]
         residuals = left * np.abs(Y[-1, ends])
         if j >= 2 * k and residuals.max() <= tol * (values[-1] - values[0]):

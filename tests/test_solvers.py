@@ -15,6 +15,7 @@ from soo_lib.losses import Logistic, Loss, Rosenbrock
 from soo_lib.network import Network
 from soo_lib.sampling import Reshuffled
 from soo_lib.solvers import SCIPY, minimize
+from soo_lib.spectrum import extreme_eigenvalues
 from soo_lib.stuck import NO_DECREASE, RESAMPLED
 
 OWN = ["gradient", "newton", "nlcg", "bfgs", "lbfgs", "hessian-free", "arc"]
@@ -963,3 +964,25 @@ def test_nothing_to_minimise_is_refused():
 
     complains(lambda: minimize(Anything(), []), "x0")
     complains(lambda: minimize(Loss(), [1.0]), "loss")
+
+
+def test_a_step_whose_curvature_is_all_but_0_leaves_bfgs_a_matrix():
+    """Of s and y of 1e-155, 1 / sᵀy and what it is multiplied with need be no numbers."""
+    loss, x0 = Loss(), [1.0006150766787414, 1.149372768754235, 0.8629310723188912]
+    loss.n_params, loss.fun = 3, lambda x: float(np.sum(np.log1p(x * x)))
+    loss.jac = lambda x: 2 * x / (1 + x * x)
+    found = minimize(loss, x0, "bfgs", "trust", maxiter=150, gtol=0)
+    assert found.message and np.abs(found.x).max() < 1e-100
+
+
+def test_newton_meets_no_hessian_whose_eigenvalues_are_not_found():
+    """LAPACK's evr gives up at some of a ReLU network's, with units that are dead."""
+    rng = np.random.default_rng(0)
+    net = Network([4, 5, 3], "relu")
+    loss = net.loss(rng.normal(size=(60, 4)), rng.integers(0, 3, 60), l2=1e-3)
+    found = minimize(loss, net.init(0), "newton", "fixed", maxiter=120, gtol=0)
+    assert found.message
+    for x in found.trace.x:
+        H = loss.hess(x)
+        ends = extreme_eigenvalues(H).values
+        np.testing.assert_allclose(ends, np.linalg.eigvalsh(H)[[0, -1]], atol=1e-12)
