@@ -115,7 +115,7 @@ def _tells_another(loss, x, f, g, v, far):
         bent = abs(change.sum() - h * turn.sum() / 2) <= 0.05 * abs(change.sum())
         nearer = nearer + 1 if bent and error <= 0.1 * abs(other - slope) else 0
         other = told if alike == 2 and np.isnan(other) else np.nan if nearer == 2 else other
-        leap = max(1e3 * abs(known - other), 0.5 * abs(other - slope))
+        leap = 1e3 * max(abs(known - other), abs(other - slope))
         rough = rough or abs(told - other) > leap
         model = h * (both * slope + turn / 2)
         foretold = foretold + 1 if np.abs(change - model).max() <= 0.05 * size else 0
@@ -169,7 +169,7 @@ def _along(loss, x, f, g, p, noise):
             off, steady = abs(told - slope), abs(turn - 4 * turned) <= abs(told - slope)
             alike = alike + 1 if steady and abs(told - known) <= 0.1 * off else 0
             nearer = nearer + 1 if foretold and off <= 0.1 * abs(other - slope) else 0
-            leap = max(1e3 * abs(known - other), 0.5 * abs(other - slope))
+            leap = 1e3 * max(abs(known - other), abs(other - slope))
             rough = rough or abs(told - other) > leap
             other = np.nan if rough and foretold >= 2 else other
             about = 20 * model < change < model / 20  # what is foretold, roughly

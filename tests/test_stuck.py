@@ -323,3 +323,19 @@ def test_a_lost_entry_is_seen_beside_variables_of_far_larger_units():
     loss = Coupled(3, factors(3, 0, 0), units)
     x = np.array([0.0, *loss.a[1:]]) + units * np.array([0, 1e-9, 1e-9])
     assert another_slope(loss, x, *loss.fun_and_jac(x))
+
+
+@pytest.mark.parametrize("method", ["gradient", "newton", "bfgs", "lbfgs", "hessian-free", "BFGS"])
+def test_a_wrong_gradient_is_not_excused_where_the_curvature_jumps(method):
+    """Values tell one slope exactly as far as the next jump, and then, all at once, another."""
+    rng = np.random.default_rng(42)
+    A, loss = rng.normal(size=(40, 5)) * rng.choice([-1.0, 1.0], (40, 1)), Loss()
+    loss.n_params, shift = 5, 1 + 1e-3 * rng.normal(size=5)
+
+    def slack(x):
+        return np.maximum(0, 1 - A @ x)
+
+    loss.fun = lambda x: slack(x) @ slack(x) + 1e-3 * x @ x
+    loss.jac = lambda x: -2 * A.T @ slack(shift * x) + 2e-3 * shift * x
+    loss.hess = lambda x: 2 * (A.T * (A @ x < 1)) @ A + 2e-3 * np.eye(5)
+    assert minimize(loss, np.zeros(5), method, gtol=0).message.startswith(NO_DECREASE)

@@ -43,7 +43,7 @@ export function why_no_decrease(loss, x, f, g, p) {
       foretold = error <= 0.05 * size ? foretold + 1 : 0;
       alike = Math.abs(turn - 4 * turned) <= off && Math.abs(told - known) <= 0.1 * off ? alike + 1 : 0;
       nearer = foretold && off <= 0.1 * Math.abs(other - slope) ? nearer + 1 : 0;
-      rough ||= Math.abs(told - other) > Math.max(1e3 * Math.abs(known - other), 0.5 * Math.abs(other - slope)); // a leap of what values tell
+      rough ||= Math.abs(told - other) > 1e3 * Math.max(Math.abs(known - other), Math.abs(other - slope)); // a leap of what values tell
       if (rough && foretold >= 2) other = NaN; // of larger terms, which round to nothing nearer to x
       falls = 20 * model < change && change < model / 20 && change < 4 * before && before < 0 ? falls + 1 : 0;
       fell ||= falls === 2;
