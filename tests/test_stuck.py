@@ -325,11 +325,12 @@ def test_a_lost_entry_is_seen_beside_variables_of_far_larger_units():
     assert another_slope(loss, x, *loss.fun_and_jac(x))
 
 
-@pytest.mark.parametrize("method", ["gradient", "newton", "bfgs", "lbfgs", "hessian-free", "BFGS"])
+@pytest.mark.parametrize("method", ["gradient", "newton", "bfgs", "lbfgs", "hessian-free"])
 def test_a_wrong_gradient_is_not_excused_where_the_curvature_jumps(method):
     """Values tell one slope exactly as far as the next jump, and then, all at once, another."""
-    rng = np.random.default_rng(42)
-    A, loss = rng.normal(size=(40, 5)) * rng.choice([-1.0, 1.0], (40, 1)), Loss()
+    rng, loss = np.random.default_rng(0), Loss()
+    A = rng.normal(size=(40, 5))
+    A *= np.sign(A @ rng.normal(size=5) + rng.normal(size=40))[:, None]
     loss.n_params, shift = 5, 1 + 1e-3 * rng.normal(size=5)
 
     def slack(x):
