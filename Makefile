@@ -31,7 +31,7 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest \
   -n 3 --dist loadfile --no-loadscope-reorder
 LONG := $(addprefix tests/test_,experiments.py teach.py exercises.py)
-SLOW := $(addprefix tests/browser/test_,explorers.py explorers_at_hand.py print.py)
+SLOW := $(addprefix tests/browser/test_,explorers.py explorers_at_hand.py pages.py print.py)
 BOOK := $(addprefix tests/test_,book.py pages_form.py)
 # Files, and not their folders: pytest would take a file with its folder, in the alphabet's order.
 UNIT := $(filter-out $(LONG) $(BOOK),$(wildcard tests/test_*.py))
