@@ -23,7 +23,7 @@ ENOUGH = 3e6  # and multiplications of float64: with less, two mostly wait for P
 KEPT = 2**28  # bytes of a mapped file that may stay in memory: a larger one is let go as it is read
 
 _blas, _inside, _before = ThreadpoolController(), 0, None
-# Solvers then run linear algebra on one.
+# What linear algebra was given is ours to share out; in here it runs on one.
 THREADS = max((lib["num_threads"] for lib in _blas.info() if lib["user_api"] == "blas"), default=1)
 
 # What is freed, glibc gives back to the system, and a page that is asked for anew costs as much as
