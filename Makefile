@@ -27,15 +27,10 @@ HTML := _build/html
 READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' || echo none)
 # Three workers on two cores, a notebook or a test file each: the grader's tests wait for answers
 # that never end, and a page is waited for more than it computes. One thread of linear algebra a
-# worker, or workers wait for each other. In this order, not xdist's own: what is long comes first.
+# worker, or workers wait for each other. tests/conftest.py puts first what is long.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest \
   -n 3 --dist loadfile --no-loadscope-reorder
-LONG := $(addprefix tests/test_,experiments.py teach.py exercises.py)
-SLOW := $(addprefix tests/browser/test_,explorers.py explorers_at_hand.py pages.py print.py)
-BOOK := $(addprefix tests/test_,book.py pages_form.py)
-# Files, and not their folders: pytest would take a file with its folder, in the alphabet's order.
-UNIT := $(filter-out $(LONG) $(BOOK),$(wildcard tests/test_*.py))
-BROWSER := $(SLOW) $(filter-out $(SLOW),$(wildcard tests/browser/test_*.py))
+UNIT := -m "not built" tests/library tests/exercises tests/grader tests/book
 # Every notebook is run into the cache of the build, and nbval judges those runs.
 NOTEBOOKS := -p tools.run_once --nbval-lax book
 
@@ -130,12 +125,12 @@ cache: $(READY) data
 html: cache fonts
 	$(BIN)/jupyter-book build --all -W -n --keep-going .
 
-check-computed: TESTS := $(LONG) $(NOTEBOOKS) $(UNIT)
-unit: TESTS := $(LONG) $(UNIT)
+check-computed: TESTS := $(UNIT) $(NOTEBOOKS)
+unit: TESTS := $(UNIT)
 check-notebooks: TESTS := $(NOTEBOOKS)
-check-pages: TESTS := $(BROWSER) $(BOOK)
-check-book: TESTS := $(BOOK)
-check-browser: TESTS := $(BROWSER)
+check-pages: TESTS := -m built tests/book tests/browser
+check-book: TESTS := -m built tests/book
+check-browser: TESTS := tests/browser
 
 check-computed unit: bubblewrap
 check-computed unit check-notebooks: cache fonts

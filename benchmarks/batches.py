@@ -23,26 +23,48 @@ import numpy as np
 from table3 import torch_cost, torch_parameters
 
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.network import Network
+from soo_lib.losses import Network
+from soo_lib.losses.blocks import THREADS
 from soo_lib.stochastic import RULES, cosine, minimize_stochastic
-from soo_lib.strips import THREADS
 
 L2 = 1e-4
 TARGETS = 0.6, 0.5, 0.35
 # Rows a batch, step, epochs, whether the step falls over them, and the average's μ or β1.
 SETTINGS = {
-    "ours": [(128, 0.03, 2, True, 0.9), (128, 0.05, 2, True, 0.8), (256, 0.08, 2, True, 0.85),
-             (256, 0.1, 2, True, 0.8), (256, 0.1, 1, True, 0.7), (256, 0.1, 1, True, 0.8),
-             (512, 0.1, 1, True, 0.8), (512, 0.1, 2, True, 0.7), (512, 0.15, 2, True, 0.8),
-             (1000, 0.1, 3, True, 0.9), (1000, 0.2, 3, True, 0.7)],
-    "torch": [(128, 0.001, 10, False, 0.9), (128, 0.003, 10, False, 0.9),
-              (256, 0.003, 10, False, 0.9), (256, 0.01, 3, False, 0.9),
-              (1000, 0.01, 3, False, 0.9), (128, 0.003, 6, True, 0.9), (128, 0.01, 6, True, 0.9),
-              (256, 0.01, 6, True, 0.9), (256, 0.01, 6, True, 0.8), (256, 0.01, 6, True, 0.7),
-              (256, 0.01, 8, True, 0.9), (512, 0.01, 8, True, 0.9), (512, 0.01, 8, True, 0.8),
-              (1000, 0.01, 8, True, 0.9), (256, 0.01, 3, True, 0.9), (256, 0.01, 4, True, 0.9),
-              (64, 0.003, 3, True, 0.9), (128, 0.005, 3, True, 0.9)],
-}  # fmt: skip
+    "ours": [
+        (128, 0.03, 2, True, 0.9),
+        (128, 0.05, 2, True, 0.8),
+        (256, 0.08, 2, True, 0.85),
+        (256, 0.1, 2, True, 0.8),
+        (256, 0.1, 1, True, 0.7),
+        (256, 0.1, 1, True, 0.8),
+        (512, 0.1, 1, True, 0.8),
+        (512, 0.1, 2, True, 0.7),
+        (512, 0.15, 2, True, 0.8),
+        (1000, 0.1, 3, True, 0.9),
+        (1000, 0.2, 3, True, 0.7),
+    ],
+    "torch": [
+        (128, 0.001, 10, False, 0.9),
+        (128, 0.003, 10, False, 0.9),
+        (256, 0.003, 10, False, 0.9),
+        (256, 0.01, 3, False, 0.9),
+        (1000, 0.01, 3, False, 0.9),
+        (128, 0.003, 6, True, 0.9),
+        (128, 0.01, 6, True, 0.9),
+        (256, 0.01, 6, True, 0.9),
+        (256, 0.01, 6, True, 0.8),
+        (256, 0.01, 6, True, 0.7),
+        (256, 0.01, 8, True, 0.9),
+        (512, 0.01, 8, True, 0.9),
+        (512, 0.01, 8, True, 0.8),
+        (1000, 0.01, 8, True, 0.9),
+        (256, 0.01, 3, True, 0.9),
+        (256, 0.01, 4, True, 0.9),
+        (64, 0.003, 3, True, 0.9),
+        (128, 0.005, 3, True, 0.9),
+    ],
+}
 
 
 def main():
@@ -60,25 +82,45 @@ def main():
     def timed(side, setting, seed):
         seconds = RUNS[side](loss, net.init(seed), seed, *setting)
         size, step, epochs, falls, mean = setting
-        print(f"{side:6}{size:5} rows, step {step:g} {'falling over' if falls else 'constant for'} "
-              f"{epochs} epochs, {mean:g}:", *(f"{s:8.2f}" for s in seconds), flush=True)
+        print(
+            f"{side:6}{size:5} rows, step {step:g} {'falling over' if falls else 'constant for'} "
+            f"{epochs} epochs, {mean:g}:",
+            *(f"{s:8.2f}" for s in seconds),
+            flush=True,
+        )
         return seconds
 
     loss.fun_and_jac(net.init(0))  # the first visit fetches the rows into memory
-    tried = {side: [np.maximum(timed(side, setting, 0), timed(side, setting, 1))
-                    for setting in SETTINGS[side]] for side in sides}
-    best = {(target, side): SETTINGS[side][int(np.argmin([seconds[k] for seconds in tried[side]]))]
-            for k, target in enumerate(TARGETS) for side in sides}
+    tried = {
+        side: [
+            np.maximum(timed(side, setting, 0), timed(side, setting, 1))
+            for setting in SETTINGS[side]
+        ]
+        for side in sides
+    }
+    best = {
+        (target, side): SETTINGS[side][int(np.argmin([seconds[k] for seconds in tried[side]]))]
+        for k, target in enumerate(TARGETS)
+        for side in sides
+    }
     again = {(side, setting): [] for (_, side), setting in best.items()}
     for seed in range(2, 2 + args.repeats):  # by turns
         for side, setting in again:
             again[side, setting].append(timed(side, setting, seed))
-    found = [{"target": target, "side": side, "setting": setting,
-              "seconds": [seconds[TARGETS.index(target)] for seconds in again[side, setting]]}
-             for (target, side), setting in best.items()]
+    found = [
+        {
+            "target": target,
+            "side": side,
+            "setting": setting,
+            "seconds": [seconds[TARGETS.index(target)] for seconds in again[side, setting]],
+        }
+        for (target, side), setting in best.items()
+    ]
     for each in found:
-        print(f"to {each['target']}: {each['side']:6}{np.median(each['seconds']):8.2f} s, "
-              f"{each['setting']}")
+        print(
+            f"to {each['target']}: {each['side']:6}{np.median(each['seconds']):8.2f} s, "
+            f"{each['setting']}"
+        )
     if args.save:
         args.save.write_text(json.dumps(found, indent=1) + "\n")
 
@@ -103,8 +145,10 @@ class Clock:
         if k in self.marks:
             seconds = time.perf_counter() - self.start
             f = self.off(lambda x: self.loss.fun(x()), point)
-            self.seconds = [min(known, seconds if f <= target else np.inf)
-                            for known, target in zip(self.seconds, TARGETS)]
+            self.seconds = [
+                min(known, seconds if f <= target else np.inf)
+                for known, target in zip(self.seconds, TARGETS)
+            ]
         return self.seconds[-1] < np.inf
 
 
@@ -120,8 +164,9 @@ def ours(loss, x0, seed, size, step, epochs, falls, mean):
     watching.fun_and_jac = lambda x: clock.off(loss.fun_and_jac, x)
     clock = Clock(loss, size, epochs)
     with suppress(Done):
-        minimize_stochastic(watching, x0, watched, size, epochs, step, seed,
-                            cosine if falls else None)
+        minimize_stochastic(
+            watching, x0, watched, size, epochs, step, seed, cosine if falls else None
+        )
     return clock.seconds
 
 
@@ -131,8 +176,11 @@ def theirs(loss, x0, seed, size, step, epochs, falls, mean):
     torch.set_num_threads(THREADS)
     X, y = torch.from_numpy(loss.X), torch.from_numpy(loss.y)
     parts = torch_parameters(loss.net, x0)
-    optimiser = torch.optim.Adam([{"params": parts[::2], "weight_decay": L2},
-                                  {"params": parts[1::2]}], lr=step, betas=(mean, 0.999))
+    optimiser = torch.optim.Adam(
+        [{"params": parts[::2], "weight_decay": L2}, {"params": parts[1::2]}],
+        lr=step,
+        betas=(mean, 0.999),
+    )
     shuffle = torch.Generator().manual_seed(seed)
 
     def point():

@@ -20,7 +20,7 @@ import numpy as np
 from evaluate import SIZES, measure
 from peers import clock
 
-from soo_lib.network import Network
+from soo_lib.losses import Network
 from soo_lib.solvers import minimize
 
 SCALE, CHUNK = 1 / 255, 20_000
@@ -73,14 +73,18 @@ def compare(net, X, y, repeats):
         "bytes in memory": net.loss(np.array(X), y, scale=SCALE, **more),
         "bytes on disk": net.loss(X, y, scale=SCALE, **more),
     }
-    times = measure({name: clock(lambda loss=loss: loss.fun_and_jac(x))
-                     for name, loss in losses.items()}, repeats)  # fmt: skip
+    times = measure(
+        {name: clock(lambda loss=loss: loss.fun_and_jac(x)) for name, loss in losses.items()},
+        repeats,
+    )
     whole = times["converted array"]
     print(f"{len(X):,} rows, {len(os.sched_getaffinity(0))} threads: seconds an evaluation")
     for name, seconds in times.items():
         for word, summary in (("median", statistics.median), ("least", min)):
-            print(f"  {name:16} {word:6} {summary(seconds):.3f},"
-                  f" {summary(seconds) / summary(whole):.2f} of the array's")  # fmt: skip
+            print(
+                f"  {name:16} {word:6} {summary(seconds):.3f},"
+                f" {summary(seconds) / summary(whole):.2f} of the array's"
+            )
 
 
 if __name__ == "__main__":

@@ -27,9 +27,8 @@ from distributed import Client, LocalCluster  # noqa: E402
 from evaluate import SIZES, measure  # noqa: E402
 from peers import clock  # noqa: E402
 
-from soo_lib.distributed import Distributed  # noqa: E402
-from soo_lib.losses import Loss  # noqa: E402
-from soo_lib.network import Network  # noqa: E402
+from soo_lib.cluster import Distributed
+from soo_lib.losses import Loss, Network
 
 NET = Network(SIZES)
 BANDWIDTH = 10e9 / 8  # bytes a second
@@ -65,10 +64,11 @@ def main():
     parser.add_argument("--rows", type=int, default=60_000)
     args = parser.parse_args()
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0",
-                     silence_logs=40) as cluster,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=40
+        ) as cluster,
         Client(cluster) as client,
-    ):  # fmt: skip
+    ):
         overhead = overheads(client, args.repeats)
         a_row = evaluations(client, args.rows, args.repeats)
         model(overhead, a_row)
@@ -126,14 +126,18 @@ def model(overhead, a_row):
     a = overhead[1000, 2] - 4 * b
     h = max(overhead[NET.n_params, 2] - overhead[1000, 2], 0) / 4  # two there, two back
     hop = h + 8 * NET.n_params / BANDWIDTH
-    print(f"\nmodel: {1e6 * a_row:.1f} us a row, {1e3 * a:.1f} ms and {1e3 * b:.2f} ms a task, "
-          f"{1e3 * hop:.1f} ms a hop of the vector at 10 Gbit/s")  # fmt: skip
+    print(
+        f"\nmodel: {1e6 * a_row:.1f} us a row, {1e3 * a:.1f} ms and {1e3 * b:.2f} ms a task, "
+        f"{1e3 * hop:.1f} ms a hop of the vector at 10 Gbit/s"
+    )
     for m in (60_000, 6_000_000):
         for workers in (4, 16, 64, 256):
             for kind, hops in (("tree", 2 * math.log2(workers) + 2), ("flat", 2 * workers)):
                 seconds = m * a_row / workers + a + 2 * workers * b + hops * hop
-                print(f"{m:9,} rows, {workers:3} workers, {kind}: {seconds:8.3f} s, "
-                      f"efficiency {m * a_row / workers / seconds:.0%}")  # fmt: skip
+                print(
+                    f"{m:9,} rows, {workers:3} workers, {kind}: {seconds:8.3f} s, "
+                    f"efficiency {m * a_row / workers / seconds:.0%}"
+                )
 
 
 def memory(client):
@@ -162,9 +166,11 @@ def recovery(client, m):
     after = loss.fun_and_jac(x)
     seconds = time.perf_counter() - start
     same = before[0] == after[0] and before[1].tobytes() == after[1].tobytes()
-    print(f"\na worker killed in the middle: {seconds:.1f} s; usual {usual:.1f} s, half the parts "
-          f"built {built:.1f} s, so {seconds - 2 * usual - built:+.1f} s over one more evaluation "
-          f"and the rebuild; same digits: {same}")  # fmt: skip
+    print(
+        f"\na worker killed in the middle: {seconds:.1f} s; usual {usual:.1f} s, half the parts "
+        f"built {built:.1f} s, so {seconds - 2 * usual - built:+.1f} s over one more evaluation "
+        f"and the rebuild; same digits: {same}"
+    )
 
 
 if __name__ == "__main__":

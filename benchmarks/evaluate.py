@@ -21,15 +21,18 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from soo_lib.network import Network
-from soo_lib.strips import BLOCK
+from soo_lib.losses import Network
+from soo_lib.losses.blocks import BLOCK
 
 SIZES = [784, 300, 10]
 THREADS = len(os.sched_getaffinity(0))
 # numpy's linear algebra, as it was before another library brought its own: it may not know a
 # processor that is younger than it is, and then takes the kernels of an older one
-KERNELS = next(f"{lib['internal_api']} {lib.get('architecture')}" for lib in threadpool_info()
-               if lib["user_api"] == "blas")  # fmt: skip
+KERNELS = next(
+    f"{lib['internal_api']} {lib.get('architecture')}"
+    for lib in threadpool_info()
+    if lib["user_api"] == "blas"
+)
 
 
 def main():

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from soo_lib.sources import cache_folder
+from soo_lib.datasets.sources import cache_folder
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html" / "book"
 STATE = re.compile(r'(?<=widget-state\+json">).*?(?=</script>)', re.DOTALL)
@@ -49,18 +49,25 @@ def main():
         for page in sorted(HTML.glob("*.html")):
             text = page.read_text("utf-8")
             for found in STATE.findall(text):
-                specs = [model["state"]["spec"] for model in json.loads(found).values()
-                         if "spec" in model["state"]]  # fmt: skip
+                specs = [
+                    model["state"]["spec"]
+                    for model in json.loads(found).values()
+                    if "spec" in model["state"]
+                ]
                 if not specs:  # a live picture, with no grid
                     continue
                 (spec,) = specs
                 grid, without = grids[spec["name"]], STATE.sub("", text)
-                raw, packed = (len(size(text.encode())) - len(size(without.encode()))
-                               for size in (bytes, gzip.compress))  # fmt: skip
+                raw, packed = (
+                    len(size(text.encode())) - len(size(without.encode()))
+                    for size in (bytes, gzip.compress)
+                )
                 times = redraws(browser, page)
-                print(f"{spec['name']:14} {len(grid['states']):8} {grid['seconds']:9.1f} "
-                      f"{raw / 1e3:10.0f} KB {packed / 1e3:6.0f} KB "
-                      f"{statistics.median(times):18.1f} {max(times):8.1f}")  # fmt: skip
+                print(
+                    f"{spec['name']:14} {len(grid['states']):8} {grid['seconds']:9.1f} "
+                    f"{raw / 1e3:10.0f} KB {packed / 1e3:6.0f} KB "
+                    f"{statistics.median(times):18.1f} {max(times):8.1f}"
+                )
                 total += grid["seconds"]
     print(f"all grids: {total:.0f} s")
 

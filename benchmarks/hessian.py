@@ -21,7 +21,7 @@ from peers import backpack_factors, clock, curvlinops_products, installed, jax_p
 from sklearn.datasets import load_digits
 
 from soo_lib.curvature import ggn_product, kronecker_factors, layer_hessians
-from soo_lib.network import Network
+from soo_lib.losses import Network
 
 BUDGET = 2e9  # bytes that the procedure as printed may fill
 

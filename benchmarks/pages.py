@@ -20,8 +20,12 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
-NETWORK = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8,
-           "uploadThroughput": 0.75e6 / 8}  # fmt: skip
+NETWORK = {
+    "offline": False,
+    "latency": 150,
+    "downloadThroughput": 1.6e6 / 8,
+    "uploadThroughput": 0.75e6 / 8,
+}
 SLOWED, VISITS = 4, 3
 PAINT, LIVE, LIVE_CACHED, WEIGHT = 2.0, 5.0, 2.0, 750  # s, s, s, KB: what is aimed at
 FIRST = {"welcome", "rosenbrock"}  # where the live picture stands in the first screen
@@ -90,12 +94,14 @@ def visit(context, address):
 
 
 def main(names):
-    pages = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html")
-                   if "_static" not in path.parts)  # fmt: skip
+    pages = sorted(
+        path.relative_to(HTML).as_posix()
+        for path in HTML.rglob("*.html")
+        if "_static" not in path.parts
+    )
     chosen = [page for page in pages if not names or Path(page).stem in names]
     handler = functools.partial(Gzipped, directory=HTML)
-    with (Server(("127.0.0.1", 0), handler) as server,
-          sync_playwright() as playwright):  # fmt: skip
+    with Server(("127.0.0.1", 0), handler) as server, sync_playwright() as playwright:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         names = "chromium-headless-shell", "chromium", "chromium-browser"
         path = next(filter(None, map(shutil.which, names)), None)
@@ -109,12 +115,16 @@ def main(names):
                 rows.append((*first, again[2]))
                 context.close()
             weight, paint, live, cached = (statistics.median(column) for column in zip(*rows))
-            late = weight > WEIGHT or paint > PAINT or (
-                Path(name).stem in FIRST and (live > LIVE or cached > LIVE_CACHED)
+            late = (
+                weight > WEIGHT
+                or paint > PAINT
+                or (Path(name).stem in FIRST and (live > LIVE or cached > LIVE_CACHED))
             )
             shown = [f"{value:.1f}" if value == value else "" for value in (live, cached)]
-            print(f"{name:34}{weight:7.0f}{paint:16.2f}{shown[0]:>10}{shown[1]:>15}"
-                  f"{'   short of the aim' if late else ''}")  # fmt: skip
+            print(
+                f"{name:34}{weight:7.0f}{paint:16.2f}{shown[0]:>10}{shown[1]:>15}"
+                f"{'   short of the aim' if late else ''}"
+            )
         server.shutdown()
 
 

@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from soo_lib.strips import BLOCK, THREADS
+from soo_lib.losses.blocks import BLOCK, THREADS
 
 
 def clock(function):

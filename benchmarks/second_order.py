@@ -21,13 +21,12 @@ from functools import partial
 import numpy as np
 from table3 import laid_out, scikit_learn, torch_cost, torch_lbfgs, torch_parameters
 
+from soo_lib.curvature import kronecker_cholesky
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.network import Network
-from soo_lib.precondition import kronecker
-from soo_lib.refresh import minimize_refreshed
-from soo_lib.solvers import minimize
+from soo_lib.losses import Network
+from soo_lib.losses.blocks import THREADS
+from soo_lib.solvers import minimize, minimize_refreshed
 from soo_lib.stochastic import minimize_stochastic
-from soo_lib.strips import THREADS
 
 L2 = 1e-4
 BATCH, STEP = 128, 3e-3  # of Adam: the best of a small grid
@@ -46,8 +45,11 @@ def main():
     X, y = data.X_train[: args.rows], data.y_train[: args.rows]
     net = Network([784, 300, 10])
     loss = net.loss(X, y, l2=L2, dtype=X.dtype)
-    chosen = {name: run for name, run in contestants(net, loss, args).items()
-              if any(text.lower() in name.lower() for text in args.only)}
+    chosen = {
+        name: run
+        for name, run in contestants(net, loss, args).items()
+        if any(text.lower() in name.lower() for text in args.only)
+    }
     if not chosen:
         parser.error(f"--only fits none of {', '.join(contestants(net, loss, args))}")
     print(f"{len(X):,} rows, float32, {THREADS} threads: seconds (evaluations) to a loss of")
@@ -62,8 +64,14 @@ def main():
 def contestants(net, loss, args):
     """Name to a function of the start that returns seconds, evaluations and losses."""
     X, y, most = loss.X, loss.y, args.evaluations
-    pair = partial(minimize_refreshed, loss, kind=partial(kronecker, damping=1e-4), every=5,
-                   rows=min(3000, len(X)), maxiter=most)
+    pair = partial(
+        minimize_refreshed,
+        loss,
+        kind=partial(kronecker_cholesky, damping=1e-4),
+        every=5,
+        rows=min(3000, len(X)),
+        maxiter=most,
+    )
     batches = partial(minimize_stochastic, loss, epochs=args.epochs)
     return {
         "soo_lib L-BFGS": lambda x0: ours(minimize(loss, x0, "lbfgs", maxiter=most)),
@@ -72,10 +80,12 @@ def contestants(net, loss, args):
         "scipy CG, Kronecker": lambda x0: ours(pair(x0=x0, method="CG")),
         "scipy L-BFGS-B": lambda x0: ours(minimize(loss, x0, "L-BFGS-B", maxiter=most)),
         "scikit-learn lbfgs": lambda x0: watched(scikit_learn, net, x0, X, y, most, l2=L2),
-        "PyTorch LBFGS": lambda x0: watched(torch_lbfgs, net, x0, X, y, most, l2=L2,
-                                            penalize_bias=False),
-        "soo_lib kronecker, mini-batches": lambda x0: ours(batches(
-            x0, "kronecker", batch_size=min(1000, len(X)), step=0.05, refresh=20), len(X)),
+        "PyTorch LBFGS": lambda x0: watched(
+            torch_lbfgs, net, x0, X, y, most, l2=L2, penalize_bias=False
+        ),
+        "soo_lib kronecker, mini-batches": lambda x0: ours(
+            batches(x0, "kronecker", batch_size=min(1000, len(X)), step=0.05, refresh=20), len(X)
+        ),
         "soo_lib Adam": lambda x0: ours(batches(x0, "adam", batch_size=BATCH, step=STEP), len(X)),
         "scikit-learn Adam": lambda x0: epochs(sklearn_adam(net, x0, X, y), loss, args.epochs),
         "PyTorch Adam": lambda x0: epochs(torch_adam(net, x0, X, y), loss, args.epochs),
@@ -108,8 +118,16 @@ def epochs(train, loss, count):
 
 
 def sklearn_adam(net, x0, X, y):
-    peer = laid_out(net, x0, X, solver="adam", alpha=L2 * BATCH, batch_size=BATCH,
-                    learning_rate_init=STEP, random_state=0)
+    peer = laid_out(
+        net,
+        x0,
+        X,
+        solver="adam",
+        alpha=L2 * BATCH,
+        batch_size=BATCH,
+        learning_rate_init=STEP,
+        random_state=0,
+    )
     del peer._optimizer  # of the ten rows that laid it out
 
     def train():
@@ -124,8 +142,9 @@ def torch_adam(net, x0, X, y):
 
     torch.set_num_threads(THREADS)
     X, y, parameters = torch.from_numpy(X), torch.from_numpy(y), torch_parameters(net, x0)
-    optimiser = torch.optim.Adam([{"params": parameters[::2], "weight_decay": L2},
-                                  {"params": parameters[1::2]}], lr=STEP)
+    optimiser = torch.optim.Adam(
+        [{"params": parameters[::2], "weight_decay": L2}, {"params": parameters[1::2]}], lr=STEP
+    )
     shuffle = torch.Generator().manual_seed(0)
 
     def train():
@@ -146,8 +165,9 @@ def show(name, seconds, evaluations, values):
         first = int(np.argmax(lowest <= target))
         reached = lowest[first] <= target
         cells.append(f"{seconds[first]:.1f} ({evaluations[first]:.0f})" if reached else "-")
-    print(f"{name:32}" + "".join(f"{cell:>14}" for cell in cells) + f"{lowest[-1]:9.4f}",
-          flush=True)
+    print(
+        f"{name:32}" + "".join(f"{cell:>14}" for cell in cells) + f"{lowest[-1]:9.4f}", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.network import Network
+from soo_lib.losses import Network
+from soo_lib.losses.blocks import BLOCK, THREADS
 from soo_lib.solvers import minimize
-from soo_lib.strips import BLOCK, THREADS
 
 L2 = 0.01
 SOLVERS = {
@@ -71,8 +71,17 @@ def show(name, seconds, evaluations, value):
 
 def scikit_learn(net, x0, X, y, evaluations, l2=L2, seen=None):
     """Appends the time and the loss of each evaluation to ``seen``."""
-    peer = laid_out(net, x0, X, solver="lbfgs", alpha=l2 * len(X), max_iter=evaluations,
-                    max_fun=evaluations, tol=0, warm_start=True)
+    peer = laid_out(
+        net,
+        x0,
+        X,
+        solver="lbfgs",
+        alpha=l2 * len(X),
+        max_iter=evaluations,
+        max_fun=evaluations,
+        tol=0,
+        warm_start=True,
+    )
     calls, evaluate = [] if seen is None else seen, peer._loss_grad_lbfgs
 
     def watched(*args):
@@ -127,9 +136,15 @@ def torch_lbfgs(net, x0, X, y, evaluations, l2=L2, penalize_bias=True, seen=None
         calls.append((time.perf_counter(), total + penalty.item()))
         return calls[-1][1]
 
-    optimiser = torch.optim.LBFGS(parameters, max_iter=evaluations, max_eval=evaluations,
-                                  history_size=10, line_search_fn="strong_wolfe",
-                                  tolerance_grad=0, tolerance_change=0)
+    optimiser = torch.optim.LBFGS(
+        parameters,
+        max_iter=evaluations,
+        max_eval=evaluations,
+        history_size=10,
+        line_search_fn="strong_wolfe",
+        tolerance_grad=0,
+        tolerance_change=0,
+    )
     torch.set_flush_denormal(True)
     seconds, _ = timed(optimiser.step, closure)
     torch.set_flush_denormal(False)
@@ -141,8 +156,11 @@ def torch_parameters(net, x0):
     """x0 as PyTorch keeps it: each layer's weights transposed, then its biases."""
     import torch
 
-    return [torch.tensor(part.astype(np.float32)).requires_grad_()
-            for W, b in net.unpack(x0) for part in (W.T.copy(), b)]
+    return [
+        torch.tensor(part.astype(np.float32)).requires_grad_()
+        for W, b in net.unpack(x0)
+        for part in (W.T.copy(), b)
+    ]
 
 
 def torch_cost(parameters, A, y):

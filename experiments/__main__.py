@@ -12,17 +12,27 @@ def main(args=None):
     parser = argparse.ArgumentParser(
         prog="python -m experiments", description="Full-size runs that write book/results/."
     )
-    parser.add_argument("names", nargs="*", metavar="NAME",
-                        help="experiments to run, or 'all'; none: list them")
-    parser.add_argument("--quick", action="store_true",
-                        help="a small version, into _build/quick/")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="experiments to run, or 'all'; none: list them"
+    )
+    parser.add_argument("--quick", action="store_true", help="a small version, into _build/quick/")
     parser.add_argument("--again", action="store_true", help="repeat the runs on record")
-    parser.add_argument("--jobs", type=int, default=-1, metavar="N",
-                        help="runs side by side (default: one a core; timed ones go alone)")
-    parser.add_argument("--backend", choices=["loky", "dask"], default="loky",
-                        help="processes on this machine, or the workers of a Dask cluster")
-    parser.add_argument("--scheduler", metavar="ADDRESS",
-                        help="of the Dask cluster, such as tcp://127.0.0.1:8786")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="runs side by side (default: one a core; timed ones go alone)",
+    )
+    parser.add_argument(
+        "--backend",
+        choices=["loky", "dask"],
+        default="loky",
+        help="processes on this machine, or the workers of a Dask cluster",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of the Dask cluster, such as tcp://127.0.0.1:8786"
+    )
     chosen = parser.parse_args(args)
     known = names()
     unknown = [name for name in chosen.names if name not in [*known, "all"]]
@@ -61,8 +71,10 @@ def show(known):
     for name in known:
         runs = len(module_of(name).grid())
         recorded = len(runs_in(RESULTS / f"{name}.json"))
-        print(f"{name:14} {recorded:3} of {runs:3} runs on record   "
-              f"{module_of(name).__doc__.strip().splitlines()[0]}")
+        print(
+            f"{name:14} {recorded:3} of {runs:3} runs on record   "
+            f"{module_of(name).__doc__.strip().splitlines()[0]}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How many steps a rule needs to a loss, by batch size: where does a larger batch stop to help?"""
 
 from soo_lib.datasets import load_digits
-from soo_lib.network import Network
+from soo_lib.losses import Network
 from soo_lib.stochastic import RULES, minimize_stochastic
 
 REPEATS = {"at": 1e-4, "fun": 0.02}  # of the last run, whose noise passes targets by chance
@@ -20,10 +20,13 @@ OTHER = {"muon": {"last": "muon"}}
 
 def grid(quick=False):
     sizes, seeds, most = ((128,), 1, 50) if quick else (SIZES, 3, 2000)
-    return [{"rule": rule, "batch_size": size, "step": step, "seed": seed, "most": most}
-            for size in sizes for rule, steps in STEPS.items()
-            for step in steps[2 * (size == 1400) : -1 if size < 128 else None]
-            for seed in range(seeds)]
+    return [
+        {"rule": rule, "batch_size": size, "step": step, "seed": seed, "most": most}
+        for size in sizes
+        for rule, steps in STEPS.items()
+        for step in steps[2 * (size == 1400) : -1 if size < 128 else None]
+        for seed in range(seeds)
+    ]
 
 
 def run(rule, batch_size, step, seed, most):
@@ -47,7 +50,8 @@ def run(rule, batch_size, step, seed, most):
             raise StopIteration
 
     epochs = -(-most * batch_size // loss.n_samples)
-    minimize_stochastic(loss, net.init(seed), watched, batch_size, epochs, step, seed,
-                        callback=enough)
+    minimize_stochastic(
+        loss, net.init(seed), watched, batch_size, epochs, step, seed, callback=enough
+    )
     first = [next((k for k, f in zip(at, fun) if f <= target), None) for target in TARGETS]
     return {"steps": first, "at": at[:50], "fun": fun[:50]}

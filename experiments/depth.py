@@ -6,11 +6,10 @@ three activations; and four ways off the plateau on which the deepest sigmoid ne
 
 import numpy as np
 
+from soo_lib.curvature import kronecker_cholesky
 from soo_lib.datasets import load_digits
-from soo_lib.network import Network
-from soo_lib.precondition import kronecker
-from soo_lib.refresh import minimize_refreshed
-from soo_lib.solvers import minimize
+from soo_lib.losses import Network
+from soo_lib.solvers import minimize, minimize_refreshed
 
 SLICE = {"maxiter": 2}
 SOLVERS = {  # and iterations: fewer for those that look at the loss many times in each
@@ -24,13 +23,22 @@ SOLVERS = {  # and iterations: fewer for those that look at the loss many times 
 }
 # For experiments/depth_five.py: what each of those that get away has, put together otherwise
 PARTS = {
-    **{f"Hessian-free, λ {damping:g}": ({"method": "hessian-free", "damping": damping}, 100)
-       for damping in (1.0, 1e-4, 1e-6)},
-    **{f"{name}, radius {step:g}": (
-        {"method": method, "line_search": "trust", "step": step}, iterations)
-       for name, method, iterations in (("Gauss-Newton", "hessian-free", 100),
-                                        ("Newton", "newton", 100), ("L-BFGS", "lbfgs", 1000))
-       for step in (0.3, 1.0, 3.0)},
+    **{
+        f"Hessian-free, λ {damping:g}": ({"method": "hessian-free", "damping": damping}, 100)
+        for damping in (1.0, 1e-4, 1e-6)
+    },
+    **{
+        f"{name}, radius {step:g}": (
+            {"method": method, "line_search": "trust", "step": step},
+            iterations,
+        )
+        for name, method, iterations in (
+            ("Gauss-Newton", "hessian-free", 100),
+            ("Newton", "newton", 100),
+            ("L-BFGS", "lbfgs", 1000),
+        )
+        for step in (0.3, 1.0, 3.0)
+    },
     "Newton-CG": ({"method": "Newton-CG"}, 100),
 }
 EVERY = {**SOLVERS, **PARTS}
@@ -49,13 +57,19 @@ RESCUED = "Gradient", "L-BFGS", "Preconditioned L-BFGS"  # by a remedy, or not
 
 def grid(quick=False):
     seeds, depths = (range(1), (1, 6)) if quick else (range(5), DEPTHS)
-    points = [{"activation": activation, "depth": depth}
-              for activation in ("sigmoid", "tanh", "relu") for depth in depths]
+    points = [
+        {"activation": activation, "depth": depth}
+        for activation in ("sigmoid", "tanh", "relu")
+        for depth in depths
+    ]
     runs = [(point, solver) for point in points for solver in SOLVERS]
     runs += [({**STUCK, **remedy}, solver) for remedy in REMEDIES.values() for solver in RESCUED]
     distinct = [run for i, run in enumerate(runs) if run not in runs[:i]]
-    return [settings(solver, seed, **point, **({"maxiter": 3} if quick else {}))
-            for point, solver in distinct for seed in seeds]
+    return [
+        settings(solver, seed, **point, **({"maxiter": 3} if quick else {}))
+        for point, solver in distinct
+        for seed in seeds
+    ]
 
 
 def settings(solver, seed, **other):
@@ -75,16 +89,22 @@ def run(solver, seed, maxiter, l2, l2_later, gain, activation, depth):
     found = descend(solver, penalised, first.x if first else x0, maxiter)
     kept = np.unique(np.r_[: min(5, found.nit + 1), : found.nit + 1 : 10, found.nit])
     before = first.nfev if first else 0
-    return {"nit": found.nit, "message": found.message, "gnorm": found.trace.gnorm[-1],
-            "iterations": kept, "fun": found.trace.fun[kept],
-            "evaluations": before + found.trace.evaluations[kept],
-            "seconds": found.trace.seconds[-1], "layer_gnorms": norms,
-            "train": np.mean(net.predict(found.x, data.X_train) == data.y_train),
-            "held_out": np.mean(net.predict(found.x, data.X_test) == data.y_test)}
+    return {
+        "nit": found.nit,
+        "message": found.message,
+        "gnorm": found.trace.gnorm[-1],
+        "iterations": kept,
+        "fun": found.trace.fun[kept],
+        "evaluations": before + found.trace.evaluations[kept],
+        "seconds": found.trace.seconds[-1],
+        "layer_gnorms": norms,
+        "train": np.mean(net.predict(found.x, data.X_train) == data.y_train),
+        "held_out": np.mean(net.predict(found.x, data.X_test) == data.y_test),
+    }
 
 
 def descend(solver, loss, x, maxiter):
     rule, _ = EVERY[solver]
     if solver.startswith("Preconditioned"):
-        return minimize_refreshed(loss, x, kronecker, every=10, maxiter=maxiter, **rule)
+        return minimize_refreshed(loss, x, kronecker_cholesky, every=10, maxiter=maxiter, **rule)
     return minimize(loss, x, maxiter=maxiter, **rule)

@@ -11,7 +11,14 @@ SLICE = {"maxiter": 2}
 
 
 def grid(quick=False):
-    return [settings(solver, seed, activation="sigmoid", depth=5,
-                     maxiter=3 if quick else max(100, iterations))
-            for solver, (_, iterations) in EVERY.items()
-            for seed in range(1 if quick else 10)]
+    return [
+        settings(
+            solver,
+            seed,
+            activation="sigmoid",
+            depth=5,
+            maxiter=3 if quick else max(100, iterations),
+        )
+        for solver, (_, iterations) in EVERY.items()
+        for seed in range(1 if quick else 10)
+    ]

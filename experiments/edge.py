@@ -9,10 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 from scipy.sparse.linalg import eigsh
 
+from soo_lib.curvature.spectrum import symmetric
 from soo_lib.datasets import load_digits, load_fashion_mnist
-from soo_lib.lanczos import symmetric
-from soo_lib.losses import Loss
-from soo_lib.network import Network
+from soo_lib.losses import Loss, Network
 from soo_lib.solvers import minimize
 from soo_lib.stochastic import RULES
 
@@ -30,15 +29,28 @@ STEPS = {  # of the rules without a search; both losses fall with each of them
 
 def grid(quick=False):
     seeds, maxiter = (range(1), 20) if quick else (range(3), 150)
-    return [settings(loss, rule, step, seed, maxiter)
-            for loss, rules in STEPS.items() for seed in seeds
-            for rule, step in [*((rule, step) for rule in rules for step in rules[rule]),
-                               *((rule, FIRST) for rule in SEARCHES)]]
+    return [
+        settings(loss, rule, step, seed, maxiter)
+        for loss, rules in STEPS.items()
+        for seed in seeds
+        for rule, step in [
+            *((rule, step) for rule in rules for step in rules[rule]),
+            *((rule, FIRST) for rule in SEARCHES),
+        ]
+    ]
 
 
 def settings(loss, rule, step, seed, maxiter, rows=500, sizes=(64, 32, 10), every=1):
-    return {"loss": loss, "rule": rule, "step": step, "seed": seed, "maxiter": maxiter,
-            "rows": rows, "sizes": list(sizes), "every": every}
+    return {
+        "loss": loss,
+        "rule": rule,
+        "step": step,
+        "seed": seed,
+        "maxiter": maxiter,
+        "rows": rows,
+        "sizes": list(sizes),
+        "every": every,
+    }
 
 
 class Squared(Loss):
@@ -64,8 +76,11 @@ class Squared(Loss):
 
 
 def problem(loss, rows, sizes, seed):
-    images = load_fashion_mnist(n_dev=0, standardize=False) if sizes[0] == 784 else load_digits(
-        rows, standardize=False)
+    images = (
+        load_fashion_mnist(n_dev=0, standardize=False)
+        if sizes[0] == 784
+        else load_digits(rows, standardize=False)
+    )
     X, y = images.X_train[:rows], images.y_train[:rows]
     net = Network(sizes, "tanh")
     return (Squared(net, X, y) if loss == "squared" else net.loss(X, y)), net.init(seed)
@@ -77,16 +92,29 @@ def run(loss, rule, step, seed, maxiter, rows, sizes, every):
     if rule in SEARCHES or rule == "fixed":
         xs = [x0]
         search = SEARCHES.get(rule, {"line_search": "fixed"})
-        found = minimize(loss, x0, "gradient", step=step, maxiter=maxiter, gtol=0.0,
-                         callback=lambda x: xs.append(x.copy()), **search)
+        found = minimize(
+            loss,
+            x0,
+            "gradient",
+            step=step,
+            maxiter=maxiter,
+            gtol=0.0,
+            callback=lambda x: xs.append(x.copy()),
+            **search,
+        )
         fun, alpha, message = found.trace.fun, found.trace.step[1:], found.message
         scales = [None] * len(xs)
     else:
         xs, fun, scales = unsearched(loss, x0, rule, step, maxiter)
         alpha, message = np.full(maxiter, step), ""
     at = [k for k in range(len(alpha)) if k % every < 2 and fun[k] <= 10 * fun[0]]
-    return {"message": message, "fun": fun, "at": at, "alpha": alpha[at],
-            **look(loss, [xs[k] for k in at], [scales[k] for k in at])}
+    return {
+        "message": message,
+        "fun": fun,
+        "at": at,
+        "alpha": alpha[at],
+        **look(loss, [xs[k] for k in at], [scales[k] for k in at]),
+    }
 
 
 def unsearched(loss, x, rule, step, maxiter):

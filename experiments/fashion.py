@@ -4,10 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from soo_lib.activations import cross_entropy
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.network import Network
-from soo_lib.sampling import draw
+from soo_lib.losses import Network, draw
+from soo_lib.losses.activations import cross_entropy
 from soo_lib.solvers import minimize
 
 SOLVERS = {
@@ -22,13 +21,35 @@ load = lru_cache(maxsize=1)(load_fashion_mnist)
 
 def settings(solver, hidden, seed, rows=50_000, **other):
     """The paper's settings, where ``other`` does not change them."""
-    paper = {"l2": 0.01, "start": "unit", "maxiter": 100, "dtype": "float32", "labels": "true",
-             "leaked": 0, "batch_size": None, "n_batches": None, "every": 1}
+    paper = {
+        "l2": 0.01,
+        "start": "unit",
+        "maxiter": 100,
+        "dtype": "float32",
+        "labels": "true",
+        "leaked": 0,
+        "batch_size": None,
+        "n_batches": None,
+        "every": 1,
+    }
     return {"solver": solver, "hidden": hidden, "seed": seed, "rows": rows, **paper, **other}
 
 
-def run(solver, hidden, seed, rows, l2, start, maxiter, dtype, labels, leaked, batch_size,
-        n_batches, every):
+def run(
+    solver,
+    hidden,
+    seed,
+    rows,
+    l2,
+    start,
+    maxiter,
+    dtype,
+    labels,
+    leaked,
+    batch_size,
+    n_batches,
+    every,
+):
     """Train 784-hidden-10; ``seed`` draws the split, the start, the batches and a permutation.
 
     Fixed batches of equal size that cover all rows give the full loss, so the full loss it is
@@ -66,11 +87,16 @@ def run(solver, hidden, seed, rows, l2, start, maxiter, dtype, labels, leaked, b
     found = minimize(loss, x0, maxiter=maxiter, callback=watch, **SOLVERS[solver])
     trace = found.trace
     return {
-        "nit": found.nit, "message": found.message,
-        "train": look(net, found.x, X, y)[1], "dev": look(net, found.x, *dev)[1],
+        "nit": found.nit,
+        "message": found.message,
+        "train": look(net, found.x, X, y)[1],
+        "dev": look(net, found.x, *dev)[1],
         "test": look(net, found.x, data.X_test, data.y_test)[1],
-        "fun": trace.fun, "cost": trace.fun - penalty, "evaluations": trace.evaluations,
-        "seconds": trace.seconds, **seen,
+        "fun": trace.fun,
+        "cost": trace.fun - penalty,
+        "evaluations": trace.evaluations,
+        "seconds": trace.seconds,
+        **seen,
     }
 
 

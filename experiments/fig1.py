@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from soo_lib.line_search import Ray, backtracking
 from soo_lib.losses import Rosenbrock
-from soo_lib.solvers import minimize
+from soo_lib.solvers import Ray, backtracking, minimize
 
 # The paper's names for its curves, and the step rules that give them.
 CURVES = {
@@ -15,8 +14,10 @@ CURVES = {
 
 
 def grid(quick=False):
-    return [{"curve": curve, "maxiter": 10 if quick else 100}
-            for curve in [*CURVES, "Steplength estimator"]]
+    return [
+        {"curve": curve, "maxiter": 10 if quick else 100}
+        for curve in [*CURVES, "Steplength estimator"]
+    ]
 
 
 def run(curve, maxiter):

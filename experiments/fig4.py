@@ -6,5 +6,9 @@ __all__ = ["grid", "run"]
 
 
 def grid(quick=False):
-    return [settings(solver, seed, "reshuffled", n_batches) for n_batches in (10, 50, 200)
-            for solver in PAPER for seed in range(1 if quick else 10)]
+    return [
+        settings(solver, seed, "reshuffled", n_batches)
+        for n_batches in (10, 50, 200)
+        for solver in PAPER
+        for seed in range(1 if quick else 10)
+    ]

@@ -11,14 +11,18 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
 from experiments.precondition_variants import drawn
-from soo_lib.curvature import hessian_diagonal, kronecker_factors, layer_hessians
+from soo_lib.curvature import (
+    backward_roots,
+    damped,
+    hessian_diagonal,
+    kronecker_factors,
+    layer_hessians,
+    rescaled,
+)
 from soo_lib.datasets import load_digits
-from soo_lib.line_search import Ray, wolfe
-from soo_lib.network import Network
-from soo_lib.precondition import damped
-from soo_lib.roots import backward_roots, rescaled
+from soo_lib.losses import Network
+from soo_lib.solvers import Ray, Recorder, wolfe
 from soo_lib.stochastic import RULES
-from soo_lib.trace import Recorder
 
 SLICE = {"maxiter": 3}
 TIMED = True
@@ -173,10 +177,18 @@ BENT = {"layers, exact": ("shallow", "deeper"), "layers, clipped": ("shallow", "
 
 def grid(quick=False):
     seeds, maxiter = (range(1), 3) if quick else (range(5), 30)
-    points = [(net, rung, setting) for net in NETS for rung, (_, settings) in RUNGS.items()
-              for setting in settings if net in BENT.get(rung, NETS)]
-    return [{"net": net, "rung": rung, "setting": setting, "seed": seed, "maxiter": maxiter}
-            for net, rung, setting in points for seed in seeds]
+    points = [
+        (net, rung, setting)
+        for net in NETS
+        for rung, (_, settings) in RUNGS.items()
+        for setting in settings
+        if net in BENT.get(rung, NETS)
+    ]
+    return [
+        {"net": net, "rung": rung, "setting": setting, "seed": seed, "maxiter": maxiter}
+        for net, rung, setting in points
+        for seed in seeds
+    ]
 
 
 def run(net, rung, setting, seed, maxiter):

@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.network import Network
+from soo_lib.losses import Network
 from soo_lib.stochastic import cosine, minimize_stochastic
 
 SLICE = {"epochs": 1}
@@ -29,20 +29,38 @@ load = lru_cache(maxsize=1)(load_fashion_mnist)
 
 
 def settings(rule, batch_size, step, seed, rows=60_000, epochs=10, **other):
-    return {"rule": rule, "batch_size": batch_size, "step": step, "seed": seed, "rows": rows,
-            "epochs": epochs, "other": other}
+    return {
+        "rule": rule,
+        "batch_size": batch_size,
+        "step": step,
+        "seed": seed,
+        "rows": rows,
+        "epochs": epochs,
+        "other": other,
+    }
 
 
 def grid(quick=False):
     seeds, small = (1, {"rows": 2000, "epochs": 1}) if quick else (5, {"rows": 10_000, "epochs": 3})
-    points = [(rule, size, step, {}) for size in BATCH_SIZES for rule in STEPS
-              for step in STEPS[rule] if size <= small["rows"]]
+    points = [
+        (rule, size, step, {})
+        for size in BATCH_SIZES
+        for rule in STEPS
+        for step in STEPS[rule]
+        if size <= small["rows"]
+    ]
     # Where batches are small: factors averaged over them.
-    averaged = [("kronecker", size, step, {"decay": 0.9}) for size in (32, 128)
-                for step in (0.01, 0.03, 0.1)]
+    averaged = [
+        ("kronecker", size, step, {"decay": 0.9})
+        for size in (32, 128)
+        for step in (0.01, 0.03, 0.1)
+    ]
     points[6:6] = averaged
-    return [settings(rule, size, step, seed, **small, **other)
-            for seed in range(seeds) for rule, size, step, other in points]
+    return [
+        settings(rule, size, step, seed, **small, **other)
+        for seed in range(seeds)
+        for rule, size, step, other in points
+    ]
 
 
 def run(rule, batch_size, step, seed, rows, epochs, other, l2=None, stop=None):
@@ -64,15 +82,27 @@ def run(rule, batch_size, step, seed, rows, epochs, other, l2=None, stop=None):
             raise StopIteration
 
     found = minimize_stochastic(
-        loss, net.init(seed), rule, batch_size, epochs, step, seed, schedule, callback=callback,
+        loss,
+        net.init(seed),
+        rule,
+        batch_size,
+        epochs,
+        step,
+        seed,
+        schedule,
+        callback=callback,
         **other,
-    )  # fmt: skip
+    )
     trace, held_out = found.trace, {}
     if l2 is not None:
         left = rows < len(y)
         held_out["held_out"] = np.mean(net.predict(found.x, X[rows:]) == y[rows:]) if left else None
     return {
-        "success": found.success, "message": found.message,
-        "test": np.mean(net.predict(found.x, data.X_test) == data.y_test), **held_out,
-        "fun": trace.fun, "evaluations": trace.evaluations, "seconds": trace.seconds,
+        "success": found.success,
+        "message": found.message,
+        "test": np.mean(net.predict(found.x, data.X_test) == data.y_test),
+        **held_out,
+        "fun": trace.fun,
+        "evaluations": trace.evaluations,
+        "seconds": trace.seconds,
     }

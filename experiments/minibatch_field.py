@@ -18,13 +18,23 @@ SIZES = 1000, 10_000, 128, 32
 LADDER = [float(f"{digit}e{power}") for power in range(-5, 3) for digit in (1, 3)]
 # A constant step of each rule to start from that "minibatch" does not have.
 STARTS = {
-    "sls": (0.1, 1, 10), "schedule_free": (0.3, 1, 3), "adahessian": (0.01, 0.03, 0.1),
-    "muon": (0.003, 0.01, 0.03), "shampoo": (0.003, 0.01, 0.03), "soap": (0.003, 0.01, 0.03),
-}  # fmt: skip
+    "sls": (0.1, 1, 10),
+    "schedule_free": (0.3, 1, 3),
+    "adahessian": (0.01, 0.03, 0.1),
+    "muon": (0.003, 0.01, 0.03),
+    "shampoo": (0.003, 0.01, 0.03),
+    "soap": (0.003, 0.01, 0.03),
+}
 RULES = [(rule, {}) for rule in STEPS] + [
-    ("sls", {}), ("schedule_free", {}), ("adahessian", {}), ("kronecker", {"decay": 0.9}),
-    ("kronecker", {"ekfac": True}), ("muon", {"last": "muon"}), ("shampoo", {}), ("soap", {}),
-]  # fmt: skip
+    ("sls", {}),
+    ("schedule_free", {}),
+    ("adahessian", {}),
+    ("kronecker", {"decay": 0.9}),
+    ("kronecker", {"ekfac": True}),
+    ("muon", {"last": "muon"}),
+    ("shampoo", {}),
+    ("soap", {}),
+]
 
 
 def grid(quick=False):
@@ -32,8 +42,13 @@ def grid(quick=False):
         small = {"rows": 2000, "epochs": 1}
         return [settings(rule, 1000, LADDER[6], 0, **small, **other) for rule, other in RULES]
     known = ends()
-    own = [point for size in SIZES for rule, other in RULES if fits(size, other)
-           for point in points(known, rule, size, other)]
+    own = [
+        point
+        for size in SIZES
+        for rule, other in RULES
+        if fits(size, other)
+        for point in points(known, rule, size, other)
+    ]
     elsewhere = {recorder.key(run["settings"]) for run in recorded("minibatch")}
     return [point for point in own if recorder.key(recorder.as_json(point)) not in elsewhere]
 
@@ -56,8 +71,10 @@ def points(known, rule, size, other):
             break
         found += [(best, seed, schedule) for seed in range(1, 5)]
         start = [step for step in LADDER if best <= step <= 11 * best]  # falling ones start longer
-    return [settings(rule, size, step, seed, **SMALL, **other, **schedule)
-            for step, seed, schedule in found]
+    return [
+        settings(rule, size, step, seed, **SMALL, **other, **schedule)
+        for step, seed, schedule in found
+    ]
 
 
 def tried(ladder, start):

@@ -22,6 +22,10 @@ def grid(quick=False):
     seeds, small = (1, {"rows": 2000, "epochs": 1}) if quick else (5, {})
     points = [(point, {}) for point in POINTS]
     points[1:1] = [(point, {"cosine": True}) for point in FALLING]
-    return [settings(rule, size, step, seed, **small, **other)
-            for seed in range(seeds) for (rule, size, steps), other in points
-            for step in steps if seed == 0 or not other]
+    return [
+        settings(rule, size, step, seed, **small, **other)
+        for seed in range(seeds)
+        for (rule, size, steps), other in points
+        for step in steps
+        if seed == 0 or not other
+    ]

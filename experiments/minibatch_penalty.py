@@ -15,7 +15,10 @@ CHOSEN = {"kronecker": (1e-4, 3e-5), "adam": (1e-4, 3e-6)}
 def grid(quick=False):
     epochs, rows = (1, 2000) if quick else (10, 60_000)
     tried = [(point, 0, rows * 5 // 6, l2) for point in POINTS for l2 in LAMBDAS]
-    tried += [(point, seed, rows, l2)
-              for point in POINTS for l2 in CHOSEN[point[0]] for seed in range(5)]
-    return [settings(*point, seed, images, epochs, cosine=True, **other) | {"l2": l2}
-            for (*point, other), seed, images, l2 in tried]
+    tried += [
+        (point, seed, rows, l2) for point in POINTS for l2 in CHOSEN[point[0]] for seed in range(5)
+    ]
+    return [
+        settings(*point, seed, images, epochs, cosine=True, **other) | {"l2": l2}
+        for (*point, other), seed, images, l2 in tried
+    ]

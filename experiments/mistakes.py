@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from soo_lib.network import Network
-from soo_lib.sampling import draw
+from soo_lib.losses import Network, draw
 from soo_lib.solvers import minimize
 
 from . import bias_variance
@@ -16,8 +15,11 @@ SHOWN = 40  # the first images of the dev set
 
 def grid(quick=False):
     kept = "solver", "hidden", "seed", "rows", "l2", "maxiter", "batch_size", "n_batches", "every"
-    return [{name: settings[name] for name in kept} for settings in bias_variance.grid(quick)
-            if settings["seed"] == 0]  # fmt: skip
+    return [
+        {name: settings[name] for name in kept}
+        for settings in bias_variance.grid(quick)
+        if settings["seed"] == 0
+    ]
 
 
 def run(solver, hidden, seed, rows, l2, maxiter, batch_size, n_batches, every):

@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from soo_lib.curvature import ggn_product, kronecker_factors
+from soo_lib.curvature import damped, ggn_product, kronecker_factors
 from soo_lib.datasets import load_digits, load_fashion_mnist
-from soo_lib.network import Network
-from soo_lib.precondition import damped
-from soo_lib.sampling import partition
+from soo_lib.losses import Network, partition
 from soo_lib.stochastic import minimize_stochastic
 
 SLICE = {"epochs": 0}
@@ -41,8 +39,11 @@ def run(data, step, epochs, seed):
     at = [k for k in (0, 1, 2, 4, 8, 16) if k <= epochs]
     batches = [loss.subset(rows) for rows in partition(len(X), size, seed)]
     found = [measured(loss, path[k], batches) for k in at]
-    return {"at": at, "fun": [loss.fun(path[k]) for k in at],
-            **{name: [each[name] for each in found] for name in found[0]}}
+    return {
+        "at": at,
+        "fun": [loss.fun(path[k]) for k in at],
+        **{name: [each[name] for each in found] for name in found[0]},
+    }
 
 
 def measured(loss, x, batches):
@@ -55,8 +56,10 @@ def measured(loss, x, batches):
 
     def through(v):
         """Pv, layer by layer."""
-        parts = [(A @ v[part].reshape(len(A), len(G)) @ G).ravel()
-                 for part, (A, G) in zip(loss.net.layer_slices, pairs)]
+        parts = [
+            (A @ v[part].reshape(len(A), len(G)) @ G).ravel()
+            for part, (A, G) in zip(loss.net.layer_slices, pairs)
+        ]
         return np.concatenate(parts)
 
     found = {"simple": scale * np.mean([d @ d for d in noise]) / (g @ g)}

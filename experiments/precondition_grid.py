@@ -9,8 +9,12 @@ __all__ = ["grid", "run", "RANGES"]
 SLICE = {"maxiter": 2}
 
 RANGES = {
-    "kind": [PLAIN, {"kind": "adagrad", "damping": 1e-8}, {"kind": "martens"},
-             {"kind": "exact_diagonal", "factor_rows": 500}],
+    "kind": [
+        PLAIN,
+        {"kind": "adagrad", "damping": 1e-8},
+        {"kind": "martens"},
+        {"kind": "exact_diagonal", "factor_rows": 500},
+    ],
     "damping": [{"damping": damping} for damping in (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)],
     "every": [{"every": every} for every in (1, 2, 5, 10, None)],
     "factor_rows": [{"factor_rows": rows} for rows in (100, 300, 1000, 3000, 10_000)],
@@ -24,5 +28,6 @@ def grid(quick=False):
     size = {"rows": 10_000, "maxiter": 30, **small}
     if quick:
         distinct = [{**point, "factor_rows": point["factor_rows"] and 100} for point in distinct]
-    return [settings("L-BFGS", [300], seed, **size, **point)
-            for point in distinct for seed in seeds]
+    return [
+        settings("L-BFGS", [300], seed, **size, **point) for point in distinct for seed in seeds
+    ]

@@ -7,11 +7,10 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from soo_lib.activations import ACTIVATIONS, output
-from soo_lib.curvature import kronecker_factors
+from soo_lib.curvature import kronecker_cholesky, kronecker_factors
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.network import Network
-from soo_lib.precondition import Preconditioned, kronecker
+from soo_lib.losses import Network, Preconditioned
+from soo_lib.losses.activations import ACTIVATIONS, output
 from soo_lib.solvers import minimize
 
 SLICE = {"maxiter": 5}
@@ -24,11 +23,19 @@ load = lru_cache(maxsize=1)(load_fashion_mnist)
 def grid(quick=False):
     seeds, small = (range(1), {"rows": 2000, "maxiter": 5}) if quick else (range(3), {})
     points = [{"factors": name} for name in FACTORS]
-    points += [{"adapt": adapt, "damping": damping} for damping in (1e-4, 1e-1)
-               for adapt in (False, True)]
+    points += [
+        {"adapt": adapt, "damping": damping} for damping in (1e-4, 1e-1) for adapt in (False, True)
+    ]
     points += [{"momentum": momentum} for momentum in (0.25, 0.5)]
-    usual = {"factors": "exact", "damping": 1e-4, "adapt": False, "momentum": 0.0,
-             "rows": 10_000, "maxiter": 30, **small}
+    usual = {
+        "factors": "exact",
+        "damping": 1e-4,
+        "adapt": False,
+        "momentum": 0.0,
+        "rows": 10_000,
+        "maxiter": 30,
+        **small,
+    }
     points = [{**usual, **point} for point in points]
     distinct = [point for i, point in enumerate(points) if point not in points[:i]]
     return [{**point, "seed": seed} for point in distinct for seed in seeds]
@@ -52,7 +59,7 @@ def run(factors, damping, adapt, momentum, rows, maxiter, seed):
             evaluations += 1
             x = further if loss.fun(further) < fun[-1] else x
         part = loss.subset(rng.choice(rows, min(FACTOR_ROWS, rows), replace=False))
-        P = kronecker(part, x, damping, factors=partial(FACTORS[factors], rng=rng))
+        P = kronecker_cholesky(part, x, damping, factors=partial(FACTORS[factors], rng=rng))
         change = Preconditioned(loss, P)
         found = minimize(change, change.to_p(x), "lbfgs", maxiter=EVERY)
         new = change.to_x(found.x)
@@ -65,8 +72,12 @@ def run(factors, damping, adapt, momentum, rows, maxiter, seed):
         evaluations += found.trace.evaluations[-1]
         if not found.nit:
             break
-    return {"fun": fun, "evaluations": evaluations, "last_damping": damping,
-            "test": np.mean(net.predict(x, data.X_test) == data.y_test)}
+    return {
+        "fun": fun,
+        "evaluations": evaluations,
+        "last_damping": damping,
+        "test": np.mean(net.predict(x, data.X_test) == data.y_test),
+    }
 
 
 def exact(loss, x, rng):

@@ -32,8 +32,9 @@ def module_of(name):
     return importlib.import_module(f"experiments.{name}")
 
 
-def record(name, quick=False, again=False, jobs=-1, backend=None, results=RESULTS,
-           unfinished=UNFINISHED):
+def record(
+    name, quick=False, again=False, jobs=-1, backend=None, results=RESULTS, unfinished=UNFINISHED
+):
     """Run what is not recorded yet; each finished run is on disk before the next is waited for.
 
     A figure and a table that share a ``run`` share its runs: each is done once.
@@ -69,17 +70,26 @@ def record(name, quick=False, again=False, jobs=-1, backend=None, results=RESULT
         return path
 
     timed = getattr(module, "TIMED", False)
-    head = {"experiment": name, "question": module.__doc__.strip().split("\n\n")[0],
-            "command": f"python -m experiments {name}" + " --quick" * quick, **machine()}
+    head = {
+        "experiment": name,
+        "question": module.__doc__.strip().split("\n\n")[0],
+        "command": f"python -m experiments {name}" + " --quick" * quick,
+        **machine(),
+    }
 
     def save():
         runs = [done[key(settings)] for settings in grid if key(settings) in done]
-        write(partial, {**head, "seconds": short(sum(run["seconds"] for run in runs)),
-                        "runs": runs})
+        write(
+            partial, {**head, "seconds": short(sum(run["seconds"] for run in runs)), "runs": runs}
+        )
 
     with joblib.parallel_config(**(backend or {"backend": "loky"})):
-        parallel = joblib.Parallel(n_jobs=1 if timed and not backend else jobs, batch_size=1,
-                                   pre_dispatch="n_jobs", return_as="generator_unordered")
+        parallel = joblib.Parallel(
+            n_jobs=1 if timed and not backend else jobs,
+            batch_size=1,
+            pre_dispatch="n_jobs",
+            return_as="generator_unordered",
+        )
         finished = parallel(joblib.delayed(timed_run)(name, settings) for settings in todo)
         for run in tqdm(finished, desc=name, total=len(todo), unit="run"):
             done[key(run["settings"])] = run
@@ -117,9 +127,13 @@ def machine():
     if cpuinfo.exists():
         lines = [line for line in cpuinfo.read_text().splitlines() if "model name" in line]
         processor = lines[0].partition(":")[2].strip() if lines else processor
-    return {"versions": {"python": platform.python_version(),
-                         **{library: version(library) for library in LIBRARIES}},
-            "machine": {"processor": processor, "cores": joblib.cpu_count()}}
+    return {
+        "versions": {
+            "python": platform.python_version(),
+            **{library: version(library) for library in LIBRARIES},
+        },
+        "machine": {"processor": processor, "cores": joblib.cpu_count()},
+    }
 
 
 def as_json(value):

@@ -7,12 +7,10 @@ from functools import partial
 
 import numpy as np
 
+from soo_lib.curvature import kronecker_cholesky, martens
 from soo_lib.datasets import load_digits
-from soo_lib.losses import Loss
-from soo_lib.network import Network
-from soo_lib.precondition import kronecker, martens
-from soo_lib.refresh import minimize_refreshed
-from soo_lib.solvers import minimize
+from soo_lib.losses import Loss, Network
+from soo_lib.solvers import minimize, minimize_refreshed
 from soo_lib.stochastic import minimize_stochastic
 
 SLICE = {"visits": 10}
@@ -43,15 +41,25 @@ STUDIES = {
 
 def grid(quick=False):
     seeds, visits = (range(1), 30) if quick else (range(3), VISITS)
-    points = [("problems", solver, step, activation, depth)
-              for activation, depths in NETS.items() for depth in depths for solver in SOLVERS
-              for step in (STEPS if solver.startswith("SGD") else (None,))]
-    points += [(study, solver, value, "tanh", 3 if study == "start" else 1)
-               for study, values in STUDIES.items()
-               for solver in (CURVED if study == "sampling" else SOLVERS) for value in values]
+    points = [
+        ("problems", solver, step, activation, depth)
+        for activation, depths in NETS.items()
+        for depth in depths
+        for solver in SOLVERS
+        for step in (STEPS if solver.startswith("SGD") else (None,))
+    ]
+    points += [
+        (study, solver, value, "tanh", 3 if study == "start" else 1)
+        for study, values in STUDIES.items()
+        for solver in (CURVED if study == "sampling" else SOLVERS)
+        for value in values
+    ]
     names = "study", "solver", "value", "activation", "depth"
-    return [{**dict(zip(names, point, strict=True)), "seed": seed, "visits": visits}
-            for seed in seeds for point in points]
+    return [
+        {**dict(zip(names, point, strict=True)), "seed": seed, "visits": visits}
+        for seed in seeds
+        for point in points
+    ]
 
 
 class Visited(Loss):
@@ -114,8 +122,17 @@ def run(study, solver, value, activation, depth, seed, visits):
         step = value if study in ("problems", "robustness") else 0.1
         found = minimize_stochastic(loss, x0, method, BATCH, visits, step, seed, callback=keep)
     elif solver.startswith("Preconditioned"):
-        found = minimize_refreshed(looked, x0, partial(kronecker, **how), every=10, rows=rows,
-                                   seed=seed, method=method, maxiter=visits, callback=keep)
+        found = minimize_refreshed(
+            looked,
+            x0,
+            partial(kronecker_cholesky, **how),
+            every=10,
+            rows=rows,
+            seed=seed,
+            method=method,
+            maxiter=visits,
+            callback=keep,
+        )
     else:
         if solver == "Gradient" and study == "robustness":
             how["line_search"] = "fixed"  # the only solver but SGD whose setting nothing corrects
@@ -126,6 +143,10 @@ def run(study, solver, value, activation, depth, seed, visits):
         found = minimize(looked, x0, method, maxiter=visits, callback=keep, **how)
     points += last[: last[0][0] > points[-1][0]]
     count, x = zip(*points, strict=True)
-    return {"nit": found.nit, "message": found.message, "evaluations": np.array(count, float),
-            "fun": [loss.fun(point) for point in x],
-            "held_out": [np.mean(net.predict(point, data.X_test) == data.y_test) for point in x]}
+    return {
+        "nit": found.nit,
+        "message": found.message,
+        "evaluations": np.array(count, float),
+        "fun": [loss.fun(point) for point in x],
+        "held_out": [np.mean(net.predict(point, data.X_test) == data.y_test) for point in x],
+    }

@@ -6,5 +6,8 @@ __all__ = ["grid", "run"]
 
 
 def grid(quick=False):
-    return [settings(solver, seed, "reshuffled", 50) for solver in PAPER
-            for seed in range(2 if quick else 50)]
+    return [
+        settings(solver, seed, "reshuffled", 50)
+        for solver in PAPER
+        for seed in range(2 if quick else 50)
+    ]

@@ -6,5 +6,8 @@ __all__ = ["grid", "run"]
 
 
 def grid(quick=False):
-    return [settings(solver, seed, "fixed", 80) for solver in SOLVERS
-            for seed in range(1 if quick else 10)]
+    return [
+        settings(solver, seed, "fixed", 80)
+        for solver in SOLVERS
+        for seed in range(1 if quick else 10)
+    ]

@@ -16,7 +16,10 @@ def grid(quick=False):
     weak = [{"rows": rows, "start": "fan_in", "l2": 1e-4} for rows in sizes]
     penalty = [{"rows": 5000, "start": "fan_in", "l2": l2} for l2 in (1e-5, 1e-3, 1e-2, 1e-1)]
     # controls: nothing to learn, so that whatever dev scores above a tenth has leaked
-    control = [{"rows": 5000, "start": "fan_in", "l2": 1e-4, "labels": labels, "leaked": leaked}
-               for labels in ("true", "permuted") for leaked in (0, 2500)]
+    control = [
+        {"rows": 5000, "start": "fan_in", "l2": 1e-4, "labels": labels, "leaked": leaked}
+        for labels in ("true", "permuted")
+        for leaked in (0, 2500)
+    ]
     points = paper + weak + penalty + control[1:]
     return [settings(seed=seed, **{**base, **point}) for point in points for seed in seeds]

@@ -3,8 +3,7 @@
 import numpy as np
 
 from soo_lib.datasets import make_two_class
-from soo_lib.losses import Logistic
-from soo_lib.sampling import Batched, Reshuffled, partition
+from soo_lib.losses import Batched, Logistic, Reshuffled, partition
 from soo_lib.solvers import minimize
 
 SOLVERS = {
@@ -23,8 +22,14 @@ EPSILONS = 1e-3, 1e-4, 1e-6, 1e-8
 
 
 def settings(solver, seed, batches, n_batches, maxiter=50):
-    return {"solver": solver, "seed": seed, "batches": batches, "batch_size": 10,
-            "n_batches": n_batches, "maxiter": maxiter}
+    return {
+        "solver": solver,
+        "seed": seed,
+        "batches": batches,
+        "batch_size": 10,
+        "n_batches": n_batches,
+        "maxiter": maxiter,
+    }
 
 
 def run(solver, seed, batches, batch_size, n_batches, maxiter):
@@ -44,11 +49,15 @@ def run(solver, seed, batches, batch_size, n_batches, maxiter):
     trace = found.trace
     last = trace.x[-1]
     return {
-        "nit": found.nit, "success": found.success, "message": found.message, "x": last,
+        "nit": found.nit,
+        "success": found.success,
+        "message": found.message,
+        "x": last,
         "accuracy": np.mean(full.predict(last, data.X_val) == data.y_val),
         # eq. 29: the first k at which an iteration changed the loss by at most ε
         "k_epsilon": {f"{eps:g}": first(np.abs(np.diff(trace.fun)) <= eps) for eps in EPSILONS},
-        "fun": trace.fun, "full": [full.fun(x) for x in trace.x],
+        "fun": trace.fun,
+        "full": [full.fun(x) for x in trace.x],
         "evaluations": trace.evaluations,
     }
 

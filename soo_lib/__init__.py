@@ -3,4 +3,24 @@
 One idea carries it: everything is a loss, and a solver is a direction rule times a step rule.
 """
 
-__version__ = "0.1.0"
+from .curvature import kronecker_factors, layer_hessians
+from .gradient_test import gradient_test
+from .losses import Batched, Logistic, Loss, Network, Preconditioned, Reshuffled, Rosenbrock
+from .solvers import minimize
+from .stochastic import minimize_stochastic
+
+__all__ = [
+    "minimize",
+    "minimize_stochastic",
+    "gradient_test",
+    "Loss",
+    "Rosenbrock",
+    "Logistic",
+    "Network",
+    "Batched",
+    "Reshuffled",
+    "Preconditioned",
+    "layer_hessians",
+    "kronecker_factors",
+]
+__version__ = "0.2.0"

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import norm
 
 from .checks import as_real, as_rng, as_vector, coarser
-from .losses import as_loss
+from .losses.base import as_loss
 
 
 @dataclass

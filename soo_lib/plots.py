@@ -10,8 +10,13 @@ with from_extra("plots"):
 
 # Okabe and Ito's palette: told apart by readers with any colour vision, on paper too
 BLUE, ORANGE, GREEN, PINK, SKY, GREY = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#6E6E6E",
-)  # fmt: skip
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#6E6E6E",
+)
 GOLD = "#B8860B"  # their yellow orange, darkened to stand on white
 # A solver's colour and dash in every figure, and in the live pictures (draw.js)
 LOOKS = {
@@ -164,8 +169,16 @@ def decision_boundary(x, X, y, ax=None):
     ax = ax or plt.gca()
     for label, color, marker in ((0, BLUE, "o"), (1, ORANGE, "^")):
         rows = y == label
-        ax.scatter(X[rows, 1], X[rows, 2], s=16, c=color, marker=marker, lw=0, alpha=0.75,
-                   label=f"class {label}")  # fmt: skip
+        ax.scatter(
+            X[rows, 1],
+            X[rows, 2],
+            s=16,
+            c=color,
+            marker=marker,
+            lw=0,
+            alpha=0.75,
+            label=f"class {label}",
+        )
     box = ax.get_xlim(), ax.get_ylim()
     if x[2]:
         ends = box[0], [-(x[0] + x[1] * u) / x[2] for u in box[0]]

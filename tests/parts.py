@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soo_lib.losses import L2, Logistic
-from soo_lib.network import Network
+from soo_lib.losses import L2, Logistic, Network
 
 NET = Network([6, 4, 3], "tanh")
 ROWS = 93  # no multiple of the number of parts

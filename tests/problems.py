@@ -152,9 +152,11 @@ def helical_valley(x):  # (7)
     def bend(w):
         u, v = 50 * w[0] / np.pi / q**2, 10 * w[1] / s**3
         return symmetric(
-            3, h11=-2 * u * a * b + v * b * b, h12=u * (a * a - b * b) - v * a * b,
+            3,
+            h11=-2 * u * a * b + v * b * b,
+            h12=u * (a * a - b * b) - v * a * b,
             h22=2 * u * a * b + v * a * a,
-        )  # fmt: skip
+        )
 
     return r, J, bend
 
@@ -185,16 +187,38 @@ def gaussian(x):  # (9)
     def bend(w):
         k = w * e
         return symmetric(
-            3, h12=-k @ d**2 / 2, h13=b * k @ d, h22=a * k @ d**4 / 4,
-            h23=a * k @ (d - b * d**3 / 2), h33=a * k @ (b * b * d * d - b),
-        )  # fmt: skip
+            3,
+            h12=-k @ d**2 / 2,
+            h13=b * k @ d,
+            h22=a * k @ d**4 / 4,
+            h23=a * k @ (d - b * d**3 / 2),
+            h33=a * k @ (b * b * d * d - b),
+        )
 
     return a * e - y, J, bend
 
 
 def meyer(x):  # (10)
-    y = np.array([34780, 28610, 23650, 19630, 16370, 13720, 11540, 9744, 8261, 7030, 6005, 5147,
-                  4427, 3820, 3307, 2872])  # fmt: skip
+    y = np.array(
+        [
+            34780,
+            28610,
+            23650,
+            19630,
+            16370,
+            13720,
+            11540,
+            9744,
+            8261,
+            7030,
+            6005,
+            5147,
+            4427,
+            3820,
+            3307,
+            2872,
+        ]
+    )
     a, b, c = x
     q = 1 / (45 + 5 * np.arange(1, 17) + c)
     e = np.exp(b * q)
@@ -203,9 +227,13 @@ def meyer(x):  # (10)
     def bend(w):
         k = w * e
         return symmetric(
-            3, h12=k @ q, h13=-b * k @ q**2, h22=a * k @ q**2,
-            h23=-a * k @ (q**2 + b * q**3), h33=a * b * k @ (2 * q**3 + b * q**4),
-        )  # fmt: skip
+            3,
+            h12=k @ q,
+            h13=-b * k @ q**2,
+            h22=a * k @ q**2,
+            h23=-a * k @ (q**2 + b * q**3),
+            h33=a * b * k @ (2 * q**3 + b * q**4),
+        )
 
     return a * e - y, J, bend
 
@@ -215,9 +243,10 @@ def box(x):  # (12)
     ea, eb, known = np.exp(-t * x[0]), np.exp(-t * x[1]), np.exp(-t) - np.exp(-10 * t)
     J = np.stack([-t * ea, t * eb, -known], 1)
     return (
-        ea - eb - x[2] * known, J,
+        ea - eb - x[2] * known,
+        J,
         lambda w: symmetric(3, h11=w @ (t * t * ea), h22=-w @ (t * t * eb)),
-    )  # fmt: skip
+    )
 
 
 def powell_singular(x):  # (13)
@@ -240,9 +269,15 @@ def wood(x):  # (14)
         [10 * (b - a * a), 1 - a, 90**0.5 * (d - c * c), 1 - c, t * (b + d - 2), (b - d) / t]
     )
     J = np.array(
-        [[-20 * a, 10, 0, 0], [-1, 0, 0, 0], [0, 0, -2 * 90**0.5 * c, 90**0.5], [0, 0, -1, 0],
-         [0, t, 0, t], [0, 1 / t, 0, -1 / t]]
-    )  # fmt: skip
+        [
+            [-20 * a, 10, 0, 0],
+            [-1, 0, 0, 0],
+            [0, 0, -2 * 90**0.5 * c, 90**0.5],
+            [0, 0, -1, 0],
+            [0, t, 0, t],
+            [0, 1 / t, 0, -1 / t],
+        ]
+    )
     return r, J, lambda w: np.diag([-20 * w[0], 0, -2 * 90**0.5 * w[2], 0])
 
 
@@ -256,10 +291,16 @@ def kowalik_osborne(x):  # (15)
     def bend(w):
         k, l2, l3 = -w, low**2, low**3
         return symmetric(
-            4, h12=k @ (u / low), h13=-k @ (top * u / l2), h14=-k @ (top / l2),
-            h23=-a * k @ (u * u / l2), h24=-a * k @ (u / l2), h33=2 * a * k @ (top * u * u / l3),
-            h34=2 * a * k @ (top * u / l3), h44=2 * a * k @ (top / l3),
-        )  # fmt: skip
+            4,
+            h12=k @ (u / low),
+            h13=-k @ (top * u / l2),
+            h14=-k @ (top / l2),
+            h23=-a * k @ (u * u / l2),
+            h24=-a * k @ (u / l2),
+            h33=2 * a * k @ (top * u * u / l3),
+            h34=2 * a * k @ (top * u / l3),
+            h44=2 * a * k @ (top / l3),
+        )
 
     return y - a * top / low, J, bend
 

@@ -35,10 +35,28 @@ LIMITS = {  # of each process; a child inherits them, and none can raise them ag
 # Memory that no limit counts, ways out of the processor and into new namespaces, and what
 # namespaces do not hold: keys. Some libseccomp do not know memfd_secret's and setxattrat's names.
 REFUSED = (
-    "memfd_create", 447, "shmget", "semget", "msgget", "setxattr", "lsetxattr", "fsetxattr", 463,
-    "sched_setaffinity", "unshare", "setns", "clone3", "add_key", "keyctl", "request_key",
-    "io_setup", "io_uring_setup", "userfaultfd", "bpf", "perf_event_open",
-)  # fmt: skip
+    "memfd_create",
+    447,
+    "shmget",
+    "semget",
+    "msgget",
+    "setxattr",
+    "lsetxattr",
+    "fsetxattr",
+    463,
+    "sched_setaffinity",
+    "unshare",
+    "setns",
+    "clone3",
+    "add_key",
+    "keyctl",
+    "request_key",
+    "io_setup",
+    "io_uring_setup",
+    "userfaultfd",
+    "bpf",
+    "perf_event_open",
+)
 NEW_USER = 0x1000_0000  # clone's flag
 VSOCK = 40  # the way from a virtual machine to its host, which is no network
 SHARED, KIND = 0x21, 0x2F  # mmap's flags for shared memory without a file, and the bits to look at

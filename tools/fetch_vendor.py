@@ -55,25 +55,63 @@ PACKAGES = [
 # MathJax as the book needs it, in one file: TeX in, HTML out, MathML for screen readers beside it.
 # Without the menu and MathML in, it is three fifths of MathJax's own tex-mml-chtml.js.
 MATHJAX = VENDOR / "mathjax" / "tex-chtml.js"
-PARTS = ["startup", "core", "input/tex", "output/chtml", "output/chtml/fonts/tex",
-         "a11y/assistive-mml"]  # fmt: skip
+PARTS = [
+    "startup",
+    "core",
+    "input/tex",
+    "output/chtml",
+    "output/chtml/fonts/tex",
+    "a11y/assistive-mml",
+]
 # What `input/tex` holds and an extension may ask for by name.
-INSIDE = ["loader", "input/tex-base", "[tex]/ams", "[tex]/newcommand", "[tex]/noundefined",
-          "[tex]/require", "[tex]/autoload", "[tex]/configmacros"]  # fmt: skip
+INSIDE = [
+    "loader",
+    "input/tex-base",
+    "[tex]/ams",
+    "[tex]/newcommand",
+    "[tex]/noundefined",
+    "[tex]/require",
+    "[tex]/autoload",
+    "[tex]/configmacros",
+]
 
 # The icons that the theme shows, out of two thousand: of its buttons and of its style sheet.
 ICONS = {
-    "icons.woff": ("fa-solid-900.ttf", {
-        "angle-down": 0xF107, "angle-left": 0xF104, "angle-right": 0xF105, "arrow-up": 0xF062,
-        "bars": 0xF0C9, "bell": 0xF0F3, "check-circle": 0xF058, "chevron-down": 0xF078,
-        "chevron-right": 0xF054, "circle-half-stroke": 0xF042, "download": 0xF019,
-        "exclamation-circle": 0xF06A, "exclamation-triangle": 0xF071, "expand": 0xF065,
-        "external-link": 0xF35D, "file": 0xF15B, "file-pdf": 0xF1C1, "info-circle": 0xF05A,
-        "lightbulb": 0xF0EB, "list": 0xF03A, "magnifying-glass": 0xF002, "moon": 0xF186,
-        "pencil": 0xF303, "rocket": 0xF135, "share": 0xF064, "sun": 0xF185,
-        "times-circle": 0xF057, "xmark": 0xF00D}),
+    "icons.woff": (
+        "fa-solid-900.ttf",
+        {
+            "angle-down": 0xF107,
+            "angle-left": 0xF104,
+            "angle-right": 0xF105,
+            "arrow-up": 0xF062,
+            "bars": 0xF0C9,
+            "bell": 0xF0F3,
+            "check-circle": 0xF058,
+            "chevron-down": 0xF078,
+            "chevron-right": 0xF054,
+            "circle-half-stroke": 0xF042,
+            "download": 0xF019,
+            "exclamation-circle": 0xF06A,
+            "exclamation-triangle": 0xF071,
+            "expand": 0xF065,
+            "external-link": 0xF35D,
+            "file": 0xF15B,
+            "file-pdf": 0xF1C1,
+            "info-circle": 0xF05A,
+            "lightbulb": 0xF0EB,
+            "list": 0xF03A,
+            "magnifying-glass": 0xF002,
+            "moon": 0xF186,
+            "pencil": 0xF303,
+            "rocket": 0xF135,
+            "share": 0xF064,
+            "sun": 0xF185,
+            "times-circle": 0xF057,
+            "xmark": 0xF00D,
+        },
+    ),
     "icons-brands.woff": ("fa-brands-400.ttf", {"github": 0xF09B}),
-}  # fmt: skip
+}
 
 # The face of the text: Latin letters in the weights that the pages use, upright and slanted.
 LETTERS = [*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2027), 0x2032, 0x20AC, 0x2212]
@@ -85,10 +123,13 @@ TEST_PACKAGES = [
     (
         "axe-core@4.14.1",
         "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",  # noqa: E501
-        {"axe.min.js": "axe.min.js", "LICENSE": "axe-core.txt",
-         "LICENSE-3RD-PARTY.txt": "axe-core-bundled.txt"},
+        {
+            "axe.min.js": "axe.min.js",
+            "LICENSE": "axe-core.txt",
+            "LICENSE-3RD-PARTY.txt": "axe-core-bundled.txt",
+        },
     ),
-]  # fmt: skip
+]
 
 
 def fetch(name, integrity, folder):

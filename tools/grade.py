@@ -34,13 +34,23 @@ ROOM = str(2**28)  # bytes of each
 FILE = 2**10  # bytes of memory that a file takes, be it empty
 START = 60  # seconds that a box may take to start: not the student's
 LIBRARIES = {  # slow to load: a box that will need them loads them once
-    b"matplotlib": "matplotlib.pyplot", b"sklearn": "sklearn.linear_model", b"pandas": "pandas",
-    b"scipy": "scipy.special", b"soo_lib.solvers": "soo_lib.solvers",
-}  # fmt: skip
+    b"matplotlib": "matplotlib.pyplot",
+    b"sklearn": "sklearn.linear_model",
+    b"pandas": "pandas",
+    b"scipy": "scipy.special",
+    b"soo_lib.solvers": "soo_lib.solvers",
+}
 SYSTEM = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
-    "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime",
-)  # fmt: skip
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+)
 
 
 class NoBox(RuntimeError):
@@ -90,8 +100,17 @@ def command(slot, trusted, libraries):
             parts += ["--ro-bind", path, path]
     for path in (TOOLS / "box.py", TOOLS / "wire.py", Path(soo_lib.__file__).parent):
         parts += ["--ro-bind", str(path), f"/course/{path.name}"]
-    return [*parts, "--remount-ro", "/", "--chdir", "/home",
-            sys.executable, "-B", "/course/box.py", *inner]  # fmt: skip
+    return [
+        *parts,
+        "--remount-ro",
+        "/",
+        "--chdir",
+        "/home",
+        sys.executable,
+        "-B",
+        "/course/box.py",
+        *inner,
+    ]
 
 
 class Box:
@@ -105,17 +124,29 @@ class Box:
         self.home = tempfile.mkdtemp() if trusted else None
         environment = {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
-            "PYTHONPATH": library, "HOME": self.home or "/home", "LANG": "C.UTF-8", "TERM": "dumb",
-            "MPLBACKEND": "agg", "MPL_IGNORE_SYSTEM_FONTS": "1", "LOKY_MAX_CPU_COUNT": "2",
-            "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PIP_RETRIES": "0",
-        }  # fmt: skip
+            "PYTHONPATH": library,
+            "HOME": self.home or "/home",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "MPLBACKEND": "agg",
+            "MPL_IGNORE_SYSTEM_FONTS": "1",
+            "LOKY_MAX_CPU_COUNT": "2",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "PIP_RETRIES": "0",
+        }
         begun = time.monotonic()
         self.control, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                command(slot, trusted, libraries), stdin=theirs, stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE, env=environment, cwd=self.home, start_new_session=True,
-            )  # fmt: skip
+                command(slot, trusted, libraries),
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=environment,
+                cwd=self.home,
+                start_new_session=True,
+            )
         if not self.ready(START):
             self.process.kill()
             said = self.process.stderr.read().decode(errors="replace")

@@ -11,11 +11,14 @@ import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LAYOUTS = [re.compile(layout) for layout in (
-    r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)",  # Moodle
-    r"(?P<name>.+?)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)",  # Canvas
-    r"(?P<late>LATE_)?(?P<name>anon_\w{5})(?P<id>)_\d+_(?P<file>.+)",  # Canvas, anonymous
-)]  # fmt: skip
+LAYOUTS = [
+    re.compile(layout)
+    for layout in (
+        r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)",  # Moodle
+        r"(?P<name>.+?)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)",  # Canvas
+        r"(?P<late>LATE_)?(?P<name>anon_\w{5})(?P<id>)_\d+_(?P<file>.+)",  # Canvas, anonymous
+    )
+]
 NOBODY = re.compile(r"\.|__MACOSX$")
 FILE = re.compile(r"\.(zip|ipynb(\.(json|txt))?)$", re.IGNORECASE)  # a browser adds endings
 

@@ -21,5 +21,7 @@ def missing():
 if missing():
     font_manager.fontManager = font_manager._load_fontmanager(try_read_cache=False)
 if missing():
-    sys.exit(f"matplotlib cannot read its fonts {', '.join(missing())}, listed in {get_cachedir()};"
-             " `make clean` and another try install them again")  # fmt: skip
+    sys.exit(
+        f"matplotlib cannot read its fonts {', '.join(missing())}, listed in {get_cachedir()};"
+        " `make clean` and another try install them again"
+    )

@@ -18,8 +18,7 @@ from PIL import Image
 
 from soo_lib import plots
 from soo_lib.datasets import load_fashion_mnist
-from soo_lib.losses import Rosenbrock
-from soo_lib.network import Network
+from soo_lib.losses import Network, Rosenbrock
 from soo_lib.solvers import minimize
 
 LANDING = Path(__file__).resolve().parent.parent / "book" / "_static" / "landing.png"
@@ -69,8 +68,14 @@ def note(ax, method, text, traces, k, place):
     """A label with a line to iterate k."""
     color = plots.solver_color(method)
     text = text.format(len(traces[method]) - 1)
-    ax.annotate(text, traces[method].x[k], place, color=color, va="center",
-                arrowprops={"arrowstyle": "-", "color": color, "shrinkB": 4})  # fmt: skip
+    ax.annotate(
+        text,
+        traces[method].x[k],
+        place,
+        color=color,
+        va="center",
+        arrowprops={"arrowstyle": "-", "color": color, "shrinkB": 4},
+    )
 
 
 def draw_training(strip, ax, traces, images, net):
@@ -91,8 +96,13 @@ def draw_training(strip, ax, traces, images, net):
 
 
 def draw(valley, training):
-    look = {"font.size": 13.5, "axes.titlesize": 15, "axes.titlelocation": "left",
-            "axes.spines.top": False, "axes.spines.right": False}  # fmt: skip
+    look = {
+        "font.size": 13.5,
+        "axes.titlesize": 15,
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
     with plt.rc_context(look):
         figure = plt.figure(figsize=(10.4, 4.9), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)

@@ -1,7 +1,7 @@
-"""Make the sample of Fashion-MNIST in soo_lib/data: 600 training and 100 test images a class.
+"""Make the sample of Fashion-MNIST in soo_lib/datasets/data: 600 + 100 images a class.
 
 Run ``python -m tools.make_sample`` from the repository's root, where the full data set can be
-found. It writes the same files each time and prints their SHA-256 for soo_lib/sources.py.
+found. It writes the same files each time and prints their SHA-256 for soo_lib/datasets/sources.py.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import lzma
 
 import numpy as np
 
-from soo_lib import sources
+from soo_lib.datasets import sources
 
 
 def choose(X, y, per_class, rng):

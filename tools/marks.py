@@ -12,9 +12,16 @@ from collections import Counter
 from contextlib import suppress
 
 STATUSES = (
-    "right", "wrong", "not touched", "crashed", "too slow", "not handed in", "not readable",
-    "to read", "read",
-)  # fmt: skip
+    "right",
+    "wrong",
+    "not touched",
+    "crashed",
+    "too slow",
+    "not handed in",
+    "not readable",
+    "to read",
+    "read",
+)
 COLUMNS = ("student", "exercise", "status", "points", "out_of", "hint", "file", "note")
 FORMULA = "=+@＝＋－＠-"  # a cell that begins with one of them is one
 CHANGES = ("student", "exercise", "points", "late", "note")
@@ -87,16 +94,28 @@ class Run:
             status = ", ".join(f"{said[s]} {s}" for s in STATUSES if said[s])
             notes = " ".join(["Late."] * student.late + student.notes)
             graded.append((student, total))
-            wide.append([student.name, *(shown(row["points"]) for row in rows), shown(total),
-                         shown(sum(row["out_of"] for row in rows)), status, notes])  # fmt: skip
+            wide.append(
+                [
+                    student.name,
+                    *(shown(row["points"]) for row in rows),
+                    shown(total),
+                    shown(sum(row["out_of"] for row in rows)),
+                    status,
+                    notes,
+                ]
+            )
             if self.pages.get(student.name) != rows:
                 page = feedback(student.name, rows, total, exercises, title)
                 replace(self.folder / "feedback" / f"{slug(student.name)}.html", page)
                 self.pages[student.name] = rows
-        write_csv(self.folder / "exercises.csv", [
-            COLUMNS, *([shown(row[column]) for column in COLUMNS] for row in table)])  # fmt: skip
-        write_csv(self.folder / "students.csv", [
-            ["student", *names, "total", "out_of", "status", "note"], *wide])  # fmt: skip
+        write_csv(
+            self.folder / "exercises.csv",
+            [COLUMNS, *([shown(row[column]) for column in COLUMNS] for row in table)],
+        )
+        write_csv(
+            self.folder / "students.csv",
+            [["student", *names, "total", "out_of", "status", "note"], *wide],
+        )
         best = sum(exercise.points for exercise in exercises)
         write_csv(self.folder / "gradebook.csv", gradebook(layout, graded, best, title))
 
@@ -159,8 +178,14 @@ def gradebook(layout, graded, best, title):
         return [head, ["    Points Possible", "", "", "", "", shown(best)], *rows]
     if layout == "moodle":
         # Its import refuses a table without a time: what was graded there later is not overwritten.
-        head = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)",
-                "Feedback comments"]  # fmt: skip
+        head = [
+            "Identifier",
+            "Full name",
+            "Grade",
+            "Maximum Grade",
+            "Last modified (grade)",
+            "Feedback comments",
+        ]
         now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
         said = f"{title}: see your page of feedback."
         whom = {s.name: f"Participant {s.id}" if s.id else "" for s, _ in graded}

@@ -42,8 +42,10 @@ def resolve(python, wanted):
         ).stdout
         version = subprocess.run(
             [inside, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-            check=True, capture_output=True, text=True,
-        ).stdout.strip()  # fmt: skip
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
     found = (re.fullmatch(r"([\w.-]+)==(\S+)", line) for line in freeze.splitlines())
     return version, {m[1]: m[2] for m in found if m and m[1].lower() not in OURS}
 

@@ -64,8 +64,13 @@ def pages():
         for mark in heading.select("a.headerlink"):
             mark.decompose()
         part = link.find_previous("p", class_="caption")
-        yield (heading.get_text().strip(), path, part.get_text().strip() if part else "",
-               len(link.find_parents("li")), soup)  # fmt: skip
+        yield (
+            heading.get_text().strip(),
+            path,
+            part.get_text().strip() if part else "",
+            len(link.find_parents("li")),
+            soup,
+        )
 
 
 def document(style, body):
@@ -87,13 +92,14 @@ def book(folder):
         settle(reader)
         joined.append(reader, import_outline=False)
         if part and part not in parts:
-            parts[part] = joined.add_outline_item(title=part, page_number=starts[path],
-                                                  is_open=False)  # fmt: skip
-        chapter = joined.add_outline_item(title=title, page_number=starts[path],
-                                          parent=parts.get(part), is_open=False)  # fmt: skip
+            parts[part] = joined.add_outline_item(
+                title=part, page_number=starts[path], is_open=False
+            )
+        chapter = joined.add_outline_item(
+            title=title, page_number=starts[path], parent=parts.get(part), is_open=False
+        )
         for section, page in sections(soup, reader):
-            joined.add_outline_item(title=section, page_number=starts[path] + page,
-                                    parent=chapter)  # fmt: skip
+            joined.add_outline_item(title=section, page_number=starts[path] + page, parent=chapter)
         print(f"{title}: {len(reader.pages)}")
     keep_inside(joined, starts, soup.select_one('link[rel="canonical"]')["href"], path)
     number(folder, joined, len(opening.pages))
@@ -116,12 +122,16 @@ def front(folder, found, printed, length):
         if part != last:
             lines.append(f"<h3>{html.escape(part)}</h3>")
             last = part
-        lines.append(f"<p class='line{' below' * (depth > 1)}'><span>{html.escape(title)}</span>"
-                     f"<span>{at}</span></p>")  # fmt: skip
+        lines.append(
+            f"<p class='line{' below' * (depth > 1)}'><span>{html.escape(title)}</span>"
+            f"<span>{at}</span></p>"
+        )
         at += len(reader.pages)
     first = found[0][-1]
-    name, about = (first.select_one(f'meta[{key}]')["content"]
-                   for key in ('property="og:site_name"', 'name="description"'))  # fmt: skip
+    name, about = (
+        first.select_one(f"meta[{key}]")["content"]
+        for key in ('property="og:site_name"', 'name="description"')
+    )
     head = f"<header><h1>{html.escape(name)}</h1><p>{html.escape(about)}</p></header>"
     sheet = folder / "front.html"
     sheet.write_text(document(FRONT, f"{head}<h2>Contents</h2>{''.join(lines)}"), "utf-8")
@@ -214,12 +224,23 @@ def to_pdf(page, out):
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run(
-            [browser, "--headless", "--disable-gpu", "--disable-background-networking", *root,
-             f"--user-data-dir={profile}", f"--virtual-time-budget={1000 * SECONDS}",
-             "--no-pdf-header-footer", "--generate-pdf-document-outline",
-             f"--print-to-pdf={out}", page.as_uri()],
-            check=True, capture_output=True, timeout=180,
-        )  # fmt: skip
+            [
+                browser,
+                "--headless",
+                "--disable-gpu",
+                "--disable-background-networking",
+                *root,
+                f"--user-data-dir={profile}",
+                f"--virtual-time-budget={1000 * SECONDS}",
+                "--no-pdf-header-footer",
+                "--generate-pdf-document-outline",
+                f"--print-to-pdf={out}",
+                page.as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=180,
+        )
     return out
 
 

@@ -46,26 +46,50 @@ def muon(params, step, momentum=0.95, nesterov=True, last="adam", weight_decay=0
     groups = [{"params": [b, c], "weight_decay": 0.0}]
     groups += [{"params": rest, "weight_decay": weight_decay}] if rest else []
     return [
-        torch.optim.Muon(own, lr=step, momentum=momentum, nesterov=nesterov,
-                         weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(
+            own,
+            lr=step,
+            momentum=momentum,
+            nesterov=nesterov,
+            weight_decay=weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        ),
         torch.optim.AdamW(groups, lr=step, betas=(0.9, 0.95)),
-    ]  # fmt: skip
+    ]
 
 
 def soap(params, step, beta1=0.95, beta2=0.95, decay=0.95, refresh=10, weight_decay=0.0):
-    groups = [{"params": params[::2], "weight_decay": weight_decay},
-              {"params": params[1::2], "weight_decay": 0.0}]  # fmt: skip
-    return [SOAP(groups, lr=step, betas=(beta1, beta2), shampoo_beta=decay,
-                 precondition_frequency=refresh)]  # fmt: skip
+    groups = [
+        {"params": params[::2], "weight_decay": weight_decay},
+        {"params": params[1::2], "weight_decay": 0.0},
+    ]
+    return [
+        SOAP(
+            groups,
+            lr=step,
+            betas=(beta1, beta2),
+            shampoo_beta=decay,
+            precondition_frequency=refresh,
+        )
+    ]
 
 
 def shampoo(params, step, eps, weight_decay=0.0, **fixed):
     """Google's, where its formulas are ours: sums, no momentum, no graft; the biases by Adam."""
     own = ScalableShampoo(
-        params[::2], lr=step, betas=(0.0, 0.999), weight_decay=weight_decay, matrix_eps=eps,
-        decoupled_weight_decay=True, start_preconditioning_step=1, graft_type=0, nesterov=False,
-        preconditioning_compute_steps=1, shape_interpretation=False, use_svd=True,
-    )  # fmt: skip
+        params[::2],
+        lr=step,
+        betas=(0.0, 0.999),
+        weight_decay=weight_decay,
+        matrix_eps=eps,
+        decoupled_weight_decay=True,
+        start_preconditioning_step=1,
+        graft_type=0,
+        nesterov=False,
+        preconditioning_compute_steps=1,
+        shape_interpretation=False,
+        use_svd=True,
+    )
     own.param_groups[0]["betas"] = 0.0, 1.0  # sums: its check does not know them, its formulas do
     return [own, torch.optim.Adam(params[1::2], lr=step, betas=(0.0, 0.999))]
 
@@ -75,8 +99,9 @@ def adahessian(params, step, beta1=0.9, beta2=0.999, eps=1e-4, weight_decay=0.0)
 
 
 def schedule_free(params, step, momentum=0.9, weight_decay=0.0):
-    method = SGDScheduleFree(params, lr=step, momentum=momentum, weight_decay=weight_decay,
-                             warmup_steps=3)  # fmt: skip
+    method = SGDScheduleFree(
+        params, lr=step, momentum=momentum, weight_decay=weight_decay, warmup_steps=3
+    )
     method.train()
     return [method]
 
@@ -87,13 +112,16 @@ RUNS = [
     (soap, {}, 0.1),
     (soap, {"beta1": 0.8, "beta2": 0.9, "decay": 0.7, "refresh": 3, "weight_decay": 0.3}, 0.05),
     (shampoo, {"beta1": 0.0, "decay": 1.0, "refresh": 1, "eps": 1e-6, "graft": False}, 0.1),
-    (shampoo, {"beta1": 0.0, "decay": 1.0, "refresh": 1, "eps": 0.1, "graft": False,
-               "weight_decay": 0.3}, 0.1),
+    (
+        shampoo,
+        {"beta1": 0.0, "decay": 1.0, "refresh": 1, "eps": 0.1, "graft": False, "weight_decay": 0.3},
+        0.1,
+    ),
     (adahessian, {}, 0.15),
     (adahessian, {"beta1": 0.7, "beta2": 0.9, "eps": 1e-2, "weight_decay": 0.3}, 0.1),
     (schedule_free, {}, 0.5),
     (schedule_free, {"momentum": 0.7, "weight_decay": 0.3}, 0.2),
-]  # fmt: skip
+]
 
 
 def trajectory(rule, settings, step, x0, gradients, diagonals):
@@ -104,8 +132,10 @@ def trajectory(rule, settings, step, x0, gradients, diagonals):
             part.grad = gradient.clone()
         for method in methods:
             if rule is adahessian:  # its authors' average over the inputs of a unit
-                means = [d.abs().mean(1, keepdim=True).expand_as(d) if d.ndim > 1 else d.abs()
-                         for d in tensors(h)]  # fmt: skip
+                means = [
+                    d.abs().mean(1, keepdim=True).expand_as(d) if d.ndim > 1 else d.abs()
+                    for d in tensors(h)
+                ]
                 method.step(hessian=[mean.clone() for mean in means])
             else:
                 method.step()
@@ -139,8 +169,14 @@ def ekfac(x, X, y, sizes):
         layer.bias.data = torch.tensor(part[a * b :])
     params = list(net.parameters())
     data = [(torch.tensor(X), torch.tensor(y))]
-    whole = EKFACLinearOperator(net, torch.nn.CrossEntropyLoss(), params, data,
-                                fisher_type="type-2", separate_weight_and_bias=False)  # fmt: skip
+    whole = EKFACLinearOperator(
+        net,
+        torch.nn.CrossEntropyLoss(),
+        params,
+        data,
+        fisher_type="type-2",
+        separate_weight_and_bias=False,
+    )
     M = (whole @ torch.eye(len(x))).numpy()
     start = 0
     for a, b in ((n, h), (h, k)):
@@ -159,21 +195,41 @@ def main():
     n = sum((a + 1) * b for a, b in zip(SIZES, SIZES[1:]))
     x0, *gradients = rng.normal(size=(1 + STEPS, n)).round(3)
     diagonals = rng.normal(size=(STEPS, n)).round(3)
-    found = {"sizes": SIZES, "x0": x0.tolist(), "gradients": np.array(gradients).tolist(),
-             "diagonals": diagonals.tolist()}  # fmt: skip
+    found = {
+        "sizes": SIZES,
+        "x0": x0.tolist(),
+        "gradients": np.array(gradients).tolist(),
+        "diagonals": diagonals.tolist(),
+    }
     X = (rng.normal(size=(12, 3)) * [1, 3, 9]).round(3)
     y = rng.normal(size=12).round(3)
     batches = rng.permuted(np.tile(np.arange(12), (6, 1)), axis=1)[:, :4].tolist()
     how = {"n_batches": 3, "step": 0.5, "c1": 0.1, "shrink": 0.7, "growth": 3.0}
-    found["sls"] = {"X": X.tolist(), "y": y.tolist(), "batches": batches, **how,
-                    "x": searched(X, y, batches, **how)}  # fmt: skip
+    found["sls"] = {
+        "X": X.tolist(),
+        "y": y.tolist(),
+        "batches": batches,
+        **how,
+        "x": searched(X, y, batches, **how),
+    }
     sizes, X, y = [2, 3, 2], rng.normal(size=(9, 2)).round(3), rng.integers(0, 2, 9)
     x = rng.normal(size=17).round(3)
-    found["ekfac"] = {"sizes": sizes, "X": X.tolist(), "y": y.tolist(), "x": x.tolist(),
-                      "blocks": ekfac(x, X, y, sizes)}  # fmt: skip
-    runs = [{"rule": rule.__name__, "settings": settings, "step": step,
-             **trajectory(rule, settings, step, x0, gradients, diagonals)}
-            for rule, settings, step in RUNS]  # fmt: skip
+    found["ekfac"] = {
+        "sizes": sizes,
+        "X": X.tolist(),
+        "y": y.tolist(),
+        "x": x.tolist(),
+        "blocks": ekfac(x, X, y, sizes),
+    }
+    runs = [
+        {
+            "rule": rule.__name__,
+            "settings": settings,
+            "step": step,
+            **trajectory(rule, settings, step, x0, gradients, diagonals),
+        }
+        for rule, settings, step in RUNS
+    ]
     lines = ",\n".join(json.dumps(run, separators=(",", ":")) for run in runs)
     FILE.write_text(f'{json.dumps(found)[:-1]}, "runs": [\n{lines}\n]}}\n')
 

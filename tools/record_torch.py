@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from soo_lib.sampling import partition
+from soo_lib.losses import partition
 
 FILE = Path(__file__).resolve().parent.parent / "tests" / "data" / "torch.json"
 EPOCHS, BATCH_SIZE, SEED, L2, SIZES = 4, 7, 3, 0.01, [2, 3, 2]
@@ -28,9 +28,14 @@ RUNS = [
     ("rmsprop", {}, 0.01, "RMSprop", {}),
     ("rmsprop", {"beta": 0.8, "eps": 1e-3}, 0.02, "RMSprop", {"alpha": 0.8, "eps": 1e-3}),
     ("adam", {}, 0.05, "Adam", {}),
-    ("adam", {"beta1": 0.7, "beta2": 0.95, "eps": 1e-3}, 0.1,
-     "Adam", {"betas": (0.7, 0.95), "eps": 1e-3}),
-]  # fmt: skip
+    (
+        "adam",
+        {"beta1": 0.7, "beta2": 0.95, "eps": 1e-3},
+        0.1,
+        "Adam",
+        {"betas": (0.7, 0.95), "eps": 1e-3},
+    ),
+]
 
 
 def least_squares(x, X, y):

@@ -240,13 +240,19 @@ def grade_student(student, exercises, run, chosen, slots, boxes, stop):
                     box = None
             for part in both:
                 mark = grade.to_read(found, part.stub) if part.of else found
-                rows.append({
-                    "student": student.name, "exercise": part.name, "status": mark.status,
-                    "points": round(mark.share * part.points, 3), "out_of": part.points,
-                    "hint": clean(mark.hint)[:300], "key": key,
-                    "source": mark.source.encode(errors="replace").decode(),
-                    "file": handed_in.decode(path.name) if path else "",
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "student": student.name,
+                        "exercise": part.name,
+                        "status": mark.status,
+                        "points": round(mark.share * part.points, 3),
+                        "out_of": part.points,
+                        "hint": clean(mark.hint)[:300],
+                        "key": key,
+                        "source": mark.source.encode(errors="replace").decode(),
+                        "file": handed_in.decode(path.name) if path else "",
+                    }
+                )
         return rows
     finally:
         if box:

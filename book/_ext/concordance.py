@@ -30,8 +30,14 @@ class Concordance(SphinxDirective):
             rows = [row for row in csv.DictReader(file) if row["part"] == self.arguments[0]]
         if not rows:
             raise self.error(f"concordance: no row of {path.name} has the part {self.arguments[0]}")
-        cells = [(f"**{row['item']}** {row['what']}", links(row["where"]),
-                  SLIPS.sub(linked, row["outcome"])) for row in rows]  # fmt: skip
+        cells = [
+            (
+                f"**{row['item']}** {row['what']}",
+                links(row["where"]),
+                SLIPS.sub(linked, row["outcome"]),
+            )
+            for row in rows
+        ]
         lines = StringList(HEAD + [f"| {' | '.join(row)} |" for row in cells], str(path))
         block = nodes.container(classes=["concordance"])
         self.state.nested_parse(lines, 0, block)

@@ -36,7 +36,7 @@ ADD = (
     "requestAnimationFrame(() => setTimeout(() => "
     'document.head.append(Object.assign(document.createElement("script"), {{src: {}}}))));'
 )
-MARKS = re.compile(r"^# NBVAL_CHECK_OUTPUT\n|  # fmt: skip$", re.MULTILINE)
+MARKS = re.compile(r"^# NBVAL_CHECK_OUTPUT\n|$", re.MULTILINE)
 POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?!\w)")
 MINUS = re.compile(r"(?<![^\s(])-(?=\d)")
 CODE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
@@ -93,8 +93,9 @@ def powers(app, doctree, docname):
     """-2e-08 as −2·10⁻⁸; but not where it is code, or what predict.js reads a number from."""
     if docname.startswith("book/reference/"):
         return
-    for text in [text for text in doctree.findall(nodes.Text)
-                 if POWER.search(text) or MINUS.search(text)]:  # fmt: skip
+    for text in [
+        text for text in doctree.findall(nodes.Text) if POWER.search(text) or MINUS.search(text)
+    ]:
         above = text.parent
         while above and not isinstance(above, CODE) and "predict-answer" not in above["classes"]:
             above = above.parent
@@ -155,9 +156,11 @@ def lighten(app, pagename, templatename, context, doctree):
         scripts.append(_JavaScript("_static/mount.js", priority=2, defer="defer"))
     context["script_files"][:] = scripts
     if "body" in context:  # a figure is fetched when the reader comes near it; a fold has its words
-        context["body"] = context["body"].replace(
-            "<img ", '<img loading="lazy" decoding="async" ').replace(
-            '<summary aria-label="Toggle hidden content">', "<summary>")  # fmt: skip
+        context["body"] = (
+            context["body"]
+            .replace("<img ", '<img loading="lazy" decoding="async" ')
+            .replace('<summary aria-label="Toggle hidden content">', "<summary>")
+        )
     context["sheet"], context["widget_sheets"] = SHEET, list(styles)
     names = [str(getattr(sheet, "filename", sheet)) for sheet in context["css_files"]]
     # The theme's own first, which its template names; its theme.css does but import basic.css.
@@ -179,8 +182,10 @@ def apart(stored):
             continue  # its layout
         esm, css, kind = state["_esm"], state.get("_css") or "", state["_anywidget_id"]
         if re.search(r"^import\b", esm, re.MULTILINE) or not EXPORT.search(esm):
-            raise ExtensionError(f"{kind}: its _esm must import nothing and end with a line "
-                                 "`export default ...;`, to be a file of the site")  # fmt: skip
+            raise ExtensionError(
+                f"{kind}: its _esm must import nothing and end with a line "
+                "`export default ...;`, to be a file of the site"
+            )
         name = f"{kind.split('.')[-1].lower()}-{digest(esm + css)}"
         # A script and no module: a browser loads no module into a page that is itself a file.
         run = '(window.sooWidgets ??= {{}})["{}"] = (() => {{\n"use strict";\n{}\n}})();\n'
@@ -202,8 +207,9 @@ def finish(app, exception):
         path.unlink(missing_ok=True)
     pages = [page for page in site.rglob("*.html") if static not in page.parents]
     scripts = [path for path in static.rglob("*.js") if "mathjax" not in path.parts]
-    used = {word for path in pages + scripts
-            for word in re.findall(r"[\w-]+", path.read_text("utf-8"))}  # fmt: skip
+    used = {
+        word for path in pages + scripts for word in re.findall(r"[\w-]+", path.read_text("utf-8"))
+    }
     sheet = "\n".join(bundled(site / name.split("?")[0], static, used) for name in app.sheets)
     (static / SHEET).write_text(sheet, "utf-8")
     for path in (site / "_images").glob("*.svg"):

@@ -38,13 +38,16 @@ class Predict(SphinxDirective):
         if not {"range", "curve"} & self.options.keys() and not (
             isinstance(block[-1], nodes.bullet_list) and len(block[-1]) > 1
         ):
-            raise self.error("predict: the block must end with a list of choices, or have :range: "
-                             "or :curve:")  # fmt: skip
+            raise self.error(
+                "predict: the block must end with a list of choices, or have :range: or :curve:"
+            )
         try:
             asked = json.dumps(self.asked())
         except (AttributeError, ValueError):
-            raise self.error("predict: :range: takes two numbers > 0, the smaller first, and "
-                             ":curve: two axes, each a name and two numbers") from None  # fmt: skip
+            raise self.error(
+                "predict: :range: takes two numbers > 0, the smaller first, and "
+                ":curve: two axes, each a name and two numbers"
+            ) from None
         script = f'<script type="application/json" class="predict-asked">{asked}</script>'
         block += nodes.raw("", script, format="html")
         if "answer" in self.options:

@@ -15,9 +15,20 @@ GLOSSARY = "book/glossary"
 ENTRY = re.compile(r"^(\S.*)\n  .*First: \{doc\}`([\w-]+)`\.$", re.MULTILINE)
 # Here a word is no use of a term, or no place for a link: it has one, or it is a name, a formula,
 # a heading, or what predict.js and a dropdown make a button of.
-APART = (nodes.reference, addnodes.pending_xref, nodes.title, nodes.rubric, nodes.literal,
-         nodes.literal_block, nodes.math, nodes.math_block, nodes.raw, nodes.table, nodes.caption,
-         nodes.comment)  # fmt: skip
+APART = (
+    nodes.reference,
+    addnodes.pending_xref,
+    nodes.title,
+    nodes.rubric,
+    nodes.literal,
+    nodes.literal_block,
+    nodes.math,
+    nodes.math_block,
+    nodes.raw,
+    nodes.table,
+    nodes.caption,
+    nodes.comment,
+)
 
 
 def firsts(text):
@@ -38,8 +49,11 @@ def mark(app, doctree):
         return
     app.env.note_dependency(str(glossary))
     chapters = firsts(glossary.read_text("utf-8"))
-    doctree += [addnodes.index(entries=[("single", term, "", "main", None)])
-                for term, chapter in chapters.items() if chapter == page]  # fmt: skip
+    doctree += [
+        addnodes.index(entries=[("single", term, "", "main", None)])
+        for term, chapter in chapters.items()
+        if chapter == page
+    ]
     if app.env.doc2path(app.env.docname).endswith(".ipynb"):
         link(doctree, app.env.docname, sorted(chapters, key=len, reverse=True))
 
@@ -52,13 +66,26 @@ def link(doctree, docname, terms):
     for term in terms:
         for text in doctree.findall(nodes.Text):
             found = used(term).search(text)
-            if not found or in_a_written_link(text) or any(
+            if (
+                not found
+                or in_a_written_link(text)
+                or any(
                     isinstance(above, APART) or "predict" in above.get("classes", ())
-                    for above in parents(text)):  # fmt: skip
+                    for above in parents(text)
+                )
+            ):
                 continue
             shown = nodes.inline("", found[0], classes=["xref", "std", "std-term"])
-            to = addnodes.pending_xref("", shown, refdomain="std", reftype="term", reftarget=term,
-                                       refexplicit=True, refwarn=True, refdoc=docname)  # fmt: skip
+            to = addnodes.pending_xref(
+                "",
+                shown,
+                refdomain="std",
+                reftype="term",
+                reftarget=term,
+                refexplicit=True,
+                refwarn=True,
+                refdoc=docname,
+            )
             before, after = text[: found.start()], text[found.end() :]
             parts = [nodes.Text(before), to, nodes.Text(after)]
             text.parent.replace(text, [part for part in parts if part.astext()])

@@ -6,15 +6,14 @@ import traitlets
 
 from ..checks import as_count
 from ..datasets import make_two_class
-from ..directions import DIRECTIONS
-from ..losses import Logistic
+from ..losses import Batched, Logistic, Reshuffled, partition
 from ..plots import BLUE, GREY, ORANGE, solver_color
-from ..sampling import Batched, Reshuffled, partition
 from ..solvers import minimize
+from ..solvers.directions import DIRECTIONS
 from .live import Live, joined
 
 
-class Batch(Live):
+class Batches(Live):
     """Logistic regression whose solver is shown batches, on the points of the book's chapters.
 
     Boundary and loss follow the batch size while the reader slides it. The state of the controls
@@ -50,8 +49,12 @@ class Batch(Live):
         self.X, self.y = data.X_train.round(3), data.y_train
         as_count(batch_size, "batch_size", maximum=len(self.y))
         rows = "reshuffled" if reshuffled else "fixed"
-        first = {"method": method, "batch_size": batch_size, "rows": rows,
-                   "n_batches": as_count(n_batches, "n_batches", maximum=80)}  # fmt: skip
+        first = {
+            "method": method,
+            "batch_size": batch_size,
+            "rows": rows,
+            "n_batches": as_count(n_batches, "n_batches", maximum=80),
+        }
         x1, x2 = self.X[:, 1:].T.tolist()
         super().__init__(points=[x1, x2, self.y.tolist()], first=first)
         count = min(n_batches, -(-len(self.y) // batch_size))
@@ -77,10 +80,16 @@ class Batch(Live):
                 shown = Batched(full, partition(len(self.y), size, seed)[:count])
             trace = minimize(shown, x0, method, maxiter=50, max_trials=10).trace
             b, w1, w2 = trace.x[-1]
-            plane.plot(-(b + w2 * height) / (w1 or 1e-9), height,
-                       **(dict(color=GREY, lw=1) if seed else look))  # fmt: skip
-            chart.plot([full.fun(x) for x in trace.x], lw=1 if seed else 2,
-                       color=GREY if seed else solver_color(method))  # fmt: skip
+            plane.plot(
+                -(b + w2 * height) / (w1 or 1e-9),
+                height,
+                **(dict(color=GREY, lw=1) if seed else look),
+            )
+            chart.plot(
+                [full.fun(x) for x in trace.x],
+                lw=1 if seed else 2,
+                color=GREY if seed else solver_color(method),
+            )
         b, w1, w2 = best.x
         plane.plot(-(b + w2 * height) / w1, height, "k--", lw=1.2)
         chart.axhline(best.fun, color="black", ls="--", lw=1.2)

@@ -25,7 +25,7 @@ from contourpy import contour_generator
 from PIL import Image
 
 from .. import plots
-from .batch import Batch  # noqa: F401  the live pictures are found here beside Explorer
+from .batch import Batches  # noqa: F401  the live pictures are found here beside Explorer
 from .live import Live, Playground, Valley, joined  # noqa: F401
 from .precompute import pack, precompute
 from .still import GRID, draw
@@ -36,8 +36,16 @@ def lines(y, ylabel, x=plots.AXES, xlabel="", scale="log", ylim=None, dots=False
 
     ``scale`` is "linear", "log", or a number: logarithmic on both sides of 0, linear within it.
     """
-    return {"kind": "lines", "y": y, "ylabel": ylabel, "x": [x] if isinstance(x, str) else list(x),
-            "xlabel": xlabel, "scale": scale, "ylim": ylim, "dots": dots}  # fmt: skip
+    return {
+        "kind": "lines",
+        "y": y,
+        "ylabel": ylabel,
+        "x": [x] if isinstance(x, str) else list(x),
+        "xlabel": xlabel,
+        "scale": scale,
+        "ylim": ylim,
+        "dots": dots,
+    }
 
 
 def plane(xlabel, ylabel, xlim, ylim, path=None, cloud=None, boundary=None, classes=()):
@@ -46,8 +54,17 @@ def plane(xlabel, ylabel, xlim, ylim, path=None, cloud=None, boundary=None, clas
     a ``path`` (x, y), a ``cloud`` (x, y), or a ``boundary`` (b, u, v): the line b + ux + vy = 0.
     ``classes`` name the state's ``points``.
     """
-    return {"kind": "plane", "xlabel": xlabel, "ylabel": ylabel, "xlim": xlim, "ylim": ylim,
-            "path": path, "cloud": cloud, "boundary": boundary, "classes": classes}  # fmt: skip
+    return {
+        "kind": "plane",
+        "xlabel": xlabel,
+        "ylabel": ylabel,
+        "xlim": xlim,
+        "ylim": ylim,
+        "path": path,
+        "cloud": cloud,
+        "boundary": boundary,
+        "classes": classes,
+    }
 
 
 def image(title, columns, rows="", scale="linear"):
@@ -64,8 +81,13 @@ def pictures(title, pixels, truth, names):
     for row in pixels:
         Image.fromarray(row.reshape(side, side).astype(np.uint8)).save(file := BytesIO(), "png")
         sources.append("data:image/png;base64," + b64encode(file.getvalue()).decode())
-    return {"kind": "pictures", "title": title, "sources": sources, "truth": list(map(int, truth)),
-            "names": list(names)}  # fmt: skip
+    return {
+        "kind": "pictures",
+        "title": title,
+        "sources": sources,
+        "truth": list(map(int, truth)),
+        "names": list(names),
+    }
 
 
 def columns(trace, label="", color=None, every=1, **more):
@@ -76,8 +98,12 @@ def columns(trace, label="", color=None, every=1, **more):
     """
     shown = {"label": label, "color": color or plots.solver_color(label) or plots.BLUE}
     rows = getattr(trace, "iterations", np.arange(len(trace.fun)))
-    axes = {"iterations": rows, "evaluations": trace.evaluations,
-            "seconds": [float(f"{t:.2g}") for t in trace.seconds], "loss": trace.fun}  # fmt: skip
+    axes = {
+        "iterations": rows,
+        "evaluations": trace.evaluations,
+        "seconds": [float(f"{t:.2g}") for t in trace.seconds],
+        "loss": trace.fun,
+    }
     return {**shown, **{name: column[::every] for name, column in axes.items()}, **more}
 
 
@@ -89,8 +115,12 @@ def thinned(trace, most=60):
     spread = np.geomspace(half, last, most - half).astype(int) if last > half else []
     rows = np.unique([*range(min(half, last + 1)), *spread])
     few = {name: getattr(trace, name)[rows] for name in ("fun", "evaluations", "seconds")}
-    return SimpleNamespace(**few, iterations=rows, x=[trace.x[k] for k in rows],
-                           trials=[[], *(trace.trials[k + 1] for k in rows[:-1])])  # fmt: skip
+    return SimpleNamespace(
+        **few,
+        iterations=rows,
+        x=[trace.x[k] for k in rows],
+        trials=[[], *(trace.trials[k + 1] for k in rows[:-1])],
+    )
 
 
 def landscape(loss, trace, xlim, ylim, levels=10):
@@ -132,12 +162,13 @@ class Explorer(Live):
     states = traitlets.Dict().tag(sync=True)
     shared = traitlets.List().tag(sync=True)
 
-    def __init__(self, name, compute, controls, panels, caption, initial=None, at=None,
-                 grid=None):  # fmt: skip
+    def __init__(self, name, compute, controls, panels, caption, initial=None, at=None, grid=None):
         unknown = set(controls) ^ set(inspect.signature(compute).parameters)
         if unknown or not all(isinstance(v, list | tuple) and v for v in controls.values()):
-            raise ValueError(f"controls must give choices for each argument of {compute.__name__}, "
-                             f"and no others; got {controls!r}")  # fmt: skip
+            raise ValueError(
+                f"controls must give choices for each argument of {compute.__name__}, "
+                f"and no others; got {controls!r}"
+            )
         self.compute = compute
         self.first = {key: values[0] for key, values in controls.items()} | (initial or {})
         if self.first.keys() - controls.keys() or any(
@@ -148,11 +179,17 @@ class Explorer(Live):
             grid = [dict(zip(controls, values)) for values in itertools.product(*controls.values())]
         states = precompute(compute, grid, name)
         given = [c for c in (states[0].get("runs") or [{}])[0] if c not in ("label", "color")]
-        drawn = {c for panel in panels for key in ("y", "x", "path", "cloud", "boundary")
-                 for c in np.ravel(panel.get(key) or [])}  # fmt: skip
+        drawn = {
+            c
+            for panel in panels
+            for key in ("y", "x", "path", "cloud", "boundary")
+            for c in np.ravel(panel.get(key) or [])
+        }
         if missing := sorted(drawn.difference(given)):
-            raise ValueError(f"compute must return runs with every column that panels draw; among "
-                             f"{given} there is no {', '.join(missing)}")  # fmt: skip
+            raise ValueError(
+                f"compute must return runs with every column that panels draw; among "
+                f"{given} there is no {', '.join(missing)}"
+            )
         # What many states have in common, such as contours, travels once.
         strings = [text for state in states for text in state.values() if isinstance(text, str)]
         shared = [t for t in dict.fromkeys(strings) if len(t) > 200 and strings.count(t) > 1]
@@ -161,13 +198,21 @@ class Explorer(Live):
         shown = ", ".join(f"{key.replace('_', ' ')} {self.first[key]}" for key in controls)
         self.caption, self.on_paper, self.panels = caption, f"{shown}.", panels
         super().__init__(
-            spec={"name": name, "panels": panels, "initial": self.first, "controls": controls,
-                  "at": at, "order": list(controls),  # a stored page sorts what it holds by name
-                  "columns": given},
-            states={key: {k: place.get(v, v) if isinstance(v, str) else v for k, v in s.items()}
-                    for key, s in zip(keys, states)},
+            spec={
+                "name": name,
+                "panels": panels,
+                "initial": self.first,
+                "controls": controls,
+                "at": at,
+                "order": list(controls),  # a stored page sorts what it holds by name
+                "columns": given,
+            },
+            states={
+                key: {k: place.get(v, v) if isinstance(v, str) else v for k, v in s.items()}
+                for key, s in zip(keys, states)
+            },
             shared=shared,
-        )  # fmt: skip
+        )
         self.on_msg(self._answer)
 
     def _answer(self, _, message, buffers):

@@ -61,8 +61,11 @@ class Answer:
             if isinstance(arg, np.ndarray) and not same(arg, kept):
                 self.changed = f"It changes its argument {number}: work on a copy."
         if got is None or got is ...:
-            need(not self.returned, "It returns nothing here, though elsewhere something: "
-                 "behind an if or a loop it may end without a return.")  # fmt: skip
+            need(
+                not self.returned,
+                "It returns nothing here, though elsewhere something: "
+                "behind an if or a loop it may end without a return.",
+            )
             raise Hint("Not yet: it returns nothing.")
         self.returned = True
         return got
@@ -138,8 +141,10 @@ def numbers(got, shape, where=""):
         real = array.dtype.kind in "biuf"
     except ValueError:  # a ragged list
         real = False
-    need(real, lambda: f"{where}It returns no real numbers but a {type(got).__name__}: "
-         f"{str(got)[:40]}")  # fmt: skip
+    need(
+        real,
+        lambda: f"{where}It returns no real numbers but a {type(got).__name__}: {str(got)[:40]}",
+    )
     need(shape in (None, array.shape), f"{where}The shape should be {shape}, not {array.shape}.")
     need(np.isfinite(array).all(), f"{where}The result has NaN or infinity in it.")
     return array.astype(float)
@@ -197,8 +202,11 @@ def reproduced(answer, slips, given, other):
     if got is None:
         return found
     values = slips(*other)
-    return {hint: value for hint, value in found.items()
-            if same(got, values[hint]) or scale(got, values[hint])}  # fmt: skip
+    return {
+        hint: value
+        for hint, value in found.items()
+        if same(got, values[hint]) or scale(got, values[hint])
+    }
 
 
 def compare(got, right, slips, otherwise, where=""):
@@ -214,14 +222,21 @@ def compare(got, right, slips, otherwise, where=""):
     slips = {hint: np.asarray(value, float) for hint, value in slips().items()}
     for hint, value in slips.items():
         need(not same(got, value), hint)
-    need(np.count_nonzero(right) < 3 or not (factor := scale(got, right)),
-         f"{where}Right up to {factor}.")  # fmt: skip
+    need(
+        np.count_nonzero(right) < 3 or not (factor := scale(got, right)),
+        f"{where}Right up to {factor}.",
+    )
     off = np.abs(got - right).max(initial=0) / np.abs(right).max(initial=1e-300)
-    need(off > 1e-3, f"{where}Right to about {off:.0e} of its size, no further, as if something "
-         "were rounded, clipped or stopped early, or a little of something added.")  # fmt: skip
+    need(
+        off > 1e-3,
+        f"{where}Right to about {off:.0e} of its size, no further, as if something "
+        "were rounded, clipped or stopped early, or a little of something added.",
+    )
     for hint, value in slips.items():  # a slip, and a factor besides
-        if np.count_nonzero(value) > 2 and value.shape == right.shape and (
-            factor := scale(got, value)
+        if (
+            np.count_nonzero(value) > 2
+            and value.shape == right.shape
+            and (factor := scale(got, value))
         ):
             raise Hint(f"Up to {factor}: {hint}")
     if callable(otherwise):

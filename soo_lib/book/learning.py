@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ..directions import BFGS
 from ..losses import Loss
 from ..plots import BLUE, contours, solver_color
+from ..solvers import BFGS
 from .live import WEB, Live, joined
 
 VISITS = np.array([[-1.5, 0.4], [-0.9, 1.0], [-0.2, 0.3], [0.4, 0.9], [0.9, 0.2]])
@@ -45,8 +45,9 @@ class Learning(Live):
     def still(self):
         """The pictures of the caption, as a matplotlib figure."""
         loss, rule = Turned(), BFGS()
-        figure, axes = plt.subplots(2, 2, figsize=(5.6, 5.6), sharex=True, sharey=True,
-                                    layout="constrained")  # fmt: skip
+        figure, axes = plt.subplots(
+            2, 2, figsize=(5.6, 5.6), sharex=True, sharey=True, layout="constrained"
+        )
         for k, ax in enumerate(axes.flat):
             seen = VISITS[: [1, 2, 3, 5][k]]
             while rule.pairs < len(seen) - 1:

@@ -15,8 +15,7 @@ from IPython.display import HTML, display
 
 from .. import plots
 from ..checks import as_number, as_vector
-from ..losses import Rosenbrock
-from ..network import Network
+from ..losses import Network, Rosenbrock
 from ..plots import BLUE, ORANGE
 from ..solvers import minimize
 
@@ -92,10 +91,20 @@ class Valley(Live):
     on_paper = "their paths over its level curves, and their losses against iterations."
     first = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, method="newton", line_search="wolfe", step=1.0, start=(-1.4, 1.8), a=1.0,
-                 b=50.0, race=True):  # fmt: skip
-        for name, value, known in (("method", method, METHODS),
-                                   ("line_search", line_search, STEP_RULES)):  # fmt: skip
+    def __init__(
+        self,
+        method="newton",
+        line_search="wolfe",
+        step=1.0,
+        start=(-1.4, 1.8),
+        a=1.0,
+        b=50.0,
+        race=True,
+    ):
+        for name, value, known in (
+            ("method", method, METHODS),
+            ("line_search", line_search, STEP_RULES),
+        ):
             if str(value) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
         x, y = as_vector(start, 2, "start", finite=True)
@@ -116,8 +125,10 @@ class Valley(Live):
 
     def still(self):
         """The first state, as a matplotlib figure."""
-        runs = {name: minimize(self.loss, self.start, name, **self.rule, maxiter=3000)
-                for name in self.methods}  # fmt: skip
+        runs = {
+            name: minimize(self.loss, self.start, name, **self.rule, maxiter=3000)
+            for name in self.methods
+        }
         figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.7), layout="constrained")
         plots.contours(self.loss, (-2, 2), (-1.1, 2.1), ax=left)
         for name, run in runs.items():
@@ -154,8 +165,14 @@ class Playground(Live):
         for ax, method in zip(axes, ("lbfgs", "gradient")):
             found = minimize(loss, x0, method, maxiter=30)
             Z = net.forward(net.unpack(found.x), plane)[-1]
-            ax.contourf(u, u, (Z[:, 1] - Z[:, 0]).reshape(90, 90), [-99, -2, 0, 2, 99], alpha=0.45,
-                        colors=[BLUE, "#9CC4DE", "#EDB88F", ORANGE])  # fmt: skip
+            ax.contourf(
+                u,
+                u,
+                (Z[:, 1] - Z[:, 0]).reshape(90, 90),
+                [-99, -2, 0, 2, 99],
+                alpha=0.45,
+                colors=[BLUE, "#9CC4DE", "#EDB88F", ORANGE],
+            )
             for k, (color, mark) in enumerate(((BLUE, "o"), (ORANGE, "^"))):
                 ax.scatter(*X[y == k].T, s=12, c=color, marker=mark, lw=0.4, ec="w")
             ax.set(title=f"{method}: loss {found.fun:.3f}", xlabel="x", aspect="equal")

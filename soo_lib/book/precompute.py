@@ -13,7 +13,7 @@ import numpy as np
 import scipy
 from tqdm.auto import tqdm
 
-from ..sources import cache_folder
+from ..datasets.sources import cache_folder
 
 LIBRARY = Path(__file__).parent.parent
 
@@ -30,8 +30,10 @@ def precompute(compute, grid, name=""):
         return json.loads(path.read_text())["states"]
     # Only someone who watches is shown the bar: a page that is being built has nobody.
     watched, start = sys.stderr.isatty() or "JPY_SESSION_NAME" in os.environ, time.perf_counter()
-    states = [pack(compute(**choice)) for choice in
-              tqdm(grid, desc=name, delay=2, leave=False, disable=not watched)]  # fmt: skip
+    states = [
+        pack(compute(**choice))
+        for choice in tqdm(grid, desc=name, delay=2, leave=False, disable=not watched)
+    ]
     content = {"name": name, "seconds": round(time.perf_counter() - start, 2), "states": states}
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written beside its place, then moved: a file in the cache is always whole.
@@ -99,6 +101,9 @@ def _meaning(value, compute, within=()):
         codes += [part for part in code.co_consts if inspect.iscode(part)]
     outside = value.__globals__ | inspect.getclosurevars(value).nonlocals
     names = sorted({name for code in codes for name in (*code.co_names, *code.co_freevars)})
-    used = {name: _meaning(outside[name], compute, (*within, value))
-            for name in names if name in outside}  # fmt: skip
+    used = {
+        name: _meaning(outside[name], compute, (*within, value))
+        for name in names
+        if name in outside
+    }
     return [inspect.getsource(value), used]

@@ -33,12 +33,14 @@ def load_record(name, folder="results"):
         )
     runs = json.loads(path.read_text())["runs"]
     return [
-        SimpleNamespace(**{
-            key: np.array(value, dtype=float) if _trajectory(value) else value
-            for key, value in {**run["settings"], **run["result"]}.items()
-        })
+        SimpleNamespace(
+            **{
+                key: np.array(value, dtype=float) if _trajectory(value) else value
+                for key, value in {**run["settings"], **run["result"]}.items()
+            }
+        )
         for run in runs
-    ]  # fmt: skip
+    ]
 
 
 def table(head, rows):

@@ -16,8 +16,15 @@ def _lines(ax, panel, state):
     runs = state["runs"][-1:] if state.get("per_frame") else state["runs"]
     for run in runs:
         look = {"ls": "", "marker": "o"} if panel["dots"] else {"ls": solver_look(run["label"])[1]}
-        ax.plot(run[panel["x"][0]], run[panel["y"]], **look, color=run["color"], ms=3.5, lw=1.4,
-                label=run["label"])  # fmt: skip
+        ax.plot(
+            run[panel["x"][0]],
+            run[panel["y"]],
+            **look,
+            color=run["color"],
+            ms=3.5,
+            lw=1.4,
+            label=run["label"],
+        )
     if "level" in state:
         ax.axhline(state["level"], color=GREY, ls="--", lw=1)
     symmetric = {} if isinstance(panel["scale"], str) else {"linthresh": panel["scale"]}

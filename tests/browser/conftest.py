@@ -9,15 +9,28 @@ import threading
 from pathlib import Path
 
 import pytest
+from built import HTML
 from playwright.sync_api import sync_playwright
-from test_book import HTML
+
+
+def pytest_collection_modifyitems(items):
+    """All tests in this folder look at the built book."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("built")
+
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
     "--renderer-process-limit=1",  # of a window: to start one for each page costs as much as it
-]  # fmt: skip
+]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -93,8 +106,13 @@ class Pages:
         page = context.new_page()
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda message: message.type in ("error", "warning")
-                and self.complaints.append(f"{message.text} {message.location}"))  # fmt: skip
+        page.on(
+            "console",
+            lambda message: (
+                message.type in ("error", "warning")
+                and self.complaints.append(f"{message.text} {message.location}")
+            ),
+        )
         return page
 
     def take_back(self):
@@ -120,8 +138,9 @@ def pages(chromium):
 def visit(pages, sites):
     """Opens a page; at the end, nothing may have been asked elsewhere or complained of."""
 
-    def opened(path, theme="light", width=1280, ready=".soo-explorer svg text", formulas=True,
-               **settings):  # fmt: skip
+    def opened(
+        path, theme="light", width=1280, ready=".soo-explorer svg text", formulas=True, **settings
+    ):
         page = pages.lend(width, color_scheme=theme, **settings)
         page.set_default_timeout(20_000)
         if path.startswith("file:") and not formulas:
@@ -143,8 +162,9 @@ def violations(page, where):
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(path=AXE)
     run = "where => axe.run(where, { resultTypes: ['violations'] }).then(found => found.violations)"
-    return [(rule["id"], [node["html"] for node in rule["nodes"]])
-            for rule in page.evaluate(run, where)]  # fmt: skip
+    return [
+        (rule["id"], [node["html"] for node in rule["nodes"]]) for rule in page.evaluate(run, where)
+    ]
 
 
 def in_each_theme(page):
@@ -170,8 +190,9 @@ def bare(pages):
     Nothing may have been complained of by the end.
     """
 
-    def opened(widget, search="", theme="light", width=1280, below="", first="{}", more="{}",
-               **settings):  # fmt: skip
+    def opened(
+        widget, search="", theme="light", width=1280, below="", first="{}", more="{}", **settings
+    ):
         page = pages.lend(width, **settings)
         page.set_default_timeout(60_000)
         paper, ink = LOOK[theme]

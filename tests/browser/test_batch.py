@@ -9,17 +9,16 @@ import re
 
 import numpy as np
 import pytest
+from built import ROOT
 from conftest import violations
-from test_book import ROOT
 from test_live import Dealt
 from test_playground import number, status
 
-from soo_lib.book.explore import Batch
-from soo_lib.losses import Logistic
-from soo_lib.sampling import Batched
+from soo_lib.book.explore import Batches
+from soo_lib.losses import Batched, Logistic
 from soo_lib.solvers import minimize
 
-BATCH = Batch()
+BATCH = Batches()
 FULL = Logistic(BATCH.X, BATCH.y)
 LOWEST = minimize(FULL, np.zeros(3)).fun
 CLOSE = dict(rel=2e-4, abs=1e-9)  # the table has five digits
@@ -29,7 +28,7 @@ CLOSE = dict(rel=2e-4, abs=1e-9)  # the table has five digits
 def open_page(bare):
     """Opens the batch with a search part."""
     traits = dict(first=json.dumps(BATCH.first), more=json.dumps({"points": BATCH.points}))
-    return functools.partial(bare, Batch, **traits)
+    return functools.partial(bare, Batches, **traits)
 
 
 def ended(page):
@@ -56,9 +55,11 @@ def run(page):
     ended(page)
     page.wait_for_selector(".tables tbody tr")
     head, *body = page.evaluate("""() => [...document.querySelectorAll('.tables tr')].map(
-        (row) => [...row.cells].map((cell) => cell.textContent))""")  # fmt: skip
-    return {name: np.array([number(text) for text in column])
-            for name, column in zip(head[:-1], zip(*body))}  # fmt: skip
+        (row) => [...row.cells].map((cell) => cell.textContent))""")
+    return {
+        name: np.array([number(text) for text in column])
+        for name, column in zip(head[:-1], zip(*body))
+    }
 
 
 def boundary(page):
@@ -113,8 +114,15 @@ def shown(rows, batch_size, n_batches, weights="alike", seed=1):
 def test_the_table_is_soo_libs_run(
     open_page, method, line_search, step, rows, batch_size, n_batches, weights
 ):
-    fields = dict(method=method, line_search=line_search, step=step, rows=rows,
-                  batch_size=batch_size, n_batches=n_batches, weights=weights)  # fmt: skip
+    fields = dict(
+        method=method,
+        line_search=line_search,
+        step=step,
+        rows=rows,
+        batch_size=batch_size,
+        n_batches=n_batches,
+        weights=weights,
+    )
     page = open_page("?" + "&".join(f"batch.{name}={v}" for name, v in fields.items()))
     loss, visited = shown(rows, batch_size, n_batches, weights)
     most = {} if line_search == "fixed" else {"max_trials": 10}
@@ -164,7 +172,7 @@ def test_a_drag_finds_long_work_at_any_frame(open_page):
             // one frame's pause, then two: the runs' frames work and draw by turns
             const pause = (k) => requestAnimationFrame(k ? () => pause(k - 1) : drag);
             if (frames++ < 6) pause(frames % 2 + 1); else done();
-        }); })""")  # fmt: skip
+        }); })""")
     ended(page)
     assert page.locator("[name=batch_size]").input_value() == "800"
 
@@ -211,14 +219,20 @@ def test_a_choice_is_a_link(open_page):
 
 
 def test_nonsense_is_said_and_nothing_breaks(open_page):
-    page = open_page("?batch.method=sgd&batch.batch_size=1e400&batch.n_batches=0.5&batch.seed=NaN"
-                     "&batch.at=-1&batch.rows=")  # fmt: skip
+    page = open_page(
+        "?batch.method=sgd&batch.batch_size=1e400&batch.n_batches=0.5&batch.seed=NaN"
+        "&batch.at=-1&batch.rows="
+    )
     said = status(page)
-    for words in ("solver must be one of gradient, newton, nlcg, bfgs, lbfgs; got “sgd”",
-                  "rows in a batch must be a whole number from 1 to 800; got “1e400”",
-                  "batches must be a whole number from 1 to 80; got “0.5”",
-                  "got “NaN”", "got “-1”", "sampling must be one of fixed, reshuffled; got “”"):
-        assert words in said  # fmt: skip
+    for words in (
+        "solver must be one of gradient, newton, nlcg, bfgs, lbfgs; got “sgd”",
+        "rows in a batch must be a whole number from 1 to 800; got “1e400”",
+        "batches must be a whole number from 1 to 80; got “0.5”",
+        "got “NaN”",
+        "got “-1”",
+        "sampling must be one of fixed, reshuffled; got “”",
+    ):
+        assert words in said
     before = ended(page)
     page.locator("[name=batch_size]").fill("801")
     page.locator("[name=batch_size]").press("Enter")
@@ -232,8 +246,16 @@ def test_what_diverges_is_said_and_stays_in_bounds(open_page):
     assert max(map(number, ticks)) <= 1.5
     assert "learns them by heart" in put(page, line_search="wolfe", batch_size=5, n_batches=1)
     # at the minimum, where rounding may come out below it, on a logarithmic scale
-    put(page, method="lbfgs", line_search="backtracking", batch_size=790, n_batches=5,
-        weights="rows", seed=8, height="gap")  # fmt: skip
+    put(
+        page,
+        method="lbfgs",
+        line_search="backtracking",
+        batch_size=790,
+        n_batches=5,
+        weights="rows",
+        seed=8,
+        height="gap",
+    )
     assert page.locator(".chart circle").count() == 1
 
 
@@ -288,8 +310,10 @@ def test_search(open_page):
 
 def test_mends(open_page):
     page, said, table = told(open_page, "Large enough a batch mends it")
-    near = {size: sum(above(page, batch_size=size, seed=seed) < 0.01 for seed in range(1, 7))
-            for size in (200, 400, 700)}  # fmt: skip
+    near = {
+        size: sum(above(page, batch_size=size, seed=seed) < 0.01 for seed in range(1, 7))
+        for size in (200, 400, 700)
+    }
     assert near[200] < near[400] < near[700] == 6
     assert "found no decrease" in ended(page)
     assert "converged" in put(page, batch_size=800)

@@ -7,7 +7,7 @@ import re
 import nbformat
 import numpy as np
 import pytest
-from test_book import HTML, ROOT
+from built import HTML, ROOT
 
 from soo_lib.book.precompute import pack
 
@@ -92,14 +92,18 @@ def told(page):
 def ordered(values):
     """Three numbers or more, each larger: these the reader slides through."""
     numbers = [v for v in values if isinstance(v, int | float)]
-    return len(values) > 2 and len(numbers) >= len(values) - 1 and (
-        numbers == sorted(numbers) and values[: len(numbers)] == numbers)  # fmt: skip
+    return (
+        len(values) > 2
+        and len(numbers) >= len(values) - 1
+        and (numbers == sorted(numbers) and values[: len(numbers)] == numbers)
+    )
 
 
 def untimed(state):
     """What of a state is drawn or written in the table, apart from measured seconds."""
-    runs = [{name: part for name, part in run.items() if name != "seconds"}
-            for run in state["runs"]]  # fmt: skip
+    runs = [
+        {name: part for name, part in run.items() if name != "seconds"} for run in state["runs"]
+    ]
     return json.dumps(pack({**state, "runs": runs, "note": ""}))
 
 
@@ -221,8 +225,9 @@ def drag(page, slider, share):
     """The thumb taken by the mouse to its place: half a thumb's width from either end."""
     slider.scroll_into_view_if_needed()
     box, most = slider.bounding_box(), int(slider.get_attribute("max"))
-    places = [box["x"] + 8 + s * (box["width"] - 16)
-              for s in (int(slider.input_value()) / most, share)]  # fmt: skip
+    places = [
+        box["x"] + 8 + s * (box["width"] - 16) for s in (int(slider.input_value()) / most, share)
+    ]
     page.mouse.move(places[0], box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(places[1], box["y"] + box["height"] / 2, steps=3)
@@ -232,8 +237,9 @@ def drag(page, slider, share):
 def spec_of(page_name):
     text = (HTML / "book" / f"{page_name}.html").read_text("utf-8")
     state = re.search(r'widget-state\+json">(.*?)</script>', text, re.DOTALL)[1]
-    (spec,) = [model["state"]["spec"] for model in json.loads(state).values()
-               if "spec" in model["state"]]  # fmt: skip
+    (spec,) = [
+        model["state"]["spec"] for model in json.loads(state).values() if "spec" in model["state"]
+    ]
     for index, panel in enumerate(spec["panels"]):
         panel["index"] = index
     return spec

@@ -4,8 +4,8 @@ import gzip
 import re
 
 import pytest
+from built import HTML
 from conftest import in_each_theme, violations
-from test_book import HTML
 from test_explorers import CONTROLS, EXPLORER, NEEDS, chosen, frame, number, spec_of, told
 
 
@@ -61,8 +61,9 @@ def test_it_stands_alone_steps_plays_keeps_resets_and_is_read(visit, name):
     page.locator(EXPLORER).get_by_role("button", name="Play").click()
     page.wait_for_function(
         f"n => +document.querySelector('{EXPLORER} .steps input').value === n",
-        arg=last, polling=100,
-    )  # fmt: skip
+        arg=last,
+        polling=100,
+    )
     page.locator(EXPLORER).get_by_role("button", name="Keep to compare").click()
     assert "kept:" in page.locator(f"{EXPLORER} .legend").text_content()
     page.locator(CONTROLS).first.press("End")
@@ -75,8 +76,9 @@ def test_it_stands_alone_steps_plays_keeps_resets_and_is_read(visit, name):
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_a_copied_link_restores_the_choice(visit, name):
-    page = visit(f"book/{name}.html", formulas=False,
-                 permissions=["clipboard-read", "clipboard-write"])  # fmt: skip
+    page = visit(
+        f"book/{name}.html", formulas=False, permissions=["clipboard-read", "clipboard-write"]
+    )
     spec, first = spec_of(name), page.locator(CONTROLS).first
     control = first.get_attribute("name")
     first.press("Home" if spec["initial"][control] == spec["controls"][control][-1] else "End")
@@ -94,8 +96,9 @@ def test_a_copied_link_restores_the_choice(visit, name):
 def test_axe_finds_nothing(visit, name):
     """Of a table's rows, which are all made alike, the first: each cell's contrast is measured."""
     page = visit(f"book/{name}.html", formulas=False)
-    page.evaluate("for (const fold of document.querySelectorAll('.soo-explorer details'))"
-                  " fold.open = true")  # those of a live picture on the same page too
+    page.evaluate(
+        "for (const fold of document.querySelectorAll('.soo-explorer details')) fold.open = true"
+    )  # those of a live picture on the same page too
     rest = ".soo-explorer tbody tr:nth-child(n + 5)"
     for theme in in_each_theme(page):
         assert not violations(page, {"include": ".soo-explorer", "exclude": rest}), theme
@@ -160,8 +163,9 @@ def test_without_scripts_a_figure_and_its_caption_stand_there(visit, name):
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_it_stands_alone_in_a_file_too(visit, name):
-    page = visit((HTML / "book" / f"{name}.html").as_uri(), formulas=False,
-                 ready=f"{EXPLORER} svg text")  # fmt: skip
+    page = visit(
+        (HTML / "book" / f"{name}.html").as_uri(), formulas=False, ready=f"{EXPLORER} svg text"
+    )
     stands_alone(page)
 
 

@@ -30,12 +30,26 @@ def lab(tmp_path):
     token, log = secrets.token_hex(16), open(tmp_path / "lab.log", "w")
     own = "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}",
-         "--port-retries=0", f"--IdentityProvider.token={token}", f"--notebook-dir={tmp_path}"],
-        stdout=log, stderr=log,
-        env={**os.environ, **{name: str(tmp_path / name) for name in own},
-             "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "jupyter",
+            "lab",
+            "--no-browser",
+            "--allow-root",
+            f"--port={port}",
+            "--port-retries=0",
+            f"--IdentityProvider.token={token}",
+            f"--notebook-dir={tmp_path}",
+        ],
+        stdout=log,
+        stderr=log,
+        env={
+            **os.environ,
+            **{name: str(tmp_path / name) for name in own},
+            "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
+        },
+    )
     address = f"http://localhost:{port}/lab/tree/explorer.ipynb?token={token}"
     try:
         for _ in range(240):
@@ -54,7 +68,9 @@ def lab(tmp_path):
 
 @pytest.mark.parametrize("compute", ["sampling"], indirect=True)
 def test_the_same_cells_are_live_with_a_kernel_and_the_engines_without_one(
-    chromium, lab, compute  # noqa: F811
+    chromium,
+    lab,
+    compute,  # noqa: F811
 ):
     context = chromium.new_context(viewport={"width": 1280, "height": 1000})
     page = context.new_page()

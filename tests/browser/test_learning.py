@@ -12,11 +12,14 @@ from helpers import Saddle
 from test_live import Quadratic
 
 from soo_lib.book.learning import Learning
-from soo_lib.directions import BFGS, LBFGS
 from soo_lib.losses import Rosenbrock
+from soo_lib.solvers import BFGS, LBFGS
 
-LOSSES = {"quadratic": lambda: Quadratic(12, np.pi / 6), "valley": lambda: Rosenbrock(1, 5),
-          "saddle": Saddle}  # fmt: skip
+LOSSES = {
+    "quadratic": lambda: Quadratic(12, np.pi / 6),
+    "valley": lambda: Rosenbrock(1, 5),
+    "saddle": Saddle,
+}
 
 
 @pytest.fixture
@@ -36,8 +39,10 @@ def told(page):
     text = page.locator(".told").inner_text().replace("−", "-")
     number = r"(-?[\d.]+)(?:·10([⁰¹²³⁴-⁹⁻]+))?"
     found = re.search(rf"point: {number} and {number}\. Learnt: {number} and {number}\.", text)
-    raised = [(p or "⁰").translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
-              for p in found.groups()[1::2]]  # fmt: skip
+    raised = [
+        (p or "⁰").translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
+        for p in found.groups()[1::2]
+    ]
     values = [float(d) * 10 ** float(p) for d, p in zip(found.groups()[::2], raised)]
     return values[:2], values[2:], text
 
@@ -103,7 +108,8 @@ def test_its_own_steps_arrive(open_page):
     for n in range(1, 21):
         page.get_by_role("button", name="Its own step", exact=True).click()
         page.wait_for_function(
-            f"(n) => document.querySelectorAll('.visit').length > n || {arrived}", arg=n)
+            f"(n) => document.querySelectorAll('.visit').length > n || {arrived}", arg=n
+        )
     page.wait_for_function(arrived)
     truth, learnt, _ = told(page)
     np.testing.assert_allclose(learnt, truth, rtol=0.3)
@@ -115,9 +121,11 @@ def test_each_story_opens_and_a_bad_link_is_named(open_page):
     assert "pairs kept must be one of" in status and "must be 1 to 24 points" in status
     for story in page.locator(".stories button").all():
         story.click()
-        page.wait_for_function("(name) => document.querySelector(`[data-story='${name}']`)"
-                               ".getAttribute('aria-pressed') === 'true'",
-                               arg=story.get_attribute("data-story"))  # fmt: skip
+        page.wait_for_function(
+            "(name) => document.querySelector(`[data-story='${name}']`)"
+            ".getAttribute('aria-pressed') === 'true'",
+            arg=story.get_attribute("data-story"),
+        )
         assert told(page)
     page.get_by_role("button", name="Reset").click()
     page.wait_for_function("document.querySelectorAll('.visit').length === 1")

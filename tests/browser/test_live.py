@@ -14,15 +14,11 @@ import pytest
 from conftest import Quiet
 from helpers import Saddle, WrongSign
 
-from soo_lib import stuck, trace
 from soo_lib.book.live import WEB
-from soo_lib.losses import Logistic, Loss, Rosenbrock
-from soo_lib.network import Network
-from soo_lib.sampling import Batched
-from soo_lib.solvers import minimize
+from soo_lib.losses import Batched, Logistic, Loss, Network, Rosenbrock
+from soo_lib.solvers import Recorder, minimize, recorder, stop
+from soo_lib.solvers.stop import NO_DECREASE, RESAMPLED, why_no_decrease
 from soo_lib.stochastic import minimize_stochastic
-from soo_lib.stuck import NO_DECREASE, RESAMPLED, why_no_decrease
-from soo_lib.trace import Recorder
 
 METHODS = "gradient", "newton", "nlcg", "bfgs", "lbfgs"
 
@@ -104,22 +100,34 @@ LOSSES = {
     "saddle": (Saddle, "new Saddle()"),
     "logistic": (lambda: Logistic(X, Y), f"new Logistic({DATA})"),
     "logistic l2": (lambda: Logistic(X, Y, l2=0.1), f"new Logistic({DATA}, 0.1)"),
-    "wrong sign": (lambda: WrongSign(Rosenbrock(1, 50)),
-                   "Object.assign(new Rosenbrock(1, 50), { fun_and_jac: (x) => {"
-                   " const [f, g] = new Rosenbrock(1, 50).fun_and_jac(x);"
-                   " return [f, g.map((v) => -v)]; } })"),
-    "separable": (lambda: Logistic(X, (X[:, 1] > 0) * 1),
-                  "new Logistic(Float64Array.from(data.X.flat()), data.X.map((r) => +(r[1] > 0)))"),
-    "batched": (lambda: Batched(Logistic(X, Y), BATCHES[:3] + [np.arange(5)], weights="rows"),
-                f"new Batched(new Logistic({DATA}),"
-                " [...data.BATCHES.slice(0, 3), [0, 1, 2, 3, 4]], 'rows')"),
-    "dealt": (lambda: Dealt(Logistic(X, Y), BATCHES),
-              f"new Reshuffled(new Logistic({DATA}), 12, 1, 0, deal(data.BATCHES))"),
-    **{name: (functools.partial(net, name),
-              f"new Network({sizes}, '{name}').loss("
-              "Float64Array.from(data.PLANE.flat()), data.KIND, 0.1, true)")
-       for name, sizes in NETS.items()},
-}  # fmt: skip
+    "wrong sign": (
+        lambda: WrongSign(Rosenbrock(1, 50)),
+        "Object.assign(new Rosenbrock(1, 50), { fun_and_jac: (x) => {"
+        " const [f, g] = new Rosenbrock(1, 50).fun_and_jac(x);"
+        " return [f, g.map((v) => -v)]; } })",
+    ),
+    "separable": (
+        lambda: Logistic(X, (X[:, 1] > 0) * 1),
+        "new Logistic(Float64Array.from(data.X.flat()), data.X.map((r) => +(r[1] > 0)))",
+    ),
+    "batched": (
+        lambda: Batched(Logistic(X, Y), BATCHES[:3] + [np.arange(5)], weights="rows"),
+        f"new Batched(new Logistic({DATA}),"
+        " [...data.BATCHES.slice(0, 3), [0, 1, 2, 3, 4]], 'rows')",
+    ),
+    "dealt": (
+        lambda: Dealt(Logistic(X, Y), BATCHES),
+        f"new Reshuffled(new Logistic({DATA}), 12, 1, 0, deal(data.BATCHES))",
+    ),
+    **{
+        name: (
+            functools.partial(net, name),
+            f"new Network({sizes}, '{name}').loss("
+            "Float64Array.from(data.PLANE.flat()), data.KIND, 0.1, true)",
+        )
+        for name, sizes in NETS.items()
+    },
+}
 STARTS = {2: ([-1.2, 1.0], [1.7, -0.6]), 3: ([0, 0, 0], [1, -2, 0.5])}
 SEARCHES = {
     "fixed": dict(line_search="fixed", step=0.01),
@@ -134,8 +142,10 @@ SEARCHES = {
 def starts(loss):
     if loss.n_params in STARTS:
         return STARTS[loss.n_params]
-    return [np.random.default_rng(seed).normal(size=loss.n_params) * size
-            for seed, size in enumerate((0.5, 1.2))]  # fmt: skip
+    return [
+        np.random.default_rng(seed).normal(size=loss.n_params) * size
+        for seed, size in enumerate((0.5, 1.2))
+    ]
 
 
 def combinations():
@@ -146,8 +156,13 @@ def combinations():
                     settings = {**settings, "memory": 3}
                 most = 10 if name == "relu" else 60  # near its kinks any rounding changes the path
                 options = {"method": method, "maxiter": most, "gtol": 1e-6, **settings}
-                yield {"id": f"{name}, {method}, {search}, start {start}", "make": make, "js": js,
-                       "x0": x0, "options": options}  # fmt: skip
+                yield {
+                    "id": f"{name}, {method}, {search}, start {start}",
+                    "make": make,
+                    "js": js,
+                    "x0": x0,
+                    "options": options,
+                }
 
 
 RUN = """async ({ runs, data }) => {
@@ -178,7 +193,7 @@ RUN = """async ({ runs, data }) => {
 @pytest.fixture(autouse=True)
 def without_the_last_question(monkeypatch):
     """The page's gradients are its own: it looks for no slope that they hide, and counts none."""
-    for module in (stuck, trace):
+    for module in (stop, recorder):
         monkeypatch.setattr(module, "another_slope", lambda *_: False)
 
 
@@ -198,8 +213,13 @@ def in_page(page, runs):
     plain = [{**run, "x0": list(map(float, run["x0"]))} for run in runs]
     for run in plain:
         run.pop("make", None)
-    data = {"X": X.tolist(), "Y": Y.tolist(), "PLANE": PLANE.tolist(), "KIND": KIND.tolist(),
-            "BATCHES": [b.tolist() for b in BATCHES]}  # fmt: skip
+    data = {
+        "X": X.tolist(),
+        "Y": Y.tolist(),
+        "PLANE": PLANE.tolist(),
+        "KIND": KIND.tolist(),
+        "BATCHES": [b.tolist() for b in BATCHES],
+    }
     return page.evaluate(RUN, {"runs": plain, "data": data})
 
 
@@ -207,9 +227,15 @@ def in_python(run, around=lambda loss: loss):
     x0 = np.array(run["x0"], float)
     path = [x0]
     found = minimize(around(run["make"]()), x0, callback=lambda x: path.append(x), **run["options"])
-    return {"path": path[:21], "notes": list(found.trace.note), "nit": found.nit, "x": found.x,
-            "counts": [found.nfev, found.njev, found.nhev], "success": found.success,
-            "message": found.message}  # fmt: skip
+    return {
+        "path": path[:21],
+        "notes": list(found.trace.note),
+        "nit": found.nit,
+        "x": found.x,
+        "counts": [found.nfev, found.njev, found.nhev],
+        "success": found.success,
+        "message": found.message,
+    }
 
 
 def differs(a, b, share=1e-9):
@@ -243,7 +269,8 @@ def test_iterate_by_iterate(page):
 def test_a_resampled_loss_is_named_at_the_start(page):
     """All rows but one at each look: the same value at 0, and hardly another gradient."""
     looks = [np.delete(np.arange(40), k).tolist() for k in range(40)]
-    seen = page.evaluate("""async ({ X, Y, looks }) => {
+    seen = page.evaluate(
+        """async ({ X, Y, looks }) => {
         const { Logistic } = await import("./losses.js"), { times } = await import("./linalg.js");
         const { Reshuffled } = await import("./sampling.js");
         const { why_no_decrease } = await import("./stuck.js");
@@ -251,7 +278,9 @@ def test_a_resampled_loss_is_named_at_the_start(page):
         const loss = new Reshuffled(full, 39, 1, 0, () => looks.pop());
         const [f, g] = loss.fun_and_jac(x);
         return why_no_decrease(loss, x, f, g, times(-1, g));
-    }""", {"X": X.tolist(), "Y": Y.tolist(), "looks": looks})  # fmt: skip
+    }""",
+        {"X": X.tolist(), "Y": Y.tolist(), "looks": looks},
+    )
     loss, x = Dealt(Logistic(X, Y), looks[::-1]), np.zeros(3)
     f, g = loss.fun_and_jac(x)
     assert seen == why_no_decrease(loss, x, f, g, -g) == RESAMPLED
@@ -260,13 +289,16 @@ def test_a_resampled_loss_is_named_at_the_start(page):
 @pytest.mark.parametrize("weight, ridge", [(10, 0), (10, 1e-18), (10, 1e-14), (1, 0), (1e4, 0)])
 def test_a_kink_is_no_rounding(page, weight, ridge):
     """On the ridge of |x| + w|y|, where steepest descent is stuck."""
-    seen = page.evaluate("""async ([w, x]) => {
+    seen = page.evaluate(
+        """async ([w, x]) => {
         const { why_no_decrease } = await import("./stuck.js");
         const fun_and_jac = ([x, y]) => [Math.abs(x) + w * Math.abs(y),
             Float64Array.of(x < 0 ? -1 : 1, y < 0 ? -w : w)];
         const at = Float64Array.from(x), [f, g] = fun_and_jac(at);
         return why_no_decrease({ fun_and_jac }, at, f, g, g.map((v) => -v));
-    }""", [weight, [1.1, ridge]])  # fmt: skip
+    }""",
+        [weight, [1.1, ridge]],
+    )
 
     class Ridge(Loss):
         n_params = 2
@@ -282,16 +314,28 @@ def test_a_kink_is_no_rounding(page, weight, ridge):
 
 @pytest.mark.parametrize("kind", ["tanh", "sigmoid", "relu"])
 def test_rules_on_given_batches(page, kind, monkeypatch):
-    rules = {"sgd": {}, "momentum": {"momentum": 0.8}, "adam": {"beta2": 0.9},
-             "kronecker": {"refresh": 3, "damping": 0.1}}  # fmt: skip
+    rules = {
+        "sgd": {},
+        "momentum": {"momentum": 0.8},
+        "adam": {"beta2": 0.9},
+        "kronecker": {"refresh": 3, "damping": 0.1},
+    }
     x0 = Network(NETS[kind]).init(1)
     deals = [np.array_split(rng.permutation(60), 5) for _ in range(8)]
-    runs = [{"js": LOSSES[kind][1], "x0": x0, "epochs": [[b.tolist() for b in d] for d in deals],
-             "options": {"rule": rule, "epochs": 8, "batch_size": 12, "step": 0.05, **settings}}
-            for rule, settings in rules.items()]  # fmt: skip
+    runs = [
+        {
+            "js": LOSSES[kind][1],
+            "x0": x0,
+            "epochs": [[b.tolist() for b in d] for d in deals],
+            "options": {"rule": rule, "epochs": 8, "batch_size": 12, "step": 0.05, **settings},
+        }
+        for rule, settings in rules.items()
+    ]
     for run, seen in zip(runs, in_page(page, runs), strict=True):
         order = iter(deals)
-        monkeypatch.setattr("soo_lib.stochastic.partition", lambda *_, order=order: next(order))
+        monkeypatch.setattr(
+            "soo_lib.stochastic.minimize.partition", lambda *_, order=order: next(order)
+        )
         path = [x0]
         found = minimize_stochastic(net(kind), x0, callback=path.append, **run["options"])
         np.testing.assert_allclose(seen["path"], path, rtol=1e-9, atol=1e-12)
@@ -300,8 +344,12 @@ def test_rules_on_given_batches(page, kind, monkeypatch):
 
 
 def test_diverging_rule_says_so(page):
-    run = {"js": LOSSES["linear"][1], "x0": np.ones(9), "epochs": [[list(range(60))]],
-           "options": {"rule": "sgd", "epochs": 3, "step": 1e200}}  # fmt: skip
+    run = {
+        "js": LOSSES["linear"][1],
+        "x0": np.ones(9),
+        "epochs": [[list(range(60))]],
+        "options": {"rule": "sgd", "epochs": 3, "step": 1e200},
+    }
     seen = in_page(page, [run])[0]
     known = minimize_stochastic(net("linear"), np.ones(9), batch_size=60, epochs=3, step=1e200)
     assert seen["message"] == known.message and not seen["success"]
@@ -334,8 +382,13 @@ def test_derivatives_by_differences_of_their_own(page, name):
     make, js = LOSSES[name]
     loss = make()
     x0 = np.random.default_rng(3).normal(size=loss.n_params)
-    data = {"X": X.tolist(), "Y": Y.tolist(), "PLANE": PLANE.tolist(), "KIND": KIND.tolist(),
-            "BATCHES": [b.tolist() for b in BATCHES]}  # fmt: skip
+    data = {
+        "X": X.tolist(),
+        "Y": Y.tolist(),
+        "PLANE": PLANE.tolist(),
+        "KIND": KIND.tolist(),
+        "BATCHES": [b.tolist() for b in BATCHES],
+    }
     seen = page.evaluate(DERIVATIVES, {"js": js, "data": data, "x0": x0.tolist(), "seed": 4})
     for errors in np.abs(seen["errors"]):
         assert errors.min() < 1e-7 * seen["size"]
@@ -361,13 +414,16 @@ def test_a_stall_is_the_same_stall(page, slope, walk):
     for row in zip(xs, f, gs):
         if not recorder.outcome:
             recorder.row(*row)
-    seen = page.evaluate("""async ([xs, fs, gs]) => {
+    seen = page.evaluate(
+        """async ([xs, fs, gs]) => {
         const { Recorder } = await import("./trace.js");
         const { Quadratic } = await import("./losses.js");
         const recorder = new Recorder(new Quadratic(1, 0)), at = (v) => Float64Array.from(v);
         xs.forEach((x, i) => recorder.outcome || recorder.row(at(x), fs[i], at(gs[i])));
         return [recorder.nit, recorder.outcome];
-    }""", [xs.tolist(), f.tolist(), gs.tolist()])  # fmt: skip
+    }""",
+        [xs.tolist(), f.tolist(), gs.tolist()],
+    )
     assert seen == [recorder.nit, list(recorder.outcome) if recorder.outcome else None]
     assert bool(recorder.outcome) == (slope == walk == 0)
 
@@ -377,7 +433,8 @@ def test_linear_algebra(page):
     A = np.random.default_rng(0).normal(size=(30, 30))
     A = A + A.T
     A[4] = A[:, 4] = 0  # a column that needs no reflection
-    seen = page.evaluate("""async (flat) => {
+    seen = page.evaluate(
+        """async (flat) => {
         const { cho_solve, cholesky, eigh, product } = await import("./linalg.js");
         const { lanczos } = await import("./spectrum.js"), { drain } = await import("./solvers.js");
         const A = Float64Array.from(flat), { values, vectors } = eigh(A, 30);
@@ -385,7 +442,9 @@ def test_linear_algebra(page):
         return { values: [...values], vectors: [...vectors], 
             solved: [...cho_solve(cholesky(P, 30), A.slice(0, 30))],
             none: cholesky(A, 30), ends: drain(lanczos((p) => product(A, p), 30)) };
-    }""", A.ravel().tolist())  # fmt: skip
+    }""",
+        A.ravel().tolist(),
+    )
     known, V = np.linalg.eigvalsh(A), np.reshape(seen["vectors"], (30, 30))
     np.testing.assert_allclose(np.sort(seen["values"]), known, atol=1e-12)
     np.testing.assert_allclose(A @ V.T, V.T * seen["values"], atol=1e-12)
@@ -402,5 +461,8 @@ def test_numbers_and_ticks_for_a_reader(page):
         return [[1e-8, -1e-8, -1.5e-8, 1.5e6, -0.25, 0].map((v) => show(v)),
             scale(-2, 2).ticks, scale(-0.3, -0.1).ticks, scale(0.5, 4, true).ticks]; }""")
     assert seen[0] == ["10⁻⁸", "−10⁻⁸", "−1.5·10⁻⁸", "1.5·10⁶", "−0.25", "0"]
-    assert seen[1:] == [[-2, -1, 0, 1, 2], pytest.approx([-0.3, -0.25, -0.2, -0.15, -0.1]),
-                        pytest.approx([0.5, 0.7, 1, 2, 3])]  # fmt: skip
+    assert seen[1:] == [
+        [-2, -1, 0, 1, 2],
+        pytest.approx([-0.3, -0.25, -0.2, -0.15, -0.1]),
+        pytest.approx([0.5, 0.7, 1, 2, 3]),
+    ]

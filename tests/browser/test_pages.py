@@ -6,7 +6,7 @@ import importlib.util
 import threading
 
 import pytest
-from test_book import HTML, ROOT, built_pages
+from built import HTML, ROOT, built_pages
 
 spec = importlib.util.spec_from_file_location("pages", ROOT / "benchmarks" / "pages.py")
 benchmark = importlib.util.module_from_spec(spec)
@@ -33,10 +33,13 @@ def first(chromium, gzipped):
     devtools = context.new_cdp_session(page)
     devtools.send("Network.enable")
     devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
-    devtools.on("Network.loadingFinished", lambda end: seen["received"].append(
-        end["encodedDataLength"]))  # fmt: skip
-    page.on("console", lambda message: message.type in ("error", "warning")
-            and seen["said"].append(message.text))  # fmt: skip
+    devtools.on(
+        "Network.loadingFinished", lambda end: seen["received"].append(end["encodedDataLength"])
+    )
+    page.on(
+        "console",
+        lambda message: message.type in ("error", "warning") and seen["said"].append(message.text),
+    )
     page.on("pageerror", lambda error: seen["said"].append(str(error)))
     page.on("request", lambda request: seen["asked"].append(request.url))
     page.on("response", lambda response: response.ok or seen["said"].append(response.url))

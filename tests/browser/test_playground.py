@@ -30,7 +30,8 @@ def iteration(page):
 def steps(page, n, looks=False):
     """n times the button Step; with ``looks`` each waits for its row's eigenvalues."""
     page.locator("details").evaluate("node => { node.open = true; }")
-    page.evaluate("""async ([n, looks]) => {
+    page.evaluate(
+        """async ([n, looks]) => {
         await new Promise(requestAnimationFrame);  // in which the runs just asked for are built
         const last = () => document.querySelector('.tables tr:last-child');
         const known = () => last()?.cells[6].textContent ?? '–';
@@ -39,7 +40,9 @@ def steps(page, n, looks=False):
             [...document.querySelectorAll('button')].find((b) => b.textContent === 'Step').click();
             do await new Promise(requestAnimationFrame); while (looks && known() === '–');
         }
-    }""", [n, looks])  # fmt: skip
+    }""",
+        [n, looks],
+    )
     page.wait_for_function(f"document.querySelector('.clock').textContent.includes(' {n} ')")
 
 
@@ -47,7 +50,7 @@ def table(page):
     """The run's table as numbers, NaN where there is none; column 0 is the iteration."""
     page.wait_for_selector(".tables tbody tr")
     rows = page.evaluate("""() => [...document.querySelectorAll('.tables tbody tr')].map(
-        (row) => [...row.cells].map((cell) => cell.textContent))""")  # fmt: skip
+        (row) => [...row.cells].map((cell) => cell.textContent))""")
     return [[number(text) for text in row] for row in rows]
 
 
@@ -101,15 +104,18 @@ def test_what_is_being_typed_stays_while_runs_go_on(open_page):
     page.locator("[name=hidden]").fill("5 5")
     at = iteration(page)
     page.wait_for_function(
-        "(at) => document.querySelector('.clock').textContent.match(/\\d+/)[0] > at + 2", arg=at)
+        "(at) => document.querySelector('.clock').textContent.match(/\\d+/)[0] > at + 2", arg=at
+    )
     assert page.locator("[name=hidden]").input_value() == "5 5"
     page.locator("[name=hidden]").press("Tab")
     page.wait_for_function("document.querySelector('.clock').textContent.includes('57 param')")
 
 
 def test_a_choice_is_a_link(open_page):
-    page = open_page("?playground.data=spirals&playground.a_method=bfgs&playground.a_step=0.5"
-                     "&playground.hidden=3+4&other=1")  # fmt: skip
+    page = open_page(
+        "?playground.data=spirals&playground.a_method=bfgs&playground.a_step=0.5"
+        "&playground.hidden=3+4&other=1"
+    )
     assert status(page) == ""
     known = {"data": "spirals", "a_method": "bfgs", "a_step": "0.5", "hidden": "3 4"}
     for name, value in known.items():
@@ -126,14 +132,20 @@ def test_a_choice_is_a_link(open_page):
 
 
 def test_nonsense_in_a_link_is_said_and_left_out(open_page):
-    page = open_page("?playground.noise=NaN&playground.a_step=1e400&playground.data=dogs"
-                     "&playground.hidden=999&playground.seed=1.5&playground.b_batch=")  # fmt: skip
+    page = open_page(
+        "?playground.noise=NaN&playground.a_step=1e400&playground.data=dogs"
+        "&playground.hidden=999&playground.seed=1.5&playground.b_batch="
+    )
     said = status(page)
-    for words in ("noise must be a number from 0 to 0.6; got “NaN”", "got “1e400”",
-                  "points must be one of moons, circles, spirals, blobs; got “dogs”",
-                  "hidden layers must be up to six widths", "got “999”",
-                  "seed of the points must be a whole number from 0 to 99; got “1.5”",
-                  "must be a whole number from 1 to 150; got “”"):  # fmt: skip
+    for words in (
+        "noise must be a number from 0 to 0.6; got “NaN”",
+        "got “1e400”",
+        "points must be one of moons, circles, spirals, blobs; got “dogs”",
+        "hidden layers must be up to six widths",
+        "got “999”",
+        "seed of the points must be a whole number from 0 to 99; got “1.5”",
+        "must be a whole number from 1 to 150; got “”",
+    ):
         assert words in said
     steps(page, 1)
 
@@ -157,16 +169,19 @@ def test_a_net_too_large_for_newton_is_said(open_page):
 
 
 def test_a_run_that_diverges_says_so(open_page):
-    page = open_page("?playground.a_method=gradient&playground.a_search=fixed"
-                     "&playground.a_step=100&playground.activation=linear&playground.b_method=none"
-                     "&playground.scale=3")  # fmt: skip
+    page = open_page(
+        "?playground.a_method=gradient&playground.a_search=fixed"
+        "&playground.a_step=100&playground.activation=linear&playground.b_method=none"
+        "&playground.scale=3"
+    )
     page.locator("button.primary").click()
     page.wait_for_function("document.querySelector('.status').textContent.includes('end')")
     assert "diverged" in page.locator(".outcome").first.inner_text()
 
 
-@pytest.mark.parametrize("methods, limits", [("gradient momentum", 2), ("adam momentum", 1),
-                                             ("lbfgs adam", 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    "methods, limits", [("gradient momentum", 2), ("adam momentum", 1), ("lbfgs adam", 0)]
+)
 def test_the_curvature_is_held_against_each_solvers_own_limit(open_page, methods, limits):
     a, b = methods.split()
     page = open_page(f"?playground.a_method={a}&playground.b_method={b}")
@@ -191,7 +206,8 @@ def test_the_focus_stays_where_a_layer_grows(open_page):
     for n in (9, 10):
         page.keyboard.press("Enter")
         page.wait_for_function(
-            f"document.querySelector('[name=hidden]').value === '8 {n}'", timeout=5000)
+            f"document.querySelector('[name=hidden]').value === '8 {n}'", timeout=5000
+        )
     page.get_by_label("a layer less").press("Enter")  # and beside it where it is of no more use
     page.wait_for_function("document.activeElement.title === 'a layer more'", timeout=5000)
 
@@ -206,8 +222,10 @@ def test_clicks_faster_than_a_frame_find_the_story(open_page):
 
 def test_a_pass_of_many_batches_is_sliced_and_no_click_is_lost(open_page):
     both = "".join(f"&playground.{side}_batch=1&playground.{side}_step=0.01" for side in "ab")
-    page = open_page("?playground.a_method=kronecker&playground.b_method=sgd"
-                     "&playground.hidden=16 16 16 16 16 16" + both)  # fmt: skip
+    page = open_page(
+        "?playground.a_method=kronecker&playground.b_method=sgd"
+        "&playground.hidden=16 16 16 16 16 16" + both
+    )
     page.locator("details").evaluate("node => { node.open = true; }")
     page.wait_for_selector(".tables tbody tr")
     frames = page.evaluate("""async () => {
@@ -226,8 +244,10 @@ def test_a_pass_of_many_batches_is_sliced_and_no_click_is_lost(open_page):
 
 
 def test_a_new_start_takes_the_last_word_back(open_page):
-    page = open_page("?playground.hidden=1&playground.b_method=none&playground.data=blobs"
-                     "&playground.l2=1&playground.pace=240")  # fmt: skip
+    page = open_page(
+        "?playground.hidden=1&playground.b_method=none&playground.data=blobs"
+        "&playground.l2=1&playground.pace=240"
+    )
     page.locator("button.primary").click()
     page.wait_for_function("document.querySelector('.status').textContent.includes('end')")
     page.get_by_role("button", name="Start again").click()
@@ -240,8 +260,9 @@ def test_a_complaint_is_seen_from_the_field(open_page, width):
     page.locator("[name=noise]").focus()
     page.keyboard.type("NaN")
     page.keyboard.press("Enter")
-    said, field = (page.locator(f".soo-live {one}").bounding_box()
-                   for one in (".status", "[name=noise]"))  # fmt: skip
+    said, field = (
+        page.locator(f".soo-live {one}").bounding_box() for one in (".status", "[name=noise]")
+    )
     assert field["y"] > 0 and field["y"] + field["height"] <= said["y"]
     assert said["y"] + said["height"] <= 900
 
@@ -324,9 +345,11 @@ class TestStories:
     def test_batch(self, open_page):
         rows = self.told(open_page, "A batch too small for curvature", 20)
         assert max(row[1] for row in rows[10:]) > 2 * max(row[7] for row in rows[10:])
-        page = open_page("?playground.a_search=fixed&playground.b_search=fixed"
-                         "&playground.a_batch=100&playground.b_batch=100&playground.a_rows=reshuffled"
-                         "&playground.b_rows=reshuffled")  # fmt: skip
+        page = open_page(
+            "?playground.a_search=fixed&playground.b_search=fixed"
+            "&playground.a_batch=100&playground.b_batch=100&playground.a_rows=reshuffled"
+            "&playground.b_rows=reshuffled"
+        )
         steps(page, 40)
         assert table(page)[-1][1] < table(page)[-1][7]
 

@@ -124,8 +124,11 @@ def test_nonsense_in_the_store_is_forgotten(visit):
     page, found = opened(visit, CHOICE, "choice")
     found.locator(".predict-choices button").first.click()
     for text in ("nonsense", json.dumps({"guess": 99}), json.dumps({"guess": "x"}), "7"):
-        page.evaluate("text => Object.keys(localStorage).filter((key) => key.startsWith('predict'))"
-                      ".forEach((key) => localStorage.setItem(key, text))", text)  # fmt: skip
+        page.evaluate(
+            "text => Object.keys(localStorage).filter((key) => key.startsWith('predict'))"
+            ".forEach((key) => localStorage.setItem(key, text))",
+            text,
+        )
         page.reload()
         page.wait_for_selector(".predict-look", state="attached")
         assert veiled(page, block(page, "choice")) == [True, True], text

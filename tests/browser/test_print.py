@@ -5,8 +5,8 @@ import re
 from itertools import chain
 
 import pytest
+from built import HTML, ROOT
 from pypdf import PdfReader
-from test_book import HTML, ROOT
 
 spec = importlib.util.spec_from_file_location("print_book", ROOT / "tools" / "print_book.py")
 print_book = importlib.util.module_from_spec(spec)
@@ -57,7 +57,7 @@ def test_the_pdf_is_a_book(tmp_path, monkeypatch, pages):
     rosenbrock = "\n".join(texts[starts[0] : starts[1]])
     assert "Summary" in rosenbrock, "the end of the page is missing"
     assert "line search" in rosenbrock.lower(), "the explorer's controls are missing"
-    assert len(set(re.findall(r"\bFig\. \d+", "".join(texts[starts[1]:])))) >= 5
+    assert len(set(re.findall(r"\bFig\. \d+", "".join(texts[starts[1] :])))) >= 5
     uris = [link["/A"]["/URI"] for link in print_book.links(pdf) if "/URI" in link.get("/A", {})]
     assert uris and not [uri for uri in uris if uri.startswith("file:")]
 

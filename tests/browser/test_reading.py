@@ -54,8 +54,9 @@ def test_the_keyboard_sees_a_meaning_too(visit):
     page.locator(NOTE).wait_for(state="visible")
     page.keyboard.press("Escape")
     page.locator(NOTE).wait_for(state="hidden")
-    assert page.evaluate("document.activeElement.matches(arguments_)".replace(
-        "arguments_", repr(TERM)))  # fmt: skip
+    assert page.evaluate(
+        "document.activeElement.matches(arguments_)".replace("arguments_", repr(TERM))
+    )
 
 
 def test_a_formula_in_a_meaning_is_set(visit):
@@ -104,8 +105,17 @@ def test_a_finger_enlarges_a_figure(visit):
     assert dialog.evaluate("node => getComputedStyle(node).animationName") == "none"
 
 
-WIDE = ["six-criteria", "reproduction", "paper-errors", "which-solver", "fashion-mnist",
-        "minibatches", "notation", "bibliography", "reference/solvers"]  # fmt: skip
+WIDE = [
+    "six-criteria",
+    "reproduction",
+    "paper-errors",
+    "which-solver",
+    "fashion-mnist",
+    "minibatches",
+    "notation",
+    "bibliography",
+    "reference/solvers",
+]
 BOXES = ".bd-article .pst-scrollable-table-container"
 
 
@@ -133,7 +143,8 @@ def test_on_a_phone_tables_and_formulas_scroll_in_their_boxes(visit, name):
         assert cue == goes_on and seen and kept and (reached or not goes_on), found
     formulas = page.locator(".bd-article div.math mjx-container").evaluate_all(
         "all => all.map(box => [box.scrollWidth - box.clientWidth > 2,"
-        " box.classList.contains('goes-on')])")  # fmt: skip
+        " box.classList.contains('goes-on')])"
+    )
     assert all(cue == goes_on for goes_on, cue in formulas)
     # A formula of a few letters has nothing to scroll to: it neither fades nor stops the Tab key.
     page.wait_for_function("""() => ![...document.querySelectorAll("span.math.goes-on")].some(

@@ -13,8 +13,10 @@ PAGES = {
 @pytest.mark.parametrize("words, page", PAGES.items())
 def test_what_a_page_is_about_leads_to_it(visit, words, page):
     found = visit(f"search.html?q={words.replace(' ', '+')}", ready="ul.search li a")
-    found.wait_for_function("() => document.querySelector('#search-results p.search-summary')"
-                            "?.textContent.includes('found')")  # fmt: skip
+    found.wait_for_function(
+        "() => document.querySelector('#search-results p.search-summary')"
+        "?.textContent.includes('found')"
+    )
     links = found.eval_on_selector_all("ul.search li a", "links => links.map(a => a.href)")
     assert any(page in link for link in links), links
     found.wait_for_selector("ul.search li p.context")

@@ -22,11 +22,22 @@ def test_the_concordance_fits_a_phone(visit):
     assert boxes.evaluate_all("all => all.every(box => box.scrollWidth <= box.clientWidth)")
 
 
-@pytest.mark.parametrize("name", [
-    "welcome", "rosenbrock", "conjugate-directions", "learning-the-curvature", "trusting-a-model",
-    "gradient-test", "logistic-regression", "sampling", "neural-networks", "fashion-mnist",
-    "hessian",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "welcome",
+        "rosenbrock",
+        "conjugate-directions",
+        "learning-the-curvature",
+        "trusting-a-model",
+        "gradient-test",
+        "logistic-regression",
+        "sampling",
+        "neural-networks",
+        "fashion-mnist",
+        "hessian",
+    ],
+)
 def test_no_table_of_the_first_chapters_scrolls(visit, name):
     page = visit(f"book/{name}.html", width=390, ready=".bd-article table")
     page.wait_for_function(SET.replace(".concordance", "table"))

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from built import HTML
 from conftest import in_each_theme, violations
 from helpers import Saddle
-from test_book import HTML
 from test_playground import number
 
 from soo_lib.book.explore import Valley
@@ -62,11 +62,18 @@ def to_pixels(page, x, y):
 
 @pytest.mark.parametrize("line_search, step", [("wolfe", 1.0), ("backtracking", 1.0)])
 def test_the_tables_are_the_runs_of_soo_lib(open_page, line_search, step):
-    page = open_page(f"?valley.line_search={line_search}&valley.step={step}&valley.x=-0.6&valley.y"
-                     "=0.9&valley.b=20&valley.method=bfgs&valley.at=3", **AT_REST)  # fmt: skip
+    page = open_page(
+        f"?valley.line_search={line_search}&valley.step={step}&valley.x=-0.6&valley.y"
+        "=0.9&valley.b=20&valley.method=bfgs&valley.at=3",
+        **AT_REST,
+    )
     run, race, search = tables(page)
-    known = {name: minimize(Rosenbrock(b=20), [-0.6, 0.9], name, line_search, step=step,
-                            maxiter=3000, gtol=1e-6) for name in METHODS}  # fmt: skip
+    known = {
+        name: minimize(
+            Rosenbrock(b=20), [-0.6, 0.9], name, line_search, step=step, maxiter=3000, gtol=1e-6
+        )
+        for name in METHODS
+    }
     for name, row in zip(METHODS, race, strict=True):
         found = known[name]
         fork = 0.02 if found.nit > 100 else 0  # a long zigzag's rounding, see test_live.py
@@ -183,12 +190,20 @@ def test_a_state_is_a_link_and_back(open_page):
 
 
 def test_nonsense_in_a_link_is_said_and_left_out(open_page):
-    page = open_page("?valley.step=1e400&valley.b=NaN&valley.method=dogs&valley.at=-3&valley.x=&"
-                     "valley.story=none", **AT_REST)  # fmt: skip
+    page = open_page(
+        "?valley.step=1e400&valley.b=NaN&valley.method=dogs&valley.at=-3&valley.x=&"
+        "valley.story=none",
+        **AT_REST,
+    )
     said = page.locator(".status").inner_text()
-    for words in ("got “1e400”", "steepness b must be a number from 0.1 to 1000; got “NaN”",
-                  "solver must be one of gradient, newton", "at must be a whole number from 0",
-                  "x must be a number from −2 to 2; got “”", "story must be one of"):  # fmt: skip
+    for words in (
+        "got “1e400”",
+        "steepness b must be a number from 0.1 to 1000; got “NaN”",
+        "solver must be one of gradient, newton",
+        "at must be a whole number from 0",
+        "x must be a number from −2 to 2; got “”",
+        "story must be one of",
+    ):
         assert words in said
     assert len(tables(page)[1]) == 5
 
@@ -390,8 +405,11 @@ class TestBuiltPage:
                 assert page.locator(".soo-live [data-story][aria-pressed=true]").count() == 1
 
     def test_axe(self, visit, name):
-        page = visit(f"book/{name}.html?valley.line_search=fixed&valley.at=1",
-                     ready=".soo-live svg text", formulas=False)  # fmt: skip
+        page = visit(
+            f"book/{name}.html?valley.line_search=fixed&valley.at=1",
+            ready=".soo-live svg text",
+            formulas=False,
+        )
         tables(page)
         for theme in in_each_theme(page):
             assert not violations(page, ".soo-live"), theme

@@ -26,10 +26,14 @@ def check_leaked_rows(answer, rng):
     match = equal.all(axis=2)
     leaks = np.flatnonzero(match.any(axis=1))
     got = numbers(answer(train, dev), None)
-    need(got.shape != (len(dev),) or not np.isin(got, (0, 1)).all(),
-         "Return the leaks' numbers, not a mark a row: np.flatnonzero.")  # fmt: skip
-    need(got.shape != (m,) or not np.isin(got, (0, 1)).all(),
-         "It marks the rows of train; return the numbers of the rows of dev.")  # fmt: skip
+    need(
+        got.shape != (len(dev),) or not np.isin(got, (0, 1)).all(),
+        "Return the leaks' numbers, not a mark a row: np.flatnonzero.",
+    )
+    need(
+        got.shape != (m,) or not np.isin(got, (0, 1)).all(),
+        "It marks the rows of train; return the numbers of the rows of dev.",
+    )
     need(got.ndim != 2 or got.shape[1] != n, "Return the numbers of the rows, not the rows.")
     need(got.ndim != 2 or 2 not in got.shape, "Return the numbers in dev alone, not pairs.")
     need(got.ndim == 1, f"Return a list of row numbers; yours has the shape {got.shape}.")
@@ -49,38 +53,47 @@ def check_leaked_rows(answer, rng):
     in_train = set(np.flatnonzero(match.any(axis=0)))
     slips = {
         "It names the rows of train; return the numbers of the rows of dev.": in_train,
-        "It names rows of train, the first that match; return the numbers of the rows of dev.":
-            set(match.argmax(axis=1)[leaks]),
-        "It names rows of train, the last that match; return the numbers of the rows of dev.":
-            set(m - 1 - match[:, ::-1].argmax(axis=1)[leaks]),
+        "It names rows of train, the first that match; return the numbers of the rows of dev.": set(
+            match.argmax(axis=1)[leaks]
+        ),
+        "It names rows of train, the last that match; return the numbers of the rows of dev.": set(
+            m - 1 - match[:, ::-1].argmax(axis=1)[leaks]
+        ),
         "It names every row of dev, as if each were looked for in dev.": set(range(len(dev))),
-        "It names every row of train: go through dev, and look for its rows in train.":
-            set(range(m)),
+        "It names every row of train: go through dev, and look for its rows in train.": set(
+            range(m)
+        ),
         "It names the rows that do not leak.": set(range(len(dev))) - set(leaks),
         "It names the rows that occur twice within dev; a leak is a row of train.": twice,
         "It names the rows that occur twice within dev besides the leaks.": twice | set(leaks),
         "It names rows that repeat an earlier row of dev besides the leaks; a leak is a row of "
         "train.": again | set(leaks),
         "It leaves out leaks that occur twice in dev: each is one.": set(leaks) - twice,
-        "It leaves out leaks that occur twice in train: each is one.":
-            set(np.flatnonzero(match.sum(axis=1) == 1)),
+        "It leaves out leaks that occur twice in train: each is one.": set(
+            np.flatnonzero(match.sum(axis=1) == 1)
+        ),
         "Of a leak that occurs twice in dev it names the first alone.": first,
         "Of a leak that occurs twice in dev it names the last alone.": last,
-        "A row counts only if all its entries agree: any where all is meant.":
-            set(np.flatnonzero(equal.any(axis=2).any(axis=1))),
-        "Each entry is looked for somewhere in train: a whole row must agree with one row.":
-            set(np.flatnonzero(np.isin(dev, train).all(axis=1))),
-        "Each entry is looked for in its column of train: a whole row must agree with one row.":
-            set(np.flatnonzero(equal.any(axis=1).all(axis=1))),
-        "It takes rows that are merely close: all entries must agree exactly.":
-            set(np.flatnonzero(close)),
+        "A row counts only if all its entries agree: any where all is meant.": set(
+            np.flatnonzero(equal.any(axis=2).any(axis=1))
+        ),
+        "Each entry is looked for somewhere in train: a whole row must agree with one row.": set(
+            np.flatnonzero(np.isin(dev, train).all(axis=1))
+        ),
+        (
+            "Each entry is looked for in its column of train: a whole row must agree with one row."
+        ): set(np.flatnonzero(equal.any(axis=1).all(axis=1))),
+        "It takes rows that are merely close: all entries must agree exactly.": set(
+            np.flatnonzero(close)
+        ),
         "It takes rows that have the sum, or mean, of a row of train.": set(np.flatnonzero(sums)),
-        "It takes rows that have the sum of a row of train, digit for digit: compare entries.":
-            set(np.flatnonzero(np.isin(dev.sum(axis=1), train.sum(axis=1)))),
+        "It takes rows that have the sum of a row of train, digit for digit: compare entries.": set(
+            np.flatnonzero(np.isin(dev.sum(axis=1), train.sum(axis=1)))
+        ),
         "It takes rows that have the same entries in another order.": set(np.flatnonzero(ordered)),
         "It compares each row of dev with the row of train of the same number alone: compare with "
         "every row.": set(same_place),
-    }  # fmt: skip
+    }
     need(found != {i + 1 for i in leaks}, "It counts the rows from 1: the first is row 0.")
     if found != set(leaks):
         for hint, rows in slips.items():
@@ -89,12 +102,22 @@ def check_leaked_rows(answer, rng):
     need(not wrong or wrong[0] >= 0, lambda: f"Row {wrong[0]:g} is none of dev's.")
     need(not wrong or wrong[-1] < len(dev), lambda: f"Row {wrong[-1]:g} is none of dev's.")
     need(not wrong, lambda: max(describe(dev[int(i)], train, i) for i in wrong)[1])
-    need(not missed, lambda: f"It misses {len(missed)} of {len(leaks)} leaks: row {missed[0]} of "
-         f"dev is row {match[missed[0]].argmax()} of train's {m}.")  # fmt: skip
+    need(
+        not missed,
+        lambda: (
+            f"It misses {len(missed)} of {len(leaks)} leaks: row {missed[0]} of "
+            f"dev is row {match[missed[0]].argmax()} of train's {m}."
+        ),
+    )
     need(np.array_equal(got, leaks), "Give each row once, in ascending order.")
     none = numbers(answer(train, new), None)
-    need(not none.size, lambda: f"Right but where no row leaks: it returns {none}, and should "
-         "return no number, as in an empty list.")  # fmt: skip
+    need(
+        not none.size,
+        lambda: (
+            f"Right but where no row leaks: it returns {none}, and should "
+            "return no number, as in an empty list."
+        ),
+    )
 
 
 def describe(row, train, number):
@@ -102,6 +125,8 @@ def describe(row, train, number):
     differ, off = (train != row).sum(axis=1), np.abs(train - row)
     nearest = np.lexsort((off.max(axis=1), differ))[0]
     most = off[nearest].max()
-    return most, (f"It names row {number:g} of dev, which is not in train: in row {nearest} of "
-                  f"train, the most alike, {differ[nearest]} of {len(row)} entries differ, entry "
-                  f"{off[nearest].argmax()} by {most:.1g}.")  # fmt: skip
+    return most, (
+        f"It names row {number:g} of dev, which is not in train: in row {nearest} of "
+        f"train, the most alike, {differ[nearest]} of {len(row)} entries differ, entry "
+        f"{off[nearest].argmax()} by {most:.1g}."
+    )

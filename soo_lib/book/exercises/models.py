@@ -76,28 +76,41 @@ def slips(g, B, radius, right):
         "It goes Newton's way to the rim: with B positive definite and Newton's step inside, that "
         "is the answer; else find the λ.": radius * newton / np.linalg.norm(newton),
         "This is the step along -g to the rim, right for tiny radii alone.": rim,
-        "This is the lowest point along -g. In the whole ball there are lower ones.":
-            to_rim(-(g @ g) / bend * g, radius) if bend > 0 else rim,
+        "This is the lowest point along -g. In the whole ball there are lower ones.": to_rim(
+            -(g @ g) / bend * g, radius
+        )
+        if bend > 0
+        else rim,
         "This is -g: B is missing, and the radius.": -g,
         "This is -g, cut at the radius: B is missing.": to_rim(-g, radius),
         "It bounds each entry of p by the radius: bound ‖p‖.": np.clip(newton, -radius, radius),
         "It divides by B's diagonal alone.": to_rim(-g / np.diag(B), radius),
         "It takes the sizes of B's eigenvalues: λ is one number, added to them all.": sizes,
-        "It takes the sizes of B's eigenvalues, and shortens: λ is one number, added to them all.":
-            to_rim(sizes, radius),
-        "This is the point in the basis of the eigenvectors, V its columns: V @ p brings it back.":
-            Q.T @ right,
-        "It goes along the lowest eigenvector alone: g counts too.":
-            -radius * np.sign(c[0]) * Q[:, 0],
-        "These are conjugate gradients, stopped at the rim: near, but not the lowest point.":
-            stopped(g, B, radius),
-    }  # fmt: skip
+        (
+            "It takes the sizes of B's eigenvalues, and shortens: λ "
+            "is one number, added to them all."
+        ): to_rim(sizes, radius),
+        (
+            "This is the point in the basis of the eigenvectors, V "
+            "its columns: V @ p brings it back."
+        ): Q.T @ right,
+        "It goes along the lowest eigenvector alone: g counts too.": -radius
+        * np.sign(c[0])
+        * Q[:, 0],
+        (
+            "These are conjugate gradients, stopped at the rim: near, but not the lowest point."
+        ): stopped(g, B, radius),
+    }
     if w[0] > 0:
-        found["This is the dogleg, two straight pieces in place of the path: near, but not the "
-              "lowest point."] = dogleg(g, B, radius)  # fmt: skip
+        found[
+            "This is the dogleg, two straight pieces in place of the path: near, but not the "
+            "lowest point."
+        ] = dogleg(g, B, radius)
     for lam, name in ((radius, "the radius itself"), (1 / radius, "1/radius"), (1.0, "1")):
-        found[f"It takes {name} for λ: that is 0 where Newton's step is the answer, else find the "
-              "λ with which ‖p‖ is the radius."] = -Q @ (c / (w + lam))  # fmt: skip
+        found[
+            f"It takes {name} for λ: that is 0 where Newton's step is the answer, else find the "
+            "λ with which ‖p‖ is the radius."
+        ] = -Q @ (c / (w + lam))
     return found
 
 
@@ -124,36 +137,53 @@ def fault(p, g, B, radius, right):
     if (lam := on_path(p, g, B)) is None:
         others = {
             "It is as if pᵀBp had no ½: the model's slope is g + Bp.": 2 * B,
-            "It sets B's negative eigenvalues to 0: leave them, λ lifts them all alike.":
-                (Q * np.maximum(w, 0)) @ Q.T,
-            "It takes the sizes of B's eigenvalues: λ is one number, added to them all.":
-                (Q * np.abs(w)) @ Q.T,
+            "It sets B's negative eigenvalues to 0: leave them, λ lifts them all alike.": (
+                Q * np.maximum(w, 0)
+            )
+            @ Q.T,
+            "It takes the sizes of B's eigenvalues: λ is one number, added to them all.": (
+                Q * np.abs(w)
+            )
+            @ Q.T,
             "It takes B's diagonal alone.": np.diag(np.diag(B)),
             "It takes V for Vᵀ: the eigenvectors are the columns, so that Vᵀg has g's parts along "
             "them, and V @ p brings p back.": (Q.T * w) @ Q,
-        }  # fmt: skip
+        }
         for hint, other in others.items():
             need(on_path(p, g, other) is None, hint)
         slope = g + B @ p
-        need(np.ptp(slope) > 1e-6 * np.abs(slope).max(), "B + λ adds λ to every entry: on the "
-             "diagonal alone it is B + λI.")  # fmt: skip
+        need(
+            np.ptp(slope) > 1e-6 * np.abs(slope).max(),
+            "B + λ adds λ to every entry: on the diagonal alone it is B + λI.",
+        )
         need(on_path(p, Q @ g, B) is None, "It takes g for its parts along the eigenvectors, Vᵀg.")
         for place, step, slope in (("in", p, Q @ Q @ g), ("out", Q @ Q @ p, g)):
-            need(on_path(step, slope, B) is None, "It takes V for Vᵀ, or Vᵀ for V, on the way "
-                 f"{place}: Vᵀg has g's parts along the eigenvectors, V's columns, and V @ p "
-                 "brings p back.")  # fmt: skip
-        need(size < (1 + 1e-6) * radius, f"It leaves the ball, whose radius is {radius:.4g}: its "
-             f"length is {size - radius:.2g} more.")  # fmt: skip
-        at = ("on the rim" if size > (1 - 1e-6) * radius else "inside")
-        best = ("inside" if np.linalg.norm(right) < (1 - 1e-6) * radius else "on the rim")
+            need(
+                on_path(step, slope, B) is None,
+                "It takes V for Vᵀ, or Vᵀ for V, on the way "
+                f"{place}: Vᵀg has g's parts along the eigenvectors, V's columns, and V @ p "
+                "brings p back.",
+            )
+        need(
+            size < (1 + 1e-6) * radius,
+            f"It leaves the ball, whose radius is {radius:.4g}: its "
+            f"length is {size - radius:.2g} more.",
+        )
+        at = "on the rim" if size > (1 - 1e-6) * radius else "inside"
+        best = "inside" if np.linalg.norm(right) < (1 - 1e-6) * radius else "on the rim"
         low = model(right, g, B)
-        need(False, f"Not yet: it is {at}, where the model is {model(p, g, B) - low:.2g} above its "
-             f"lowest value, {low:.4g}, which is {best}. There g + Bp points against p, or is 0: "
-             "(B + λI) p = -g with λ >= 0.")  # fmt: skip
+        need(
+            False,
+            f"Not yet: it is {at}, where the model is {model(p, g, B) - low:.2g} above its "
+            f"lowest value, {low:.4g}, which is {best}. There g + Bp points against p, or is 0: "
+            "(B + λI) p = -g with λ >= 0.",
+        )
     so = "It solves (B + λI) p = -g, but"
     need(lam > -1e-4 * np.abs(w).max(), f"{so} with a negative λ: at the lowest point λ >= 0.")
-    need(w[0] + lam > -1e-4 * np.abs(w).max(), f"{so} B + λI has a negative eigenvalue: λ is at "
-         "least minus the lowest of B.")  # fmt: skip
+    need(
+        w[0] + lam > -1e-4 * np.abs(w).max(),
+        f"{so} B + λI has a negative eigenvalue: λ is at least minus the lowest of B.",
+    )
     which = "small" if size > radius else "large"
     need(False, f"{so} the length is {size:.8g} with a radius of {radius:.8g}: λ is too {which}.")
 
@@ -179,9 +209,11 @@ def check_step_inside(answer, rng):
         for hint in found[0] if wrong else ():
             need(not all(same(p, slip[hint]) for (p, *_), slip in zip(wrong, found)), hint)
         for power, hint in (0.5, "root: ‖p‖ is bounded, not ‖p‖²"), (2, "square: ‖p‖² is radius²"):
-            need(not wrong or not all(bounded_by(radius**power, p, g, B)
-                                      for p, g, B, radius, _ in wrong),
-                 f"It solves (B + λI) p = -g, but the length is the radius's {hint}.")  # fmt: skip
+            need(
+                not wrong
+                or not all(bounded_by(radius**power, p, g, B) for p, g, B, radius, _ in wrong),
+                f"It solves (B + λI) p = -g, but the length is the radius's {hint}.",
+            )
         for (p, g, B, radius, right), slip in zip(wrong, found):
             for hint, value in slip.items() if on_path(p, g, B) is None else ():
                 need(not same(p, value), f"In one problem: {hint}")
@@ -202,8 +234,10 @@ def check_step_inside(answer, rng):
     g, radius = rng.normal(size=int(rng.integers(3, 6))), rng.uniform(0.3, 0.9)  # so that λ > ‖g‖
     with told("With B = 0, where the model is a slope: "):
         got = numbers(answer(g, np.diag(0 * g), radius), g.shape)
-    need(is_lowest(got, g, np.diag(0 * g), radius, -radius * g / np.linalg.norm(g)),
-         "With B = 0 the model is a slope: its lowest point is on the rim, along -g.")  # fmt: skip
+    need(
+        is_lowest(got, g, np.diag(0 * g), radius, -radius * g / np.linalg.norm(g)),
+        "With B = 0 the model is a slope: its lowest point is on the rim, along -g.",
+    )
     yield 3 / 4
     for lowest in (-2, -0.5, -2):
         hard_case(answer, *problem(rng, eigenvalues(lowest), -lowest))
@@ -221,8 +255,11 @@ def hard_case(answer, g, B, radius, right):
     where = "With g = 0: " if not g.any() else "Where g has no part along the lowest eigenvector: "
     with told(where):
         said = answer(g, B, radius)
-    need("nan" not in str(said), f"{where}it gives NaN, as 0 over 0 does. The part of p along the "
-         "lowest eigenvector is free there: what leads to the rim is right.")  # fmt: skip
+    need(
+        "nan" not in str(said),
+        f"{where}it gives NaN, as 0 over 0 does. The part of p along the "
+        "lowest eigenvector is free there: what leads to the rim is right.",
+    )
     got = numbers(said, g.shape, where)
     if is_lowest(got, g, B, radius, right):
         return
@@ -230,20 +267,41 @@ def hard_case(answer, g, B, radius, right):
     v, damped = Q[:, 0], -np.linalg.pinv(B - w[0] * np.eye(len(g)), rcond=1e-9) @ g
     need(got.any(), f"{where}it stays, but along the lowest eigenvector all ways lead down.")
     lam = on_path(got, g, B)
-    need(lam is None or lam + w[0] > -1e-3, lambda: f"{where}it solves (B + λI) p = -g with λ = "
-         f"{round(lam, 3) + 0.0:g}; it should be minus the lowest eigenvalue, {-w[0]:.3g}.")
-    need(not np.allclose(got - (got @ v) * v, damped, 0, 1e-3 * radius)
-         or np.linalg.norm(got) >= radius,
-         f"{where}it stops short of the rim. With λ minus the lowest eigenvalue add as much of the "
-         "eigenvector as brings it there." + f" Rounded, vᵀg is {v @ g:.0e}." * bool(v @ g))
-    need(np.linalg.norm(got @ v) > 1e-3 * radius, f"{where}it has no part along the lowest "
-         "eigenvector. There the model falls for ever: add what leads to the rim.")  # fmt: skip
-    need(not same(abs(got @ v), np.linalg.norm(got)) or not g.any(),
-         f"{where}it goes along the lowest eigenvector alone. g counts too.")  # fmt: skip
-    need(not same((got - damped) @ (got - damped), radius**2 - damped @ damped), f"{where}what it "
-         "adds is as long as it should be, but does not go along the lowest eigenvector, a column.")
-    need(np.linalg.norm(got) <= (1 + 1e-6) * radius, f"{where}it leaves the ball, with a length of "
-         f"{np.linalg.norm(got):.8g} where the radius is {radius:.8g}.")  # fmt: skip
+    need(
+        lam is None or lam + w[0] > -1e-3,
+        lambda: (
+            f"{where}it solves (B + λI) p = -g with λ = "
+            f"{round(lam, 3) + 0.0:g}; it should be minus the lowest eigenvalue, {-w[0]:.3g}."
+        ),
+    )
+    need(
+        not np.allclose(got - (got @ v) * v, damped, 0, 1e-3 * radius)
+        or np.linalg.norm(got) >= radius,
+        f"{where}it stops short of the rim. With λ minus the lowest eigenvalue add as much of the "
+        "eigenvector as brings it there." + f" Rounded, vᵀg is {v @ g:.0e}." * bool(v @ g),
+    )
+    need(
+        np.linalg.norm(got @ v) > 1e-3 * radius,
+        f"{where}it has no part along the lowest "
+        "eigenvector. There the model falls for ever: add what leads to the rim.",
+    )
+    need(
+        not same(abs(got @ v), np.linalg.norm(got)) or not g.any(),
+        f"{where}it goes along the lowest eigenvector alone. g counts too.",
+    )
+    need(
+        not same((got - damped) @ (got - damped), radius**2 - damped @ damped),
+        f"{where}what it "
+        "adds is as long as it should be, but does not go along the lowest eigenvector, a column.",
+    )
+    need(
+        np.linalg.norm(got) <= (1 + 1e-6) * radius,
+        f"{where}it leaves the ball, with a length of "
+        f"{np.linalg.norm(got):.8g} where the radius is {radius:.8g}.",
+    )
     off = np.linalg.norm(got - (got @ v) * v - damped)
-    need(False, f"{where}the part of p across the lowest eigenvector is off by {off:.3g}: it "
-         "should solve (B + λI) p = -g with λ minus the lowest eigenvalue.")  # fmt: skip
+    need(
+        False,
+        f"{where}the part of p across the lowest eigenvector is off by {off:.3g}: it "
+        "should solve (B + λI) p = -g with λ minus the lowest eigenvalue.",
+    )

@@ -43,8 +43,10 @@ def check_armijo(answer, rng):
             if a < 0:
                 return "It looks along -p: the steps are x + αp."
             if a > 1 + 1e-9:
-                return (f"It looks beyond x + p, at x + {a:.3g} p: go from the given x each time, "
-                        "by p, ½ p, ¼ p, ...")  # fmt: skip
+                return (
+                    f"It looks beyond x + p, at x + {a:.3g} p: go from the given x each time, "
+                    "by p, ½ p, ¼ p, ..."
+                )
             steps = [a for a, *_ in tried]
             drops = [(a, f - loss.fun(x + a * p), -c1 * a * slope) for a in steps if a > 1e-8]
             for a, drop, least in drops:
@@ -55,8 +57,10 @@ def check_armijo(answer, rng):
                     )
                     return refusals[-1]
             first = ", ".join(f"{a:.3g}" for a in steps[:4])
-            return ("It has evaluated fun 200 times and takes no step: of the α at which it looks "
-                    f"the first are {first}. Look at 1, ½, ¼, ..., down to {right:g} here.")
+            return (
+                "It has evaluated fun 200 times and takes no step: of the α at which it looks "
+                f"the first are {first}. Look at 1, ½, ¼, ..., down to {right:g} here."
+            )
 
         count = len(refusals)
         try:
@@ -69,10 +73,14 @@ def check_armijo(answer, rng):
         off = [z for a, z, *_ in tried if not same(z, x + a * p)]
         need(not off, lambda off=off: f"It looks at {off[0][:2].round(3)}, which is no x + αp.")
         need(max(places, default=0) >= 0, "It looks along -p: the steps are x + αp.")
-        need(got.shape != (2,) or not any(same(got, a * p) for a in halves),
-             "Return the step α alone, not α p.")  # fmt: skip
-        need(got.shape != (2,) or not same((got - x) * (p @ p), (got - x) @ p * p),
-             "Return the step α, not the point that it leads to.")  # fmt: skip
+        need(
+            got.shape != (2,) or not any(same(got, a * p) for a in halves),
+            "Return the step α alone, not α p.",
+        )
+        need(
+            got.shape != (2,) or not same((got - x) * (p @ p), (got - x) @ p * p),
+            "Return the step α, not the point that it leads to.",
+        )
         found.append(float(numbers(got, ())))
         falls.append(fall), cases.append((c1, slope, p @ p, right)), looks.append(places)
     c1, slope, norm, right = np.array(cases).T
@@ -89,19 +97,24 @@ def check_armijo(answer, rng):
             return chosen(rises <= sign * (c1 * slope)[:, None])
 
         rises, promised, least = falls * halves, np.outer(c1 * slope, halves), found.min()
-        fixed = {f"Its steps are those that c1 = {c:g} gives, whatever c1 is.": first(c, slope)
-                 for c in CONSTANTS}  # fmt: skip
+        fixed = {
+            f"Its steps are those that c1 = {c:g} gives, whatever c1 is.": first(c, slope)
+            for c in CONSTANTS
+        }
         return {
             "It uses -‖p‖² where Armijo's condition has the slope gᵀp: right for p = -g "
             "alone.": first(c1, -norm),
-            "It accepts any decrease, or almost: ask for the share c1 of what the slope promises.":
-                first(0, slope),
+            (
+                "It accepts any decrease, or almost: ask for the "
+                "share c1 of what the slope promises."
+            ): first(0, slope),
             "The slope is negative already: the condition adds c1 α slope to f.": first(-c1, slope),
             "It asks for the whole of what the slope promises, or more: c1 times that, c1 α slope, "
             "is enough.": first(1, slope),
             "The slope is missing: the promise is c1 α slope.": first(c1, np.ones_like(c1)),
-            "The slope is missing: the promise is c1 α slope, a decrease.":
-                first(-c1, np.ones_like(c1)),
+            "The slope is missing: the promise is c1 α slope, a decrease.": first(
+                -c1, np.ones_like(c1)
+            ),
             "It asks for half of the decrease: that is not in the condition.": first(c1 / 2, slope),
             "It asks for 1 - c1 of the promise, not c1.": first(1 - c1, slope),
             "It halves once too often: return the step that was accepted.": right / 2,
@@ -113,19 +126,29 @@ def check_armijo(answer, rng):
             "α is missing: the promise is c1 α slope, less for shorter steps.": without_alpha(1),
             "α is missing in c1 α slope, and the slope is negative already.": without_alpha(-1),
             "The inequality is the other way round: it halves while the step is good.": chosen(
-                rises > promised),
+                rises > promised
+            ),
             "It returns how often it halved; return the step.": -np.log2(right),
             "The promise is c1 α slope: it has the square of α.": chosen(
-                rises <= promised * halves),
+                rises <= promised * halves
+            ),
             "It adds c1 α ‖p‖²: the slope is gᵀp, which is negative.": first(c1, norm),
             "The slope is gᵀp already: it is not multiplied by ‖p‖.": first(c1, slope * norm**0.5),
             "The slope is gᵀp already: it is not divided by ‖p‖.": first(c1, slope / norm**0.5),
             "f is the loss at x: it takes that at the step tried before.": chosen(
-                rises <= promised + np.c_[0 * c1, rises[:, :-1]]),
+                rises <= promised + np.c_[0 * c1, rises[:, :-1]]
+            ),
             **fixed,
-            **({f"It stops halving at {least:g}: go on until a step is accepted.":
-                np.maximum(right, least)} if least < 1 else {}),
-        }  # fmt: skip
+            **(
+                {
+                    f"It stops halving at {least:g}: go on until a step is accepted.": np.maximum(
+                        right, least
+                    )
+                }
+                if least < 1
+                else {}
+            ),
+        }
 
     if same(found, right):
         return
@@ -134,31 +157,54 @@ def check_armijo(answer, rng):
         need(not (plain[1].any() and same(*plain)), hint)
     need(not refusals, "".join(refusals[:1]))
     stuck = [places for places, a in zip(looks, right) if a < 1 and len(places) > 1]
-    need(not stuck or not all(same(min(places), 1) or not any(places) for places in stuck),
-         "It looks at fun nowhere between x and x + p: look at x + αp, with each α.")  # fmt: skip
+    need(
+        not stuck or not all(same(min(places), 1) or not any(places) for places in stuck),
+        "It looks at fun nowhere between x and x + p: look at x + αp, with each α.",
+    )
     odd = [a for places in looks for a in places if a > 1e-6 and not np.isclose(a, halves).any()]
-    need(not odd or (np.log2(found[found > 0]) % 1).any(), lambda: "It evaluates fun at x + "
-         f"{odd[0]:.8g} p, where α is 1, ½, ¼, ... of p as it is.")  # fmt: skip
+    need(
+        not odd or (np.log2(found[found > 0]) % 1).any(),
+        lambda: f"It evaluates fun at x + {odd[0]:.8g} p, where α is 1, ½, ¼, ... of p as it is.",
+    )
     need((found > 0).all(), f"A step must be positive; yours is {found.min():g}.")
     off = found[np.log2(found) % 1 != 0]
     need(not len(off), lambda: f"Halve the step each time: {off[0]:g} is none of 1, ½, ¼, ...")
     for places, a in zip(looks, found):
         steps = -np.unique([-float(f"{b:.3g}") for b in places if b > 1e-6])[:9]
-        need(not a > 0 or np.isclose(a, places).any(), lambda a=a: f"It returns {a:.3g}, and never "
-             f"has looked at x + {a:.3g} p.")  # fmt: skip
-        need(np.allclose(steps, halves[: len(steps)], 0.01, 0), lambda steps=steps: "Halve the "
-             "step each time, from 1 on: it looks at "
-             f"{', '.join(f'{b:.3g}' for b in steps[:4])}.")  # fmt: skip
+        need(
+            not a > 0 or np.isclose(a, places).any(),
+            lambda a=a: f"It returns {a:.3g}, and never has looked at x + {a:.3g} p.",
+        )
+        need(
+            np.allclose(steps, halves[: len(steps)], 0.01, 0),
+            lambda steps=steps: (
+                "Halve the "
+                "step each time, from 1 on: it looks at "
+                f"{', '.join(f'{b:.3g}' for b in steps[:4])}."
+            ),
+        )
     long, short = np.flatnonzero(found > right), np.flatnonzero(found < right)
 
     def numbers_of(i, a):
         if a > 1:
             return "longer than 1"
         fall = -a * falls[i, int(-np.log2(a))]
-        return (f"with c1 = {c1[i]:.4g}: fun is {fall:.5g} less than f there, and c1 α slope asks "
-                f"for {-c1[i] * a * slope[i]:.5g} less")  # fmt: skip
+        return (
+            f"with c1 = {c1[i]:.4g}: fun is {fall:.5g} less than f there, and c1 α slope asks "
+            f"for {-c1[i] * a * slope[i]:.5g} less"
+        )
 
-    need(not len(long), lambda: "Armijo's condition fails at the returned step "
-         f"{found[long[0]]:g}, {numbers_of(long[0], found[long[0]])}.")  # fmt: skip
-    need(not len(short), lambda: f"Armijo's condition held for the step {right[short[0]]:g} "
-         f"already, {numbers_of(short[0], right[short[0]])}. Stop at the first.")  # fmt: skip
+    need(
+        not len(long),
+        lambda: (
+            "Armijo's condition fails at the returned step "
+            f"{found[long[0]]:g}, {numbers_of(long[0], found[long[0]])}."
+        ),
+    )
+    need(
+        not len(short),
+        lambda: (
+            f"Armijo's condition held for the step {right[short[0]]:g} "
+            f"already, {numbers_of(short[0], right[short[0]])}. Stop at the first."
+        ),
+    )

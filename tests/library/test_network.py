@@ -1,0 +1,919 @@
+"""The network: its loss and gradient against independent ones, its parameters, its sums."""
+
+import os
+import pickle
+import platform
+import re
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from helpers import complains, slope
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from soo_lib.curvature import kronecker, kronecker_factors, layer_hessians
+from soo_lib.gradient_test import gradient_test
+from soo_lib.losses import Network, activations, blocks, network, products
+from soo_lib.losses.blocks import BLOCK, STRIPS, as_rows
+
+ACTIVATIONS = ["sigmoid", "tanh", "relu", "linear"]
+DEPTHS = {1: [4, 3], 2: [4, 6, 3], 3: [4, 6, 5, 3], 4: [4, 6, 5, 4, 3]}
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
+every_depth = pytest.mark.parametrize("sizes", DEPTHS.values(), ids=map(str, DEPTHS))
+
+
+def data(m=40, n=4, classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, m)
+    return rng.normal(size=(m, n)) + 0.5 * y[:, None], y
+
+
+def start(net, seed=0):
+    """A start whose biases are not 0, so that a wrong bias shows."""
+    return net.init(seed) + 0.3 * np.random.default_rng(seed + 100).normal(size=net.n_params)
+
+
+def reference(sizes, activation, X, y, l2=0.0, penalize_bias=False):
+    """The loss as a function of x, written without a look at the library; autograd can read it."""
+    sigma = {
+        "sigmoid": lambda z: 1 / (1 + anp.exp(-z)),
+        "tanh": anp.tanh,
+        "relu": lambda z: anp.where(z > 0, z, 0.0),
+        "linear": lambda z: z,
+    }[activation]
+
+    def loss(x):
+        A, at, penalty = X, 0, 0.0
+        for layer in range(1, len(sizes)):
+            rows, columns = sizes[layer - 1], sizes[layer]
+            W = anp.reshape(x[at : at + rows * columns], (rows, columns))
+            b = x[at + rows * columns : at + rows * columns + columns]
+            at += (rows + 1) * columns
+            Z = anp.dot(A, W) + b
+            A = sigma(Z)
+            penalty = penalty + anp.sum(W**2) + (anp.sum(b**2) if penalize_bias else 0.0)
+        log_total = anp.log(anp.sum(anp.exp(Z), axis=1))
+        return anp.mean(log_total - Z[anp.arange(len(y)), y]) + l2 / 2 * penalty
+
+    return loss
+
+
+def close(a, b, tolerance=1e-12):
+    """Equal to a share of the largest entry: the small entries of a gradient cancel."""
+    np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+
+
+# ---- loss and gradient
+
+
+@every_activation
+@every_depth
+@pytest.mark.parametrize("l2, penalize_bias", [(0.0, False), (0.1, False), (0.1, True)])
+def test_against_autograd(sizes, activation, l2, penalize_bias):
+    X, y = data()
+    net = Network(sizes, activation)
+    loss = net.loss(X, y, l2=l2, penalize_bias=penalize_bias)
+    peer = reference(sizes, activation, X, y, l2, penalize_bias)
+    x = start(net)
+    f, g = loss.fun_and_jac(x)
+    assert f == pytest.approx(peer(x), rel=1e-13)
+    close(g, autograd.grad(peer)(x))
+    assert loss.fun(x) == f
+    np.testing.assert_array_equal(loss.jac(x), g)
+
+
+@every_activation
+@every_depth
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_gradient_test(sizes, activation, dtype):
+    net = Network(sizes, activation)
+    for penalize_bias in (False, True):
+        loss = net.loss(*data(), l2=0.1, penalize_bias=penalize_bias, dtype=dtype)
+        result = gradient_test(loss, start(net))
+        assert result.ok, result
+
+
+@every_depth
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "linear"])
+def test_hessian_is_the_slope_of_the_gradient(sizes, activation):
+    net = Network(sizes, activation)
+    loss = net.loss(*data(), l2=0.1)
+    x, d = start(net), np.random.default_rng(5).normal(size=net.n_params)
+    H = loss.hess(x)
+    close(H, H.T)
+    close(H @ d, slope(loss.jac, x, d), 1e-8)
+    close(loss.hessp(x, d), H @ d)
+
+
+def test_without_hidden_layers_it_is_softmax_regression():
+    X, y = data()
+    net = Network([4, 3])
+    x, Y, l2 = start(net), np.eye(3)[y], 0.2
+    W, b = x[:12].reshape(4, 3), x[12:]
+    P = np.exp(X @ W + b)
+    P /= P.sum(axis=1, keepdims=True)
+    f, g = net.loss(X, y, l2=l2).fun_and_jac(x)
+    assert f == pytest.approx(-np.mean(np.log(P[Y == 1])) + l2 / 2 * np.sum(W**2), rel=1e-13)
+    close(g[:12].reshape(4, 3), X.T @ (P - Y) / len(y) + l2 * W)
+    close(g[12:], (P - Y).mean(axis=0))
+    g = net.loss(X, y, l2=l2, penalize_bias=True).jac(x)
+    close(g[12:], (P - Y).mean(axis=0) + l2 * b)
+
+
+def test_by_hand():
+    """One sample through one tanh unit."""
+    net = Network([1, 1, 2], "tanh")
+    x = np.array([0.5, 0.1, 1.0, -1.0, 0.2, 0.0])  # W1, b1, W2 (1 x 2), b2 (2)
+    a = np.tanh(0.5 * 2.0 + 0.1)
+    gap = (a + 0.2) - (-a)
+    p = 1 / (1 + np.exp(-gap))  # probability of class 0
+    f, g = net.loss([[2.0]], [1]).fun_and_jac(x)
+    assert f == pytest.approx(-np.log(1 - p), rel=1e-14)
+    da = (p * 1 + (-p) * -1) * (1 - a * a)
+    np.testing.assert_allclose(g, [2 * da, da, a * p, -a * p, p, -p], rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "activation, peer_name",
+    [("sigmoid", "logistic"), ("tanh", "tanh"), ("relu", "relu"), ("linear", "identity")],
+)
+@pytest.mark.parametrize("hidden", [[6], [6, 5]])
+def test_loss_and_gradient_are_scikit_learns(activation, peer_name, hidden):
+    """One step of gradient descent of length 1 from our start tells MLPClassifier's gradient.
+
+    Its penalty is alpha / 2m times the weights' squares.
+    """
+    X, y = data()
+    l2 = 0.05
+    net = Network([4, *hidden, 3], activation)
+    x = start(net)
+    peer = MLPClassifier(
+        hidden,
+        activation=peer_name,
+        alpha=l2 * len(y),
+        solver="sgd",
+        batch_size=len(y),
+        learning_rate_init=1.0,
+        momentum=0.0,
+        nesterovs_momentum=False,
+        shuffle=False,
+    )
+    peer.partial_fit(X, y, classes=[0, 1, 2])  # makes its arrays, which our start then fills
+    for layer, (W, b) in enumerate(net.unpack(x)):
+        peer.coefs_[layer][:], peer.intercepts_[layer][:] = W, b
+    np.testing.assert_array_equal(net.predict(x, X), peer.predict(X))
+    peer.partial_fit(X, y)
+    after = net.pack(list(zip(peer.coefs_, peer.intercepts_)))
+    f, g = net.loss(X, y, l2=l2).fun_and_jac(x)
+    assert f == pytest.approx(peer.loss_, rel=1e-12)
+    close(g, x - after, 1e-11)
+
+
+@every_activation
+def test_float32_stays_close_to_float64(activation):
+    X, y = data(m=1500)
+    net = Network([4, 6, 5, 3], activation)
+    x = start(net)
+    f64, g64 = net.loss(X, y, l2=0.01).fun_and_jac(x)
+    loss = net.loss(X, y, l2=0.01, dtype=np.float32)
+    f32, g32 = loss.fun_and_jac(x)
+    assert loss.dtype == np.float32 and loss.X.dtype == np.float32
+    assert isinstance(f32, float) and g32.dtype == np.float64
+    assert f32 != f64  # it did work in float32 ...
+    assert f32 == pytest.approx(f64, rel=1e-5)  # ... whose ε is 1.2e-7
+    close(g32, g64, 1e-5)
+
+
+# ---- rows of bytes
+
+
+def bytes_on_disk(tmp_path, m=5003):
+    """More rows than a block, and no multiple of one."""
+    pixels = np.random.default_rng(0).integers(0, 256, (m, 6), dtype=np.uint8)
+    np.save(tmp_path / "rows.npy", pixels)
+    return pixels, np.load(tmp_path / "rows.npy", mmap_mode="r"), pixels[:, 0] % 3
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_bytes_give_the_digits_of_the_converted_array(tmp_path, monkeypatch, dtype, threads):
+    monkeypatch.setattr(blocks, "THREADS", threads)
+    monkeypatch.setattr(blocks, "ENOUGH", 1)
+    monkeypatch.setattr(blocks, "KEPT", 0)
+    pixels, mapped, y = bytes_on_disk(tmp_path)
+    net = Network([6, 5, 3], "tanh")
+    x, p, rows = net.init(0), net.init(1), [5, 2000, 7, 7]
+    whole = net.loss(pixels * 0.013 - 0.4, y, l2=0.01, dtype=dtype)
+    for X in (pixels, mapped, np.asfortranarray(pixels)):
+        loss = net.loss(X, y, l2=0.01, dtype=dtype, scale=0.013, shift=-0.4)
+        assert loss.dtype == dtype and loss.n_samples == len(y)
+        for ours, theirs in ((loss, whole), (loss.subset(rows), whole.subset(rows))):
+            assert ours.fun(x) == theirs.fun(x)
+            for name, vectors in (("jac", [x]), ("hessp", [x, p]), ("ggnp", [x, p])):
+                found, expected = (getattr(one, name)(*vectors) for one in (ours, theirs))
+                np.testing.assert_array_equal(found, expected)
+            for function in (layer_hessians, kronecker_factors):
+                found, expected = function(ours, x), function(theirs, x)
+                np.testing.assert_array_equal(
+                    np.concatenate([*map(np.ravel, flat(found))]),
+                    np.concatenate([*map(np.ravel, flat(expected))]),
+                )
+        np.testing.assert_array_equal(net.predict(x, loss.X), net.predict(x, whole.X))
+    np.testing.assert_array_equal(mapped, pixels)
+
+
+def flat(parts):
+    return [piece for part in parts for piece in (part if isinstance(part, tuple) else [part])]
+
+
+def test_bytes_stay_bytes(tmp_path):
+    """Neither a loss nor an evaluation holds the converted rows."""
+    _, mapped, y = bytes_on_disk(tmp_path, m=60_000)
+    net = Network([6, 3])
+    x = net.init(0)
+    tracemalloc.start()
+    loss = net.loss(mapped, y, scale=0.01)
+    loss.fun_and_jac(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60_000 * 6 * 8  # y alone takes a third of that, twice
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="asks Linux")
+def test_a_large_map_is_let_go_and_a_small_one_is_kept(tmp_path, monkeypatch):
+    _, mapped, y = bytes_on_disk(tmp_path, m=2_000_000)
+    net = Network([6, 2])
+
+    def resident():
+        """Bytes of the file that are in this process' memory."""
+        _, _, after = Path("/proc/self/smaps").read_text().partition("rows.npy\n")
+        return 1024 * int(re.search(r"Rss:\s+(\d+) kB", after)[1])
+
+    for kept, most in ((0, 0.1), (blocks.KEPT, 1.1)):
+        monkeypatch.setattr(blocks, "KEPT", kept)
+        net.loss(mapped, y % 2, scale=0.01).fun(net.init(0))
+        assert most - 0.2 < resident() / mapped.nbytes < most
+
+
+def test_changes_in_a_private_map_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "KEPT", 0)
+    pixels, _, y = bytes_on_disk(tmp_path)
+    private = np.load(tmp_path / "rows.npy", mmap_mode="c")
+    private[:] = changed = 255 - pixels
+    net = Network([6, 3])
+    net.loss(private, y, scale=0.01).fun(net.init(0))
+    np.testing.assert_array_equal(private, changed)
+
+
+def test_bad_bytes_are_named():
+    net, y = Network([6, 3]), np.zeros(5)
+    complains(lambda: net.loss(np.zeros((5, 7), np.uint8), y), "X", "(5, 7)", "6")
+    complains(lambda: net.loss(np.zeros((0, 6), np.uint8), y), "X", "(0, 6)")
+    for more in ({"scale": 2.0}, {"shift": 0.1}):
+        complains(lambda more=more: net.loss(np.zeros((5, 6)), y, **more), "X", "uint8", "float64")
+    for name in ("scale", "shift"):
+        complains(lambda name=name: net.loss(np.zeros((5, 6), np.uint8), y, **{name: np.nan}), name)
+
+
+class Spy(np.ndarray):
+    """An array that, and whose descendants, remember what went into their matrix products."""
+
+    seen = []
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **settings):
+        inputs = [np.asarray(part) if isinstance(part, Spy) else part for part in inputs]
+        if ufunc is np.matmul:
+            Spy.seen += inputs
+        if out is not None:
+            getattr(ufunc, method)(*inputs, out=tuple(map(np.asarray, out)), **settings)
+            return out[0]
+        found = getattr(ufunc, method)(*inputs, **settings)
+        return found.view(Spy) if isinstance(found, np.ndarray) else found
+
+
+@pytest.mark.parametrize("hidden", [[300], [300, 100]])
+def test_saturated_units_make_no_subnormal_numbers(hidden, monkeypatch):
+    """In float32 they would: some processors then take many times as long over an evaluation."""
+    X, y = data(m=200)
+    net = Network([4, *hidden, 3])
+    x, p, smallest = 30 * net.init(0), net.init(1), {}
+    monkeypatch.setattr(network, "KEPT", 0)  # all is done at every call
+    loss, double = net.loss(X, y, dtype=np.float32), net.loss(X, y)
+    calls = {
+        "jac": lambda loss: loss.jac(x),
+        "hessp": lambda loss: loss.hessp(x, p),
+        "ggnp": lambda loss: loss.ggnp(x, p),
+        "factors": lambda loss: kronecker_factors(loss, x)[0][1],
+    }
+    for call in calls.values():
+        close(call(loss), call(double), 1e-4)
+    loss.X = loss.X.view(Spy)
+    for kept in (True, False):
+        for name, call in calls.items():
+            Spy.seen.clear()
+            call(loss)
+            numbers = np.abs(np.concatenate([part.ravel() for part in Spy.seen]))
+            smallest[name, kept] = numbers[numbers > 0].min()
+        for module in (activations, network, kronecker, products):
+            monkeypatch.setattr(module, "flush", lambda Z: Z)
+    tiny = np.finfo(np.float32).tiny
+    assert min(smallest[name, True] for name in calls) > 1e-30
+    assert max(smallest[name, False] for name in calls) < tiny
+
+
+def test_flush_leaves_alone_what_is_seen():
+    for dtype, small in ((np.float32, 1e-19), (np.float64, 1e-154)):
+        Z = np.array([1, -1e-3, 2 * small, -2 * small, small / 9, -small / 9, 0, np.inf], dtype)
+        kept = Z.copy()
+        kept[4:6] = 0
+        assert activations.flush(Z) is Z and Z.dtype == dtype
+        np.testing.assert_allclose(Z, kept, rtol=1e-6, atol=small)
+        np.testing.assert_array_equal(Z == 0, kept == 0)
+
+
+@every_activation
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_huge_logits_are_finite(activation, dtype):
+    """Logits of ±1e4: the loss is 0 where the label has the larger, and their gap elsewhere."""
+    net = Network([1, 2], activation)
+    loss = net.loss([[1.0], [1.0], [-1.0], [-1.0]], [0, 1, 0, 0], dtype=dtype)
+    f, g = loss.fun_and_jac(np.array([1e4, -1e4, 0.0, 0.0]))
+    assert f == pytest.approx(3 * 2e4 / 4, rel=1e-6)
+    np.testing.assert_allclose(g, [0.75, -0.75, -0.25, 0.25], rtol=1e-6)
+
+
+@every_activation
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_huge_inputs_of_hidden_units_are_finite(activation, dtype, size):
+    X, y = data(m=2500)
+    net = Network([4, 5, 3], activation)
+    f, g = net.loss(X, y, l2=1e-4, dtype=dtype).fun_and_jac(size * start(net))
+    assert np.isfinite(f) and np.isfinite(g).all()
+    assert net.predict(size * start(net), X.astype(dtype)).shape == (2500,)
+
+
+def test_an_evaluation_changes_neither_the_data_nor_x():
+    for activation in ACTIVATIONS:
+        X, y = data(m=30)
+        net = Network([4, 5, 3], activation)
+        x = start(net)
+        for array in (X, y, x):
+            array.flags.writeable = False
+        loss = net.loss(X, y, l2=0.1)
+        first = loss.fun_and_jac(x)
+        again = loss.fun_and_jac(x)
+        assert first[0] == again[0] and np.array_equal(first[1], again[1])
+
+
+# ---- many rows
+
+
+@pytest.mark.parametrize(
+    "m", [BLOCK - 1, BLOCK, BLOCK + 1, 2500, STRIPS * BLOCK, STRIPS * BLOCK + 1, 21_300]
+)
+def test_a_loss_of_many_blocks_is_the_direct_sum(m):
+    sizes = [3, 4, 3]
+    X, y = data(m, n=3)
+    X += np.linspace(0, 2, m)[:, None]  # so that no block is like another
+    net = Network(sizes, "tanh")
+    x = start(net)
+    peer = reference(sizes, "tanh", X, y, 0.1)
+    f, g = net.loss(X, y, l2=0.1).fun_and_jac(x)
+    assert f == pytest.approx(peer(x), rel=1e-12)
+    close(g, autograd.grad(peer)(x))
+
+
+@pytest.mark.parametrize(
+    "sizes, m",
+    [([30, 20, 3], 17_500), ([100, 50, 10], 2500), ([400, 200, 10], 600), ([400, 10], 1000)],
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_number_of_threads_changes_no_digit(sizes, m, dtype, monkeypatch):
+    net = Network(sizes)
+    loss = net.loss(*data(m, sizes[0], sizes[-1]), dtype=dtype)
+    x = net.init(0)
+    monkeypatch.setattr("soo_lib.losses.blocks.ENOUGH", 1)
+    results = []
+    for threads in (1, 2, 2, 1):
+        monkeypatch.setattr("soo_lib.losses.blocks.THREADS", threads)
+        with threadpool_limits(threads):  # of BLAS and of OpenMP
+            assert {lib["num_threads"] for lib in threadpool_info()} == {threads}
+            results.append((loss.fun(x), *loss.fun_and_jac(x)))
+    for f, f_again, g in results:
+        assert f == f_again == results[0][0]
+        np.testing.assert_array_equal(g, results[0][2])
+
+
+def test_threads_are_given_back():
+    def threads():
+        return [lib["num_threads"] for lib in threadpool_info()]
+
+    with threadpool_limits(2):
+        before = threads()
+        net = Network([3, 4, 3])
+        net.loss(*data(5000, n=3)).fun_and_jac(net.init(0))
+        assert threads() == before
+
+
+def whose(strips_, meet):
+    """The threads that work on the strips, all but ours by number, once as many as ``meet``."""
+    together = threading.Barrier(meet)
+
+    def run(_):
+        together.wait(30)
+        return threading.get_ident()
+
+    return [thread == threading.get_ident() for thread in blocks.side_by_side(run, strips_)]
+
+
+def test_strips_go_to_several_threads(monkeypatch):
+    monkeypatch.setattr(blocks, "THREADS", 2)
+    assert sorted(whose("ab", meet=2)) == [False, True]
+
+
+def test_nothing_waits_for_a_thread_that_is_busy(monkeypatch):
+    monkeypatch.setattr(blocks, "THREADS", 2)
+    go = threading.Event()
+    others = [blocks._threads.submit(go.wait) for _ in range(blocks._threads._max_workers)]
+    try:
+        assert whose("abc", meet=1) == 3 * [True]
+
+        def nested(strip):
+            return list(blocks.side_by_side(str.upper, strip))
+
+        assert list(blocks.side_by_side(nested, ["ab", "cd"])) == [["A", "B"], ["C", "D"]]
+    finally:
+        go.set()
+    assert all(other.result(30) for other in others)
+    assert list(blocks.side_by_side(nested, 50 * ["ab"])) == 50 * [["A", "B"]]
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_an_error_in_a_strip_is_raised(at, monkeypatch):
+    monkeypatch.setattr(blocks, "THREADS", 2)
+    with pytest.raises(ZeroDivisionError):
+        list(blocks.side_by_side(lambda n: 1 / n, [n - at for n in range(4)]))
+
+
+def test_after_an_error_no_strip_goes_on(monkeypatch):
+    monkeypatch.setattr(blocks, "THREADS", 2)
+    ours, begun, begins, done = threading.get_ident(), [], threading.Event(), []
+
+    def run(strip):
+        if threading.get_ident() == ours:
+            assert begins.wait(30)
+            raise ZeroDivisionError
+        begun.append(strip)
+        begins.set()
+        time.sleep(0.1)
+        done.append(strip)
+
+    with pytest.raises(ZeroDivisionError):
+        list(blocks.side_by_side(run, range(20)))
+    assert done and sorted(done) == sorted(begun)
+    time.sleep(0.2)
+    assert len(begun) == len(done) < 20
+
+
+def test_numpy_warns_on_threads_as_it_does_here(monkeypatch):
+    monkeypatch.setattr(blocks, "THREADS", 2)
+    together = threading.Barrier(2)
+
+    def run(_):
+        together.wait(30)
+        return np.geterr()["divide"]
+
+    for told in ("raise", "ignore"):
+        with np.errstate(divide=told):
+            assert list(blocks.side_by_side(run, "ab")) == [told, told]
+
+
+def test_where_no_thread_starts_it_is_done_here(monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(blocks, "THREADS", 2)
+    monkeypatch.setattr(blocks, "_threads", ThreadPoolExecutor(1))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for _ in range(2):  # then as at the interpreter's end, when an executor refuses
+        assert list(blocks.side_by_side(str.upper, "abc")) == ["A", "B", "C"]
+        assert blocks._threads._work_queue.qsize() <= 1  # what ends a thread
+
+
+def test_threads_are_asked_only_where_that_pays(monkeypatch):
+    monkeypatch.setattr(blocks, "_threads", None)
+    for threads, pays in ((1, True), (2, False)):
+        monkeypatch.setattr(blocks, "THREADS", threads)
+        assert list(blocks.side_by_side(str.upper, "ab", pays)) == ["A", "B"]
+    net, A = Network([3, 4, 3]), np.eye(300)
+    net.loss(*data(5000, n=3)).fun(net.init(0))
+    np.testing.assert_array_equal(blocks.product(A[:30], A, A), A[:30])
+    for pays in (lambda: blocks.product(A, A, A), lambda: list(blocks.side_by_side(str, "ab"))):
+        with pytest.raises(AttributeError):
+            pays()
+
+
+def test_linear_algebra_has_one_thread_until_the_last_is_out():
+    code = """if 1:
+        import threading
+        from soo_lib.losses.blocks import _blas, calm, side_by_side
+
+        def threads():
+            return {lib["num_threads"] for lib in _blas.info()}
+
+        before = threads()
+        first, last = [side_by_side(str, "ab", pays=False) for _ in range(2)]
+        next(first), next(last)
+        first.close()
+        assert threads() <= {1}
+        other = threading.Thread(target=last.close)
+        other.start()
+        other.join()
+        assert threads() == before
+        with calm():
+            assert threads() <= {1}
+    """
+    env = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)
+
+
+@pytest.mark.parametrize(
+    "m, work, dtype, sizes",
+    [
+        (1797, 3466, float, [899, 898]),  # the small net of the benchmarks
+        (1797, 3300, float, [899, 898]),  # too little for two: one thread, the blocks as equal
+        (1797, 3466, np.float32, [899, 898]),
+        (1000, 5999, float, [1000]),
+        (1000, 6000, float, [500, 500]),
+        (1000, 11_999, np.float32, [1000]),  # of which a multiplication takes half the time
+        (1000, 12_000, np.float32, [500, 500]),
+        (500, 1e6, float, [250, 250]),
+        (499, 1e6, float, [499]),
+        (1000, 1e6, float, 4 * [250]),
+        (60_000, 10, float, 60 * [1000]),
+        (4001, 1e6, float, 7 * [501] + [494]),
+    ],
+)
+def test_rows_are_cut_into_equal_blocks_and_shared_where_that_pays(m, work, dtype, sizes):
+    found = []
+
+    def kernel(X, y, total):
+        found.append((int(X[0, 0]), len(X)))
+        return 0.0
+
+    blocks.average(kernel, np.arange(m, dtype=dtype)[:, None], np.arange(m), 1, work)
+    assert [size for _, size in sorted(found)] == sizes
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_threads_of_its_own():
+    code = """if 1:
+        import os, signal, threading
+        from soo_lib.losses import blocks
+        blocks.THREADS = 2
+        assert [*blocks.side_by_side(str, [1, 2, 3])] == ["1", "2", "3"]
+        other = threading.Thread(target=blocks._lock.acquire)  # under way as we fork
+        other.start()
+        other.join()
+        child = os.fork()
+        if not child:
+            signal.alarm(30)
+            try:
+                assert [*blocks.side_by_side(str, [1, 2, 3])] == ["1", "2", "3"]
+                os._exit(blocks._threads.submit(int, 7).result(20))
+            finally:
+                os._exit(1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "7\n", told.stderr
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_memory_that_is_freed_is_used_again():
+    """Pages that one call has filled are not asked for anew by the next, in a fresh process."""
+    code = """if 1:
+        import resource
+        import numpy as np
+        from soo_lib.curvature import layer_hessians
+        from soo_lib.losses import Network
+        rng, net = np.random.default_rng(0), Network([64, 32, 32, 10])
+        loss = net.loss(rng.normal(size=(1800, 64)), rng.integers(0, 10, 1800))
+        for call in (layer_hessians, lambda loss, x: loss.hessp(x, x)):
+            for _ in range(3):
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+                call(loss, net.init(0))
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    """
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    blocks, product = map(int, told.stdout.split())
+    assert blocks < 2000 and product < 100  # 7,000 to 12,000 of 4 KB, and up to 2,000, without
+
+
+class TestProductsAtOnePoint:
+    """What does not depend on p is found once, and no digit tells."""
+
+    NET = Network([4, 5, 3, 3], "tanh")
+
+    def loss(self, m=3500, seed=0):
+        rng = np.random.default_rng(seed)
+        return self.NET.loss(rng.normal(size=(m, 4)), rng.integers(0, 3, m), l2=0.1)
+
+    def fresh(self, loss, product, x, p):
+        made = network.NetworkLoss(loss.net, loss.X.copy(), loss.y.copy(), loss.penalty)
+        return getattr(made, product)(x, p)
+
+    @pytest.mark.parametrize("product", ["hessp", "ggnp"])
+    @pytest.mark.parametrize("kept", [network.KEPT, 0])
+    def test_no_digit_tells(self, product, kept, monkeypatch):
+        monkeypatch.setattr(network, "KEPT", kept)
+        loss, x = self.loss(), self.NET.init(0)
+        for p in np.random.default_rng(1).normal(size=(3, len(x))):
+            assert np.array_equal(getattr(loss, product)(x, p), self.fresh(loss, product, x, p))
+
+    @pytest.mark.parametrize("kept, passes", [(network.KEPT, 0), (0, 4)])
+    def test_the_network_is_gone_through_once(self, kept, passes, monkeypatch):
+        monkeypatch.setattr(network, "KEPT", kept)
+        loss, x, seen = self.loss(), self.NET.init(0), []
+        forward = Network.forward
+        monkeypatch.setattr(Network, "forward", lambda *a: seen.append(a) or forward(*a))
+        loss.hessp(x, x)
+        assert len(seen) == 4  # blocks of rows
+        loss.hessp(x.copy(), 2 * x)
+        assert len(seen) == 4 + passes
+
+    @pytest.mark.parametrize("what", ["x", "bias", "X", "y", "other product"])
+    def test_whatever_changes_is_seen(self, what):
+        loss, x = self.loss(), self.NET.init(0)
+        loss.hessp(x, x), loss.ggnp(x, x)
+        if what == "x":
+            x[3] = np.nextafter(x[3], 9)
+        elif what == "bias":
+            x[-1] += 1
+        elif what == "X":
+            loss.X[700, 2] += 1
+        elif what == "y":
+            loss.y[700] = (loss.y[700] + 1) % 3
+        for product in ("hessp", "ggnp"):
+            p = np.ones(len(x))
+            assert np.array_equal(getattr(loss, product)(x, p), self.fresh(loss, product, x, p))
+
+    def test_bytes_are_compared_as_they_are_read(self):
+        rng, x = np.random.default_rng(0), self.NET.init(0)
+        X, y = rng.integers(0, 256, (3500, 4), np.uint8), rng.integers(0, 3, 3500)
+        loss = self.NET.loss(X, y, scale=1 / 255)
+        loss.hessp(x, x)
+        X[:, 1] = 0
+        direct = self.NET.loss(X / 255, y)
+        assert np.allclose(loss.hessp(x, x), direct.hessp(x, x), rtol=1e-12, atol=1e-15)
+
+    def test_bytes_of_many_blocks_are_kept_apart(self):
+        """Each is converted over the one before; the second product asks for what was kept."""
+        rng, x = np.random.default_rng(0), self.NET.init(0)
+        X, y = rng.integers(0, 256, (9000, 4), np.uint8), rng.integers(0, 3, 9000)
+        loss, direct = self.NET.loss(X, y, scale=1 / 255), self.NET.loss(X / 255, y)
+        for product in ("hessp", "ggnp"):
+            wanted = getattr(direct, product)(x, x)
+            for _ in range(2):
+                assert np.allclose(getattr(loss, product)(x, x), wanted, rtol=1e-12, atol=1e-15)
+
+    def test_one_loss_at_a_time_is_kept(self):
+        """A thousand batches are a thousand losses."""
+        losses, x = [self.loss(seed=seed) for seed in range(3)], self.NET.init(0)
+        for loss in [*losses, *losses]:
+            assert np.array_equal(loss.hessp(x, x), self.fresh(loss, "hessp", x, x))
+            loss.hessp(x, x)
+            assert list(network._points) == [loss]
+        del loss
+        losses.clear()
+        assert not network._points
+
+    def test_it_does_not_travel(self):
+        loss, x = self.loss(), self.NET.init(0)
+        before = pickle.dumps(loss)
+        product = loss.hessp(x, x)
+        assert len(pickle.dumps(loss)) == len(before)
+        assert np.array_equal(pickle.loads(pickle.dumps(loss)).hessp(x, x), product)
+
+
+def test_subset_is_the_same_loss_on_those_rows():
+    X, y = data(m=200)
+    sizes = [4, 6, 3]
+    net = Network(sizes)
+    rows, x = np.random.default_rng(1).permutation(200)[:70], start(net)
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-5)):
+        part = net.loss(X, y, l2=0.1, penalize_bias=True, dtype=dtype).subset(rows)
+        assert part.n_samples == 70 and part.n_params == net.n_params and part.dtype == dtype
+        peer = reference(sizes, "sigmoid", X[rows], y[rows], 0.1, penalize_bias=True)
+        f, g = part.fun_and_jac(x)
+        assert f == pytest.approx(peer(x), rel=tolerance)
+        close(g, autograd.grad(peer)(x), tolerance)
+
+
+# ---- parameters
+
+
+def test_layer_slices_lie_end_to_end():
+    net = Network([784, 300, 10])
+    assert net.n_params == 785 * 300 + 301 * 10 == 238_510  # not the paper's 303,310
+    assert net.layer_slices == [slice(0, 235_500), slice(235_500, 238_510)]
+    assert net.shapes == [(784, 300), (300, 10)]
+
+
+def test_unpack_gives_weights_row_by_row_then_biases():
+    net = Network([2, 3, 2])
+    (W1, b1), (W2, b2) = net.unpack(np.arange(17.0))
+    np.testing.assert_array_equal(W1, [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(b1, [6, 7, 8])
+    np.testing.assert_array_equal(W2, [[9, 10], [11, 12], [13, 14]])
+    np.testing.assert_array_equal(b2, [15, 16])
+
+
+@every_depth
+def test_pack_undoes_unpack(sizes):
+    net = Network(sizes)
+    x = start(net)
+    layers = net.unpack(x)
+    np.testing.assert_array_equal(net.pack(layers), x)
+    packed = net.pack([(np.asfortranarray(W), b.tolist()) for W, b in layers])
+    np.testing.assert_array_equal(packed, x)
+    assert packed.dtype == np.float64
+    for wrong in 3, None, [1, 2], [layer + layer for layer in layers], layers[:-1], [[[1], [1, 2]]]:
+        complains(lambda wrong=wrong: net.pack(wrong), "layers", "(W, b)")
+
+
+def test_unpack_gives_views_and_pack_a_copy():
+    net = Network([2, 3, 2])
+    x = np.zeros(net.n_params)
+    layers = net.unpack(x)
+    for k, part in enumerate(part for layer in layers for part in layer):
+        assert np.shares_memory(part, x)
+        part[:] = k + 1
+    np.testing.assert_array_equal(x, np.repeat([1, 2, 3, 4], [6, 3, 6, 2]))
+    packed = net.pack(layers)
+    packed[:] = 0
+    assert x.all()
+
+
+def test_init_scales():
+    net = Network([400, 300, 100, 10])
+    for scale in ("fan_in", "unit"):
+        x = net.init(3, scale=scale)
+        assert x.dtype == np.float64
+        for W, b in net.unpack(x):
+            assert not b.any()
+            spread = np.std(W) * (np.sqrt(len(W)) if scale == "fan_in" else 1)
+            # five standard errors of an estimated standard deviation, and of a mean
+            assert spread == pytest.approx(1, abs=5 / np.sqrt(2 * W.size))
+            assert abs(W.mean()) < 5 * np.std(W) / np.sqrt(W.size)
+    np.testing.assert_array_equal(net.init(3), net.init(3, scale="fan_in"))
+    assert not np.array_equal(net.init(3), net.init(4))
+
+
+def test_repr_and_defaults():
+    assert repr(Network([3, 2])) == "Network([3, 2], activation='sigmoid')"
+    net, (X, y) = Network((4, 5, 3)), data()
+    x = start(net)
+    expected = reference([4, 5, 3], "sigmoid", X, y)(x)
+    assert net.loss(X, y).fun(x) == pytest.approx(expected, rel=1e-13)
+    labels = y.astype(float)  # whole numbers of any type will do
+    assert net.loss(X.tolist(), labels).fun(x) == net.loss(X, y).fun(x)
+
+
+@every_activation
+@pytest.mark.parametrize("m", [1, 7, 2 * BLOCK + 500])
+def test_predict_is_the_largest_output(activation, m):
+    sigma = {
+        "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+        "tanh": np.tanh,
+        "relu": lambda z: z * (z > 0),
+        "linear": lambda z: z,
+    }[activation]
+    X, _ = data(m)
+    net = Network([4, 6, 5, 3], activation)
+    x = start(net)
+    (W1, b1), (W2, b2), (W3, b3) = net.unpack(x)
+    Z = sigma(sigma(X @ W1 + b1) @ W2 + b2) @ W3 + b3
+    labels = net.predict(x, X)
+    assert labels.shape == (m,) and np.issubdtype(labels.dtype, np.integer)
+    np.testing.assert_array_equal(labels, Z.argmax(axis=1))
+    clear = np.diff(np.sort(Z, axis=1))[:, -1] > 1e-4
+    single = net.predict(x, X.astype(np.float32))
+    np.testing.assert_array_equal(single[clear], labels[clear])
+
+
+# ---- bad input
+
+
+@pytest.mark.parametrize(
+    "sizes, name, got",
+    [
+        ([], "sizes", "[]"),
+        ([3], "sizes", "[3]"),
+        ([3, 1], "sizes", "[3, 1]"),
+        ([3, 0, 2], "sizes[1]", 0),
+        ([-3, 2], "sizes[0]", -3),
+        ([3, 2.5, 2], "sizes[1]", 2.5),
+        ([3, True, 2], "sizes[1]", True),
+        ([3, "5", 2], "sizes[1]", "5"),
+        ([3, None], "sizes[1]", None),
+        (5, "sizes", 5),
+    ],
+)
+def test_bad_sizes(sizes, name, got):
+    complains(lambda: Network(sizes), name, got)
+
+
+@pytest.mark.parametrize("activation", ["softplus", "Sigmoid", None, ""])
+def test_unknown_activation(activation):
+    complains(lambda: Network([3, 2], activation), "activation", repr(activation), *ACTIVATIONS)
+
+
+def test_unknown_scale():
+    complains(lambda: Network([3, 2]).init(0, scale="fan_out"), "scale", "fan_out", "unit")
+
+
+X, Y = data(m=5)
+
+
+@pytest.mark.parametrize(
+    "arguments, name, got",
+    [
+        ((X[:, 0], Y), "X", "(5,)"),
+        ((X[None], Y), "X", "(1, 5, 4)"),
+        ((X[:0], Y[:0]), "X", "(0, 4)"),
+        ((X[:, :3], Y), "X", "3"),
+        ((X, Y[:4]), "y", "(4,)"),
+        ((X, Y[:, None]), "y", "(5, 1)"),
+        ((X * np.nan, Y), "X", "20 NaN"),
+        ((X + np.array([np.inf, 0, 0, 0]), Y), "X", "5 NaN or infinite"),
+        ((X, np.array([0, 1, 2, 1, np.nan])), "y", "1 NaN"),
+        ((X, [0, 1, 2, 3, 0]), "y", "3"),
+        ((X, [0, 1, 2, -1, 0]), "y", "-1"),
+        ((X, [0, 1, 2, 0.5, 0]), "y", "0.5"),
+        ((X, list("abcab")), "y", "a"),
+        ((X.astype(str), np.array(list("abcab"))), "y", "a"),
+        ((X * 1j, Y), "X", "complex"),
+        ((X, Y * 1j), "y", "complex"),
+        ((X, Y, -0.1), "l2", -0.1),
+        ((X, Y, np.nan), "l2", "nan"),
+        ((X, Y, 0.1, False, np.float16), "dtype", "float16"),
+        ((X, Y, 0.1, False, int), "dtype", "int"),
+        ((X, Y, 0.1, False, complex), "dtype", "complex"),
+        ((X, Y, 0.1, False, "single precision"), "dtype", "single precision"),
+        ((X * 1e300, Y, 0.1, False, np.float32), "X", ""),
+    ],
+)
+def test_bad_data(arguments, name, got):
+    complains(lambda: Network([4, 3]).loss(*arguments), name, got)
+
+
+@pytest.mark.parametrize("length", [0, 1, 14, 16])
+def test_x_of_a_wrong_length(length):
+    net, x = Network([4, 3]), np.zeros(length)
+    loss = net.loss(X, Y)
+    for call in (loss.fun, loss.jac, loss.fun_and_jac, net.unpack, lambda x: net.predict(x, X)):
+        complains(lambda call=call: call(x), "x", f"({length},)", "(15,)")
+
+
+def test_x_that_is_no_vector_of_numbers():
+    net = Network([4, 3])
+    loss = net.loss(X, Y)
+    complains(lambda: loss.fun(np.zeros((15, 1))), "x", "(15, 1)")
+    complains(lambda: loss.fun("weights"), "x")
+    complains(lambda: loss.fun(np.zeros(15) * 1j), "x")
+
+
+def test_pack_names_wrong_shapes():
+    net = Network([2, 3, 2])
+    layers = net.unpack(np.zeros(17))
+    complains(lambda: net.pack(layers[:1]), "layers", "(2, 3)")
+    complains(lambda: net.pack([(W.T, b) for W, b in layers]), "layers", "(2, 3)", "(3, 2)")
+
+
+@pytest.mark.parametrize("bad", [X[:, :3], X[0], X[:0], np.ones((2, 4, 1))], ids=np.shape)
+def test_predict_names_a_wrong_shape(bad):
+    complains(lambda: Network([4, 3]).predict(np.zeros(15), bad), "X", bad.shape, "4")
+
+
+def test_a_subset_without_rows():
+    complains(lambda: Network([4, 3]).loss(X, Y).subset(np.array([], int)), "rows")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shift", [0.0, -0.5])
+@pytest.mark.parametrize("scale", [1 / 255, 1.0, 0.3, -7.7])
+def test_a_block_of_bytes_has_the_digits_of_the_converted_array(scale, shift, dtype):
+    rows = np.arange(256, dtype=np.uint8).reshape(64, 4)
+    block = as_rows(rows, 4, dtype, scale, shift).read(np.empty((64, 4), dtype))
+    np.testing.assert_array_equal(block, (rows * scale + shift).astype(dtype))
