@@ -146,7 +146,7 @@ class Distributed(Mean):
     def mean(self, what, *vectors):
         """The mean over the rows of what the parts say, summed on the cluster (eq. 28).
 
-        See :mod:`soo_lib.losses.batches`; one graph of tasks, of which the cluster keeps nothing.
+        It is one graph of tasks, of which the cluster keeps nothing.
         """
         name, level = uuid4().hex, 0
         sent = _Sent(*(as_vector(v, self.n_params, letter) for letter, v in zip("xp", vectors)))

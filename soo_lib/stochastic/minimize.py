@@ -92,8 +92,8 @@ def minimize_stochastic(
         The share of ``step`` to take, > 0, once a share t of the run's steps is done, 0 <= t < 1:
         :func:`constant`, :func:`cosine`, one from :func:`warm_up`, or your own.
     variance_reduction : bool
-        Correct the batches of an epoch by the full gradient at its start; see
-        :class:`soo_lib.stochastic.minimize.Batch`.
+        Correct the batches of an epoch by the full gradient at its start: SVRG, Johnson and Zhang
+        (2013).
     progress : bool
         Show a progress bar.
     **settings
