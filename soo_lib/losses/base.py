@@ -17,6 +17,8 @@ from ..checks import as_count, as_number, as_vector, size_of
 class Loss:
     """What follows from ``fun`` and ``jac``; a loss overrides whatever it can do faster."""
 
+    dtype = float  #: the precision of its values
+
     def __repr__(self):
         samples = f", {self.n_samples} samples" if hasattr(self, "n_samples") else ""
         return f"<{type(self).__name__}: {getattr(self, 'n_params', '?')} parameters{samples}>"

@@ -5,11 +5,20 @@ import time
 from ..checks import as_count, as_function, as_rng, as_vector
 from ..losses.base import as_loss, over_data
 from ..losses.preconditioned import Preconditioned
-from .minimize import OUT_OF_ITERATIONS, minimize
+from .minimize import minimize
 from .recorder import Trace
-from .stop import GAVE_UP, NO_DECREASE, RESAMPLED
+from .stop import Status
 
 COUNTED = "nfev", "njev", "nhev", "nhessp", "seconds"
+# A search that failed with an old P may succeed with a new one.
+GO_ON = (
+    Status.MAXITER,
+    Status.WRONG_GRADIENT,
+    Status.RESAMPLED,
+    Status.KINK,
+    Status.GAVE_UP,
+    Status.UNTOLD,
+)
 
 
 def minimize_refreshed(
@@ -84,13 +93,10 @@ def minimize_refreshed(
         ]
         before = {name: before[name] + found.get(name, 0) for name in COUNTED}
         before["seconds"] = trace.rows[-1].seconds
-        x, nit, spent = change.to_x(found.x), len(trace) - 1, OUT_OF_ITERATIONS.format(limit)
-        # A search that failed with an old P may succeed with a new one.
-        failed = NO_DECREASE, RESAMPLED, GAVE_UP
-        again = found.message == spent or found.message.startswith(failed)
-        if not again or found.nit == 0 or nit == maxiter:
-            message = found.message.replace(spent, OUT_OF_ITERATIONS.format(maxiter))
+        x, nit = change.to_x(found.x), len(trace) - 1
+        if found.status not in GO_ON or found.nit == 0 or nit == maxiter:
             before.pop("seconds")
-            found.update(x=x, jac=change.push(found.jac), nit=nit, trace=trace, message=message)
-            found.update(before)
+            found.update(x=x, jac=change.push(found.jac), nit=nit, trace=trace, **before)
+            if found.status is Status.MAXITER:
+                found.message = Status.MAXITER.because(maxiter=maxiter).message
             return found

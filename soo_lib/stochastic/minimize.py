@@ -15,6 +15,7 @@ from ..losses.batches import partition
 from ..losses.blocks import calm
 from ..solvers.minimize import as_result
 from ..solvers.recorder import Recorder
+from ..solvers.stop import Criteria, Status
 from . import layer_rules, rules
 from .schedules import _share
 
@@ -133,17 +134,19 @@ def minimize_stochastic(
     rng = as_rng(seed)
     own = rng.spawn(1)[0]  # for what a rule draws, so that all rules see the same batches
     state = SimpleNamespace(k=0, m=0.0, v=0.0, kept={}, rng=own, batches=-(-m // size), result=None)
-    recorder, anchor = Recorder(loss, callback=callback), None
+    recorder, anchor = Recorder(loss), None
+    criteria = Criteria(epochs, callback=callback)
 
     def look(*step):
         at = x if state.result is None else state.result
         with recorder.idle():
-            f, g = loss.fun_and_jac(at)
-        recorder.row(at, f, g, *step)
+            f, g = loss.fun_and_jac(at.copy())
+        recorder.row(at, float(f), np.array(g, float), *step)
+        return criteria(recorder)
 
     with calm(), tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
-        look()
-        while not recorder.outcome and recorder.nit < epochs:
+        reason = look()
+        while not reason:
             if variance_reduction:
                 anchor = x, np.array(loss.jac(x), float)
                 recorder.njev += m
@@ -158,11 +161,12 @@ def minimize_stochastic(
                 if not finite:
                     break  # nor is the mean over all rows, and the recorder will say so
             recorder.nfev = recorder.njev
-            look(state.step)
+            reason = look(state.step)
             bar.update()
-        if not recorder.outcome and recorder.last[1] <= recorder.trace.fun[0]:
-            recorder.outcome = True, f"ran {epochs} epochs"
-        return as_result(recorder, "ended above its start; the step is too long")
+    if reason.status is Status.MAXITER:
+        lower = recorder.last[1] <= recorder.trace.fun[0]
+        reason = (Status.EPOCHS if lower else Status.ABOVE).because(epochs=epochs)
+    return as_result(recorder, reason)
 
 
 def _rule(rule, loss, settings):
