@@ -80,7 +80,7 @@ def test_the_guides_name_targets_that_exist(page):
 
 @pytest.mark.parametrize("page", [page for page in GUIDES if not page.startswith("book/")])
 def test_the_guides_name_files_that_exist(page):
-    """Not the book's page on teaching: it speaks of a teacher's files, and its build checks links."""
+    """The book's page on teaching is left out: it speaks of files that a teacher has."""
     text = (ROOT / page).read_text()
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     folders = "soo_lib|tests|book|docs|tools|experiments|benchmarks"
