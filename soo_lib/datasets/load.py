@@ -126,7 +126,7 @@ def make_two_class(seed=0, n_train=800, n_val=100):
     seed : int
         Seed of the points.
     n_train, n_val : int
-        Numbers of rows, at least 6: half are of class 0, half of class 1, and an odd one of class 1.
+        At least 6 rows each: half are of class 0, half of class 1, and an odd one of class 1.
 
     Returns
     -------
