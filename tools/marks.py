@@ -1,4 +1,4 @@
-"""Write what a teacher hands back: tables for a spreadsheet, and a page of feedback a student."""
+"""Write what a teacher hands back: tables for spreadsheets, and a page of feedback per student."""
 
 import csv
 import functools
