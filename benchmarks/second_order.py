@@ -99,7 +99,7 @@ def ours(found, rows=1):
 
 
 def watched(peer, *args, **named):
-    """Run a peer that notes the time and the loss of each of its evaluations; return its figures."""
+    """Run a peer, which notes the time and the loss of each of its evaluations; return these."""
     seen = []
     seconds, evaluations, _ = peer(*args, **named, seen=seen)
     clock, values = np.array(seen[:evaluations]).T
