@@ -2,13 +2,13 @@
 
     python benchmarks/batches.py [--side ours|torch] [--repeats 3] [--rows 60000] [--save FILE]
 
-784-300-10 on pixels/255, sigmoid, mean cross-entropy, λ = 1e-4 on the weights, float32 inside. Both
-sides are given several batch sizes and steps, constant and falling along half a cosine, and values
-of their average's μ or β1. For each target a side counts at the best of its settings from the worse
-of two starts; those are then repeated from others, the sides by turns. The loss on all rows is
-looked at eight times in the first epoch, four times in the second and after each later one, off the
-clock. A line a run; --side runs half of it. The page on mini-batches shows what
---save benchmarks/batches.json keeps.
+The problem is 784-300-10 on pixels/255, sigmoid, mean cross-entropy, λ = 1e-4 on the weights,
+float32 inside. Both sides are given several batch sizes and steps, constant and falling along half
+a cosine, and values of their average's μ or β1. For each target a side counts with that one of its
+settings which is best from the worse of two starts. These settings are then repeated from other
+starts, the sides by turns. The loss on all rows is looked at eight times in the first epoch, four
+times in the second and after each later one, off the clock. Each run prints a line; --side runs one
+side alone. The page on mini-batches shows what --save benchmarks/batches.json keeps.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from soo_lib.stochastic import RULES, cosine, minimize_stochastic
 
 L2 = 1e-4
 TARGETS = 0.6, 0.5, 0.35
-# Rows a batch, step, epochs, whether the step falls over them, and the average's μ or β1.
+# Rows in a batch, step, epochs, whether the step falls over them, and the average's μ or β1.
 SETTINGS = {
     "ours": [
         (128, 0.03, 2, True, 0.9),
@@ -126,7 +126,7 @@ def main():
 
 
 class Clock:
-    """Seconds to each target, those of looking at the loss on all rows not counted."""
+    """Seconds to each target; those of looking at the loss on all rows are not counted."""
 
     def __init__(self, loss, size, epochs):
         self.loss, batches = loss, -(-loss.n_samples // size)
@@ -141,7 +141,7 @@ class Clock:
         return found
 
     def look(self, k, point):
-        """After step ``k``, at ``point()``: have all targets been met?"""
+        """Look at the loss after step ``k``, at ``point()``. Have all targets been met?"""
         if k in self.marks:
             seconds = time.perf_counter() - self.start
             f = self.off(lambda x: self.loss.fun(x()), point)
