@@ -148,8 +148,7 @@ class Distributed(Mean):
     def mean(self, what, *vectors):
         """Return the mean over the rows of ``what``, a method that each part calls (eq. 28).
 
-        The cluster adds the parts' results, in one graph of tasks of which it keeps nothing. See
-        :mod:`soo_lib.losses.batches`.
+        The cluster adds the parts' results, in one graph of tasks of which it keeps nothing.
         """
         name, level = uuid4().hex, 0
         sent = _Sent(*(as_vector(v, self.n_params, letter) for letter, v in zip("xp", vectors)))

@@ -164,8 +164,11 @@ def judge(loss, x, f, g, d, dtype=float):
         order = order if order > -0.5 else np.nan  # rises as ε falls: rounding inside the loss
     seen = np.flatnonzero(np.abs(turn) > 30 * rounding / eps)
     bend = float(2 * turn[seen[-1]] / eps[seen[-1]]) if len(seen) else np.nan
-    kinked = np.abs(turn[seen[-3:]])  # of a smooth loss it falls by 2 each time ε is halved
-    kink = len(kinked) == 3 and bool(kinked.min() > 0.8 * kinked.max())
+    # Of a smooth loss the turn falls by 2 each time ε is halved. A kink a little way off shows it
+    # only from there on, so the smallest ε may be too short.
+    turns = np.abs(turn[seen[-6:]])
+    threes = [turns[i : i + 3] for i in range(len(turns) - 2)]
+    kink = any(three.min() > 0.8 * three.max() for three in threes)
 
     verdict = "untold" if np.isfinite(g).all() else "wrong"
     best = 10 * u ** (2 / 3)  # as good as a central difference can be

@@ -210,8 +210,8 @@ def explain(result, fun, jac):
         return Status.NOT_FINITE.because()
     dtype = getattr(loss.fun(x.copy()), "dtype", np.dtype(float))
     reason = why_no_decrease(loss, x, f, g, -g, dtype if dtype.kind == "f" else float)
-    settled = getattr(result, "success", False) and reason.status is not Status.WRONG_GRADIENT
-    if settled or not g.any():
+    told = Status.WRONG_GRADIENT, Status.RESAMPLED, Status.KINK  # a success may be none
+    if not g.any() or (getattr(result, "success", False) and reason.status not in told):
         return Status.CONVERGED.because(gnorm=np.abs(g).max())
     return reason
 
