@@ -11,7 +11,8 @@ from soo_lib.curvature import damped, kronecker_factors
 from soo_lib.losses import Loss, Network, Rosenbrock, partition
 from soo_lib.solvers import LBFGS, minimize
 from soo_lib.stochastic import RULES, minimize_stochastic
-from soo_lib.stochastic.minimize import OF_NETWORKS, Batch
+from soo_lib.stochastic.layer_rules import LAYER_RULES
+from soo_lib.stochastic.minimize import Batch
 
 TORCH = json.loads((Path(__file__).parents[1] / "data" / "torch.json").read_text())
 EVERY = [(rule, reduced) for rule in RULES for reduced in (False, True)]
@@ -59,9 +60,9 @@ def steps_of(loss, x0, rule, **settings):
     """A run, and the point before each of its steps."""
     path = []
 
-    def spy(batch, x, f, g, step, state, chosen=rule):
+    def spy(batch, x, f, g, step):
         path.append(x)
-        return chosen(batch, x, f, g, step, state)
+        return rule(batch, x, f, g, step)
 
     return minimize_stochastic(loss, x0, spy, **settings), path
 
@@ -88,7 +89,7 @@ def test_a_loss_may_use_its_arrays_again(rule, reduced):
     careful = least_squares()
     loss = Careless(careful.X, careful.y)
     loss.array = np.empty(4)
-    if rule in OF_NETWORKS:
+    if rule in LAYER_RULES:
         return
     runs = [
         minimize_stochastic(each, np.zeros(4), rule, 16, 3, 0.05, variance_reduction=reduced)
@@ -111,11 +112,8 @@ def test_every_step_is_pytorchs(run):
     if run["problem"] == "network":
         loss = Network(TORCH["sizes"], "tanh").loss(X, np.array(y), l2=TORCH["l2"])
 
-    def rule(*given):
-        return RULES[run["rule"]](*given, **run["settings"])
-
     how = {name: TORCH[name] for name in ("batch_size", "epochs", "seed")}
-    found, path = steps_of(loss, x0, rule, step=run["step"], **how)
+    found, path = steps_of(loss, x0, RULES[run["rule"]](**run["settings"]), step=run["step"], **how)
     assert len(path) == len(run["x"]) == 20
     np.testing.assert_allclose([*path[1:], found.x], run["x"], rtol=1e-9, atol=1e-11)
     named = minimize_stochastic(loss, x0, run["rule"], step=run["step"], **how, **run["settings"])
@@ -137,9 +135,9 @@ def test_aprox_stops_where_the_tangent_meets_the_bound():
         (1e9, 0.3 * row.fun(x), 0.7 * 0.5 / (a @ a)),
         (1e9, 2 * row.fun(x), 0.0),  # below the "bound" already
     ]:
-        change = RULES["aprox"](row, x, row.fun(x), g, step, None, low=low)
+        change, _ = RULES["aprox"](low)(row, x, row.fun(x), g, step)
         np.testing.assert_allclose(change, -length * g, rtol=1e-12)
-    assert not RULES["aprox"](row, x, 0.0, 0 * g, 1.0, None).any()
+    assert not RULES["aprox"]()(row, x, 0.0, 0 * g, 1.0)[0].any()
 
 
 def test_aprox_bears_steps_that_sgd_does_not():
@@ -250,7 +248,7 @@ def test_cg_is_the_linear_method_on_a_quadratic():
 
 def test_lbfgs_on_all_rows_is_the_direction_lbfgs():
     loss, x = network()
-    found, path = steps_of(loss, x, RULES["lbfgs"], batch_size=90, epochs=8, step=0.5)
+    found, path = steps_of(loss, x, RULES["lbfgs"](), batch_size=90, epochs=8, step=0.5)
     direction = LBFGS()
     for seen in [*path, found.x]:
         np.testing.assert_array_equal(seen, x)
@@ -263,18 +261,23 @@ def test_lbfgs_on_all_rows_is_the_direction_lbfgs():
     assert found.nfev == 8 * 2 * 90
 
 
-def test_the_pairs_of_lbfgs_hold_two_gradients_of_one_batch():
+def test_the_pairs_of_lbfgs_hold_two_gradients_of_one_batch(monkeypatch):
     """y = H_B s exactly for a quadratic, though no two steps see the same batch."""
     loss, pairs = least_squares(), []
 
-    def rule(batch, x, f, g, step, state):
-        change = RULES["lbfgs"](batch, x, f, g, step, state)
-        s, y, _ = state.direction.pairs[-1]
-        pairs.append((s, y, batch.loss.hess(x)))
-        return change
+    class Watched(LBFGS):
+        def __call__(self, batch, x, g):
+            self.hessian = batch.loss.hess(x)
+            return super().__call__(batch, x, g)
 
+        def update(self, s, g_old, g):
+            super().update(s, g_old, g)
+            pairs.append((*self.pairs[-1][:2], self.hessian))
+
+    monkeypatch.setattr("soo_lib.stochastic.rules.LBFGS", Watched)
     for reduced in (False, True):
-        minimize_stochastic(loss, np.ones(4), rule, 7, 3, 0.05, variance_reduction=reduced)
+        minimize_stochastic(loss, np.ones(4), "lbfgs", 7, 3, 0.05, variance_reduction=reduced)
+    assert len(pairs) == 2 * 3 * 9
     for s, y, H in pairs:
         np.testing.assert_allclose(y, H @ s, rtol=1e-6, atol=1e-12)
 
@@ -397,20 +400,20 @@ def test_each_row_of_the_trace_is_an_epoch(rule, reduced):
 def test_a_ragged_last_batch_is_used_whole_and_alone():
     loss, sizes = least_squares(m=23), []
 
-    def rule(batch, x, f, g, step, state):
-        sizes.append(len(batch.loss.y))
-        return -step * g
+    def rule(batch, x, f, g, step):
+        sizes.append((len(batch.loss.y), batch.share))
+        return -step * g, step
 
     found = minimize_stochastic(loss, np.zeros(4), rule, 10, 2, 0.01)
-    assert sizes == [10, 10, 3] * 2 and found.njev == 46
+    assert sizes == [(10, 1 / 3), (10, 1 / 3), (3, 1 / 3)] * 2 and found.njev == 46
 
 
 def test_epochs_deal_the_rows_anew():
     loss, dealt = least_squares(m=20), []
 
-    def rule(batch, x, f, g, step, state):
+    def rule(batch, x, f, g, step):
         dealt.append(batch.loss.y)
-        return 0 * g
+        return 0 * g, step
 
     minimize_stochastic(loss, np.zeros(4), rule, 5, 2, seed=7)
     epochs = np.concatenate(dealt[:4]), np.concatenate(dealt[4:])
@@ -440,15 +443,17 @@ def test_the_looks_at_all_rows_are_not_in_the_seconds():
 def test_a_run_that_diverges_stops_says_so_and_returns_its_best_point():
     loss, calls = least_squares(), []
 
-    def rule(batch, x, f, g, step, state):
+    def rule(batch, x, f, g, step):
         calls.append(f)
-        return -(0.01 if state.k <= 6 else 1e3) * g  # one good epoch
+        step = 0.01 if len(calls) <= 6 else 1e3  # one good epoch
+        return -step * g, step
 
     found = minimize_stochastic(loss, np.zeros(4), rule, 10, 1000)
     assert not found.success and "diverged" in found.message
     assert found.nit < 999 and np.isfinite(calls).all()
     assert found.fun == found.trace.fun[1] == loss.fun(found.x) == np.nanmin(found.trace.fun)
     np.testing.assert_array_equal(found.x, found.trace.x[1])
+    assert list(found.trace.step[1:]) == [0.01] + [1e3] * (found.nit - 1)  # the rule's own
 
 
 def test_a_run_that_ends_above_its_start_has_no_success():
