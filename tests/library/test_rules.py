@@ -21,7 +21,7 @@ from soo_lib.stochastic import (
     newton_schulz,
     warm_up,
 )
-from soo_lib.stochastic.layer_rules import LAYER_RULES, QUINTIC, _gradients, matrices
+from soo_lib.stochastic.layer_rules import QUINTIC, _gradients, matrices
 from soo_lib.stochastic.minimize import Batch
 
 RECORD = json.loads((Path(__file__).parents[1] / "data" / "rules.json").read_text())
@@ -352,32 +352,6 @@ def test_any_rule_takes_a_schedule(rule):
     np.testing.assert_array_equal(whole.x, minimize_stochastic(loss, x0, rule, **how).x)
 
 
-@pytest.mark.parametrize(
-    "wrong, words",
-    [
-        (0.5, "function"),
-        (lambda t: 0.0, "> 0"),
-        (lambda t: 0.5 - t, "schedule(0.5)"),
-        (lambda t: np.nan, "finite"),
-        (lambda t: "fast", "fast"),
-    ],
-)
-def test_a_schedule_that_is_not_positive(wrong, words):
-    loss = least_squares()
-    complains(
-        lambda: minimize_stochastic(loss, np.zeros(4), batch_size=15, schedule=wrong),
-        "schedule",
-        words,
-    )
-
-
-@pytest.mark.parametrize("share", [0, 1, -0.1, np.nan, "soon"])
-def test_a_warm_up_of_no_length(share):
-    complains(lambda: warm_up(share), "share")
-    for then in (3, lambda t: -1):
-        complains(lambda then=then: warm_up(0.1, then)(0.5), "then")
-
-
 # ---- the loop's part
 
 
@@ -436,19 +410,14 @@ def test_the_value_of_a_batch_is_that_of_its_pair():
 
 def test_what_is_drawn_leaves_the_batches_alone():
     loss, seen = least_squares(), {}
-    for rule in ("sgd", "adahessian"):
+    for rule, made in (("sgd", RULES["sgd"]()), ("adahessian", RULES["adahessian"]())):
 
-        def own(batch, x, f, g, step, rule=rule, made=RULES[rule]()):
+        def own(batch, x, f, g, step, rule=rule, made=made):
             seen.setdefault(rule, []).append(batch.loss.y[0])
             return made(batch, x, f, g, step)
 
         minimize_stochastic(loss, np.zeros(4), own, 10, 2, 0.01)
     assert seen["sgd"] == seen["adahessian"]
-
-
-@pytest.mark.parametrize("rule", ["kronecker", "muon", "shampoo", "soap"])
-def test_a_rule_that_wants_layers(rule):
-    complains(lambda: minimize_stochastic(least_squares(), np.zeros(4), rule, 10), "loss", rule)
 
 
 @pytest.mark.parametrize("rule", ["schedule_free", "adahessian", "muon", "shampoo", "soap"])
@@ -459,29 +428,3 @@ def test_a_run_that_diverges_stops_and_says_so(rule):
         found = minimize_stochastic(loss, x0, rule, 10, 50, step=1e200)
     assert not found.success and found.nit < 50 and "diverged" in found.message
     assert found.fun <= loss.fun(x0) and np.isfinite(found.x).all()
-
-
-@pytest.mark.parametrize(
-    "rule, wrong, name",
-    [
-        ("sls", {"c1": 0.0}, "c1"),
-        ("sls", {"shrink": 1.0}, "shrink"),
-        ("sls", {"growth": 0.9}, "growth"),
-        ("schedule_free", {"momentum": 1.0}, "momentum"),
-        ("adahessian", {"weight_decay": -0.1}, "weight_decay"),
-        ("adahessian", {"eps": 0}, "eps"),
-        ("muon", {"last": "sgd"}, "last"),
-        ("muon", {"nesterov": 2}, "nesterov"),
-        ("muon", {"nesterov": [True]}, "nesterov"),
-        ("shampoo", {"graft": "adam"}, "graft"),
-        ("shampoo", {"decay": 1.1}, "decay"),
-        ("shampoo", {"refresh": 0}, "refresh"),
-        ("soap", {"decay": 1.0}, "decay"),
-        ("soap", {"beta2": 1.0}, "beta2"),
-        ("kronecker", {"ekfac": None}, "ekfac"),
-        ("kronecker", {"decay": 1.0}, "decay"),
-    ],
-)
-def test_wrong_settings(rule, wrong, name):
-    loss, x0 = network()
-    complains(lambda: minimize_stochastic(loss, x0, rule, 10, **wrong), name)
