@@ -16,7 +16,7 @@ import json
 import time
 from contextlib import suppress
 from copy import copy
-from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -153,13 +153,13 @@ class Clock:
 
 
 def ours(loss, x0, seed, size, step, epochs, falls, mean):
-    def watched(batch, x, f, g, alpha, state):
-        change = rule(batch, x, f, g, alpha, state)
-        if clock.look(state.k, lambda: x + change):
+    def watched(batch, x, f, g, alpha):
+        change, taken = rule(batch, x, f, g, alpha)
+        if clock.look(next(steps), lambda: x + change):
             raise Done
-        return change
+        return change, taken
 
-    rule = partial(RULES["kronecker"], momentum=mean, refresh=100, truncate=0.1)
+    rule, steps = RULES["kronecker"](momentum=mean, refresh=100, truncate=0.1), count(1)
     watching = copy(loss)  # the loop looks at all rows at the start and after an epoch
     watching.fun_and_jac = lambda x: clock.off(loss.fun_and_jac, x)
     clock = Clock(loss, size, epochs)

@@ -1,5 +1,7 @@
 """How many steps a rule needs to a loss, by batch size: where does a larger batch stop to help?"""
 
+from itertools import count
+
 from soo_lib.datasets import load_digits
 from soo_lib.losses import Network
 from soo_lib.stochastic import RULES, minimize_stochastic
@@ -39,13 +41,15 @@ def run(rule, batch_size, step, seed, most):
     data, net = load_digits(), Network([64, 32, 10])
     loss = net.loss(data.X_train, data.y_train, l2=1e-4)
     at, fun = [0], [loss.fun(net.init(seed))]
+    watched, steps = RULES[rule](**OTHER.get(rule, {})), count(1)
 
-    def watched(batch, x, f, g, alpha, state):
-        change = RULES[rule](batch, x, f, g, alpha, state, **OTHER.get(rule, {}))
-        if state.k <= most and state.k >= at[-1] + max(1, at[-1] // 50):
-            at.append(state.k)
+    def watching(batch, x, f, g, alpha):
+        change, taken = watched(batch, x, f, g, alpha)
+        k = next(steps)
+        if at[-1] + max(1, at[-1] // 50) <= k <= most:
+            at.append(k)
             fun.append(loss.fun(x + change))
-        return change
+        return change, taken
 
     def enough(x):
         if min(fun) <= min(TARGETS) or at[-1] >= 0.98 * most:
@@ -53,7 +57,7 @@ def run(rule, batch_size, step, seed, most):
 
     epochs = -(-most * batch_size // loss.n_samples)
     minimize_stochastic(
-        loss, net.init(seed), watched, batch_size, epochs, step, seed, callback=enough
+        loss, net.init(seed), watching, batch_size, epochs, step, seed, callback=enough
     )
     first = [next((k for k, f in zip(at, fun) if f <= target), None) for target in TARGETS]
     return {"steps": first, "at": at[:50], "fun": fun[:50]}

@@ -4,8 +4,6 @@
 largest eigenvalue of the Hessian at the point that a step of length α leaves.
 """
 
-from types import SimpleNamespace
-
 import numpy as np
 from scipy.sparse.linalg import eigsh
 
@@ -119,11 +117,12 @@ def run(loss, rule, step, seed, maxiter, rows, sizes, every):
 
 def unsearched(loss, x, rule, step, maxiter):
     """Run a mini-batch rule on all rows; return points, losses and what Adam divides by there."""
-    xs, fun, scales, state = [], [], [], SimpleNamespace(k=0, m=0.0, v=0.0)
-    for state.k in range(1, maxiter + 1):
+    xs, fun, scales, take, v = [], [], [], RULES[rule](), 0.0
+    for k in range(1, maxiter + 1):
         f, g = loss.fun_and_jac(x)
-        change = RULES[rule](loss, x, f, g, step, state)
-        root = np.sqrt(state.v / (1 - 0.999**state.k)) + 1e-8 if rule == "adam" else None
+        change, _ = take(loss, x, f, g, step)
+        v = 0.999 * v + (1 - 0.999) * g * g  # as Adam's
+        root = np.sqrt(v / (1 - 0.999**k)) + 1e-8 if rule == "adam" else None
         xs, fun, scales, x = [*xs, x], [*fun, f], [*scales, root], x + change
     return xs, fun, scales
 

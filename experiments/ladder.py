@@ -21,7 +21,7 @@ from soo_lib.curvature import (
 )
 from soo_lib.datasets import load_digits
 from soo_lib.losses import Network
-from soo_lib.solvers import Ray, Recorder, wolfe
+from soo_lib.solvers import Criteria, Ray, Recorder, wolfe
 from soo_lib.stochastic import RULES
 
 SLICE = {"maxiter": 3}
@@ -149,9 +149,8 @@ def gradient(loss, x, g, _, kept):
 
 def remembered(rule, names, fixed, loss, x, g, memory, kept):
     """Run a mini-batch rule on all rows, without momentum; ``names`` are its memory's settings."""
-    kept.k += 1
-    batch = SimpleNamespace(loss=loss)
-    return RULES[rule](batch, x, 0.0, g, 1.0, kept, **fixed, **dict.fromkeys(names, memory))
+    kept.rule = kept.rule or RULES[rule](**fixed, **dict.fromkeys(names, memory))
+    return kept.rule(SimpleNamespace(loss=loss), x, 0.0, g, 1.0)[0]
 
 
 GATHERED = {"beta1": 0.0, "refresh": 1}
@@ -199,11 +198,11 @@ def run(net, rung, setting, seed, maxiter):
     loss = network.loss(X.reshape(ROWS, -1), data.y_train, l2=1e-4)
     x, search, trial, slope = scale * network.init(seed), wolfe(c2=0.5), 1.0, None
     direction, settings = RUNGS[rung]
-    kept = SimpleNamespace(k=0, m=0.0, v=0.0, kept={}, rng=np.random.default_rng(seed))
+    kept = SimpleNamespace(m=0.0, rule=None, rng=np.random.default_rng(seed))
     looked, alpha = Recorder(loss), 1.0
-    f, g = looked.fun_and_jac(x)
-    looked.row(x, f, g)
-    while looked.nit < maxiter and not looked.outcome:
+    f, g = looked.begin(x)
+    enough = Criteria(maxiter)
+    while not enough(looked):
         p = direction(loss, x, g, setting, kept)
         ray = Ray(looked, x, f, g, p if g @ p < 0 else -g)
         if slope and settings is not DAMPINGS:  # this rung gives no length: N&W section 3.5

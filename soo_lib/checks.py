@@ -34,6 +34,21 @@ def as_number(value, name, minimum=-np.inf, above=False):
     return number
 
 
+def as_share(value, name):
+    """``value`` as a number from 0 up to 1, and below it."""
+    number = as_number(value, name, 0)
+    if number >= 1:
+        raise ValueError(f"{name} must be a number >= 0 and < 1; got {value!r}")
+    return number
+
+
+def as_one_of(value, name, choices):
+    """``value`` itself, if it is one of the ``choices``."""
+    if value not in list(choices):  # a list: what is asked for may not be hashable
+        raise ValueError(f"{name} must be one of {choices}; got {value!r}")
+    return value
+
+
 def as_count(value, name, minimum=1, maximum=None):
     """Return ``value`` as a whole number from ``minimum`` to ``maximum``."""
     try:

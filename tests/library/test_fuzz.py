@@ -213,10 +213,17 @@ def kind(name):
 
 
 def stochastically(rule):
-    """A rule by way of the one loop that calls it."""
+    """A rule by way of the one loop that calls it, now and then with one setting of its own."""
+    settings = [*inspect.signature(stochastic.RULES[rule]).parameters]
+    one = st.dictionaries(choices(settings), odd, max_size=1) if settings else st.just({})
+
+    def minimize(*loss_and_x, setting, **more):
+        return stochastic.minimize_stochastic(*loss_and_x, **more, **setting)
+
     return at_x(
-        stochastic.minimize_stochastic,
+        minimize,
         ["logistic", "network", "float32"],
+        setting=one,
         rule=st.just(rule),
         batch_size=counts,
         epochs=mostly(st.integers(0, 2)),
@@ -269,6 +276,8 @@ CALLS = {
     "coarser": lambda d: checks.coarser(float, d.draw(st.sampled_from([np.float32, int, "U1"]))),
     "size_of": lambda d: checks.size_of(d.draw(odd)),
     "as_count": lambda d: checks.as_count(d.draw(odd), "value"),
+    "as_share": lambda d: checks.as_share(d.draw(odd), "value"),
+    "as_one_of": lambda d: checks.as_one_of(d.draw(odd), "value", (True, "a")),
     "as_rng": lambda d: checks.as_rng(d.draw(odd)),
     "as_vector": lambda d: checks.as_vector(d.draw(odd), 2),
     "as_table": lambda d: checks.as_table(d.draw(odd)),
@@ -451,6 +460,7 @@ CALLS = {
         seed=seeds,
         maxiter=mostly(st.integers(0, 6)),
     ),
+    "as_schedule": lambda d: stochastic.as_schedule(d.draw(odd), "schedule"),
     "constant": lambda d: stochastic.constant(d.draw(shares)),
     "cosine": lambda d: stochastic.cosine(d.draw(st.floats(0, 1))),
     "warm_up": lambda d: stochastic.warm_up(
@@ -460,7 +470,6 @@ CALLS = {
     "matrix_root": lambda d: layer_rules.matrix_root(
         np.diag([1.0, d.draw(mild)]), 4, d.draw(st.floats(0, 1))
     ),
-    "eigh": lambda d: layer_rules.eigh(np.diag([1.0, d.draw(wild)])),
     "matrices": lambda d: layer_rules.matrices(d.draw(choices([None, NET]))),
     "rescaled": on_net(
         lambda loss, x: roots.rescaled(loss, x, curvature.kronecker_factors(loss, x))
