@@ -92,11 +92,13 @@ class Counted(Loss):
 
     def hess(self, x):
         self.nhev += 1
-        return np.array(self.loss.hess(x.copy()), float)
+        H = as_real(self.loss.hess(x.copy()), 2 * (self.n_params,), "the loss's Hessian")
+        return H.astype(float)
 
     def hessp(self, x, p):
         self.nhessp += 1
-        return np.array(self.loss.hessp(x.copy(), p), float)
+        Hp = as_real(self.loss.hessp(x.copy(), p), (self.n_params,), "the loss's product")
+        return Hp.astype(float)
 
     def ggnp(self, x, p):
         self.nhessp += 1

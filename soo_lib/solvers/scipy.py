@@ -1,6 +1,7 @@
 """scipy's solvers behind the same recorder as our own (eq. 29 after every iteration)."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 from scipy import optimize
@@ -27,17 +28,31 @@ def scipys(loss, x, method, criteria, options):
     ``options`` go to scipy as they are; returns the :class:`~soo_lib.solvers.stop.Reason`.
     """
     start = [loss.begin(x)]
-    reason = criteria(loss)
+    reason, ours = criteria(loss), False
+
+    def asked(function, *at):  # what is raised in here is the loss's or the callback's own
+        nonlocal ours
+        ours = True
+        found = function(*at)
+        ours = False
+        return found
 
     def fun_and_jac(z):  # scipy's first look is at the start, which has been counted
-        return start.pop() if start else loss.fun_and_jac(z)
+        return start.pop() if start else asked(loss.fun_and_jac, z)
+
+    def ending(second, *at):  # where numbers overflow scipy's trust regions may make no end
+        found = asked(getattr(loss, second), *at)
+        products = loss.nhessp - loss.trace.rows[-1].nhessp
+        if not np.isfinite(found).all() or products > 1000 + 10 * len(x):
+            raise ArithmeticError("it makes no end of second derivatives")
+        return found
 
     def after_iteration(z):
         nonlocal reason
         with loss.idle():
-            f, g = loss.recall(z)
+            f, g = asked(loss.recall, z)
         loss.row(z.copy(), f, g)
-        reason = criteria(loss)
+        reason = asked(criteria, loss)
         if reason:
             raise StopIteration
 
@@ -57,14 +72,16 @@ def scipys(loss, x, method, criteria, options):
                     **NEVER.get(method, {"gtol": 0}),
                     **options,
                 },
-                **{name: getattr(loss, name) for name in SCIPY[method]},
+                **{name: partial(ending, name) for name in SCIPY[method]},
             )
             words = str(found.message).rstrip(".: ")
         except optimize.OptimizeWarning as warning:
             known = "see scipy.optimize.show_options('minimize', method)"
             raise ValueError(f"settings of scipy's {method}: {warning}; {known}") from warning
-        except (np.linalg.LinAlgError, ArithmeticError) as error:
-            return Status.SCIPY.because(words=str(error))
+        except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+            if ours:
+                raise
+            return Status.SCIPY.because(words=error)
     if reason:
         return reason
     if found.status == 1:  # a limit of scipy's own, such as maxfun

@@ -105,7 +105,8 @@ class Criteria:
     def __call__(self, recorder):
         """The :class:`Reason` to stop after the ``recorder``'s last row, or None."""
         *before, row = recorder.trace.rows[-2:]
-        told = self.callback is None or not before or _tell(self.callback, recorder)
+        with recorder.idle():
+            told = self.callback is None or not before or _tell(self.callback, recorder)
         if not np.isfinite([row.fun, row.gnorm]).all():
             if not before:
                 return Status.NO_START.because()
