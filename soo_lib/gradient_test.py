@@ -92,7 +92,8 @@ def gradient_test(loss, x, seed=0):
 
     Notes
     -----
-    A loss whose larger terms round to nothing near x is judged by the terms that are left.
+    A loss whose larger terms round to nothing near x is judged by the terms that are left. An error
+    of a hundred thousandth of the slope and less may stay untold.
 
     Examples
     --------
