@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import scipy.linalg
 
-from ..curvature.kronecker import kronecker_factors, rescaled
+from ..curvature.kronecker import ekfac_factors, kronecker_factors
 from ..curvature.preconditioners import damped, shifts
 from ..losses.blocks import product
 from .rules import adam
@@ -54,7 +54,7 @@ def kronecker(
             for pairs in zip(getattr(state, "pairs", new), new)
         ]
         if ekfac:
-            bases = rescaled(batch.loss, x, state.pairs)
+            bases = ekfac_factors(batch.loss, x, state.pairs)
             state.inverses = [_scaled(U, V, 1 / (S + damping), dtype) for U, V, S in bases]
         else:
             state.inverses = [_inverse(*pair, damping, truncate, dtype) for pair in state.pairs]
