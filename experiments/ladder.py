@@ -14,10 +14,10 @@ from experiments.precondition_variants import drawn
 from soo_lib.curvature import (
     backward_roots,
     damped,
+    ekfac_factors,
     hessian_diagonal,
     kronecker_factors,
     layer_hessians,
-    rescaled,
 )
 from soo_lib.datasets import load_digits
 from soo_lib.losses import Network
@@ -100,7 +100,7 @@ def kfac(loss, x, g, damping, kept):
 
 
 def ekfac(loss, x, g, damping, kept):
-    return along_axes(loss, g, rescaled(loss, x, kronecker_factors(loss, x)), damping)
+    return along_axes(loss, g, ekfac_factors(loss, x, kronecker_factors(loss, x)), damping)
 
 
 def sampled(loss, x, g, damping, kept):

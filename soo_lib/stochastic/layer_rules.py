@@ -12,7 +12,7 @@ import numpy as np
 import scipy.linalg
 
 from ..checks import as_count, as_number, as_one_of, as_share
-from ..curvature.kronecker import kronecker_factors, rescaled
+from ..curvature.kronecker import ekfac_factors, kronecker_factors
 from ..curvature.preconditioners import damped, shifts
 from ..losses.blocks import product
 from .rules import Rule, adam
@@ -57,7 +57,7 @@ def kronecker(
                 for both in zip(pairs or new, new)
             ]
             if ekfac:
-                axes = rescaled(batch.loss, x, pairs)
+                axes = ekfac_factors(batch.loss, x, pairs)
                 inverses = [_scaled(U, V, 1 / (S + damping), dtype) for U, V, S in axes]
             else:
                 inverses = [_inverse(A, G, damping, truncate, dtype) for A, G in pairs]

@@ -302,9 +302,7 @@ CALLS = {
     "as_rows": lambda d: strips.as_rows(
         d.draw(mostly(arrays(np.uint8, (5, 3)))), 3, float, **draws(d, scale=shares, shift=shares)
     ),
-    "Bytes": lambda d: strips.Bytes(d.draw(arrays(np.uint8, (5, 3))), np.arange(256.0)).read(
-        np.empty((7, 3))
-    ),
+    "Bytes": lambda d: np.asarray(strips.Bytes(d.draw(arrays(np.uint8, (5, 3))), np.arange(256.0))),
     "Network.unpack": lambda d: NET.unpack(d.draw(vectors(14))),
     "Network.pack": lambda d: NET.pack(d.draw(mostly(st.just(NET.unpack(np.ones(14)))))),
     "Network.predict": lambda d: NET.predict(d.draw(vectors(14)), d.draw(tables(5, 3))),
@@ -315,7 +313,7 @@ CALLS = {
     "softmax_product": lambda d: activations.softmax_product(
         np.full((5, 2), d.draw(mild)), X[:, :2]
     ),
-    "side_by_side": lambda d: list(strips.side_by_side(np.sum, [X, Y], d.draw(st.booleans()))),
+    "side_by_side": lambda d: strips.side_by_side(np.sum, [X, Y], d.draw(st.booleans())),
     "average": lambda d: strips.average(
         lambda X, y, total: float(y.sum()), X, Y, 2, d.draw(st.floats(0, 1e9))
     ),
@@ -377,7 +375,6 @@ CALLS = {
     "value": lambda d: means.value(LOGISTIC, "jac", d.draw(vectors(3))),
     "plus": lambda d: means.plus((1.0, [np.ones(2)]), (d.draw(mild), [np.zeros(2)])),
     "times": lambda d: means.times(d.draw(mild), (1.0, [np.ones(2)])),
-    "over_parts": lambda d: means.over_parts(lambda loss, x: loss.jac(x))(MEAN, d.draw(vectors(3))),
     "Part": lambda d: distributed.Part(d.draw(odd), (1, 2)).loss,
     "Distributed": lambda d: distributed.Distributed(
         **draws(d, build=mostly(st.just(Logistic)), specs=mostly(st.just([(X, Y)])), client=odd)
@@ -471,8 +468,8 @@ CALLS = {
         np.diag([1.0, d.draw(mild)]), 4, d.draw(st.floats(0, 1))
     ),
     "matrices": lambda d: layer_rules.matrices(d.draw(choices([None, NET]))),
-    "rescaled": on_net(
-        lambda loss, x: roots.rescaled(loss, x, curvature.kronecker_factors(loss, x))
+    "ekfac_factors": on_net(
+        lambda loss, x: roots.ekfac_factors(loss, x, curvature.kronecker_factors(loss, x))
     ),
     "backward_roots": on_net(
         lambda loss, x: list(roots.backward_roots(loss.net, loss.layers(x), loss.X, loss.y))

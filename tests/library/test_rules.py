@@ -10,7 +10,7 @@ from helpers import complains
 from scipy.linalg import fractional_matrix_power
 from test_stochastic import LeastSquares, least_squares, network
 
-from soo_lib.curvature import backward_roots, kronecker_factors, layer_hessians, rescaled
+from soo_lib.curvature import backward_roots, ekfac_factors, kronecker_factors, layer_hessians
 from soo_lib.losses import Network, partition
 from soo_lib.stochastic import (
     RULES,
@@ -80,11 +80,13 @@ def test_the_search_on_a_batch_is_its_authors():
         assert batch.fun(x) <= f - 0.1 * step * (g @ g)
 
 
-def test_rescaled_factors_are_curvlinops_ekfac():
+def test_ekfac_factors_are_curvlinops_ekfac():
     given = RECORD["ekfac"]
     loss = Network(given["sizes"], "tanh").loss(given["X"], np.array(given["y"]))
     x = np.array(given["x"])
-    for (U, V, S), block in zip(rescaled(loss, x, kronecker_factors(loss, x)), given["blocks"]):
+    for (U, V, S), block in zip(
+        ekfac_factors(loss, x, kronecker_factors(loss, x)), given["blocks"]
+    ):
         basis = np.kron(U, V)
         np.testing.assert_allclose(basis * S.ravel() @ basis.T, block, rtol=1e-9, atol=1e-11)
 
@@ -211,7 +213,7 @@ def test_ekfac_is_the_best_diagonal_in_the_pairs_basis():
     """S is the diagonal of QᵀHQ, H the layer's Gauss-Newton block; the pair's own is another."""
     loss, x = network(l2=0.0)
     pairs, blocks = kronecker_factors(loss, x), layer_hessians(loss, x, "ggn")
-    for (A, G), (U, V, S), H in zip(pairs, rescaled(loss, x, pairs), blocks):
+    for (A, G), (U, V, S), H in zip(pairs, ekfac_factors(loss, x, pairs), blocks):
         Q = np.kron(U, V)
         np.testing.assert_allclose(S.ravel(), np.diag(Q.T @ H @ Q), rtol=1e-9, atol=1e-12)
         pair, own = (np.linalg.norm(H - M) for M in (np.kron(A, G), Q * S.ravel() @ Q.T))
