@@ -284,7 +284,7 @@ def test_the_still_figure_draws_every_panel():
 
 
 def test_the_live_pictures_have_the_looks_of_the_figures():
-    drawn = (WEB / "live" / "draw.js").read_text("utf-8")
+    drawn = (WEB / "draw" / "draw.js").read_text("utf-8")
     (colors,) = re.findall(r"COLORS = \{(.*?)\}", drawn, re.DOTALL)
     (dashes,) = re.findall(r"DASH = \{(.*?)\}", drawn)
     colors, dashes = (dict(re.findall(r'(\w+): "?([#\w]+)', text)) for text in (colors, dashes))

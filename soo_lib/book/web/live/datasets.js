@@ -1,6 +1,6 @@
 // Points in the plane with classes, made from a seed: what the playground learns from.
 
-import { normal, permutation, uniform } from "./sampling.js";
+import { normal, permutation, uniform } from "./random.js";
 
 const turn = (angle, r) => [r * Math.cos(angle), r * Math.sin(angle)];
 

@@ -1,13 +1,14 @@
 // The batch: what a solver makes of a sample of the rows, and what becomes of the boundary.
 
-import { area, clamp, h, image, key, pixels, s, show } from "./live/elements.js";
-import { COLORS, INKS, MARKS, axes, chart, paint, scale, trail } from "./live/draw.js";
-import { draggable, live } from "./live/controls.js";
-import { Logistic } from "./live/losses.js";
-import { DIRECTIONS } from "./live/directions.js";
-import { LINE_SEARCHES } from "./live/line_search.js";
-import { Batched, Reshuffled, draw, partition, uniform } from "./live/sampling.js";
-import { iterate, minimize } from "./live/solvers.js";
+import { COLORS, INKS, MARKS, axes, chart, paint, scale, trail } from "../draw/draw.js";
+import { area, clamp, h, image, key, pixels, s, show } from "../draw/elements.js";
+import { Batched, Reshuffled, draw, partition } from "../live/losses/batches.js";
+import { Logistic } from "../live/losses/logistic.js";
+import { uniform } from "../live/random.js";
+import { DIRECTIONS } from "../live/solvers/directions.js";
+import { LINE_SEARCHES } from "../live/solvers/line_search.js";
+import { iterate, minimize } from "../live/solvers/minimize.js";
+import { draggable, live } from "./controls.js";
 
 const MOST = 50, DRAWS = 6, GRID = 72; // iterations, runs, pixels
 
@@ -153,7 +154,7 @@ function render({ model, el }) {
 
   const view = live(el, { name: "batch", label: "The batch", fields, initial: INITIAL, first: model.get("first"), stories: STORIES,
     opening: "A solver is shown batches of the rows instead of all of them. Slide their size, and watch the boundary and the loss; or let a story lead you in.",
-    body, build, work, draw: picture, tables, last: () => lanes[0].history.length - 1 });
+    body, build, work, picture, tables, last: () => lanes[0].history.length - 1 });
   return view.stop;
 }
 

@@ -1,8 +1,8 @@
 // One explorer: controls, panels of SVG (panels.js), a reading of exact values, a table. What it
 // shows was computed by Python: looked up in the page, or asked of a kernel where there is one.
 
-import { dash } from "./live/draw.js";
-import { button, clamp, copier, h, s, table } from "./live/elements.js";
+import { dash } from "../draw/draw.js";
+import { button, clamp, copier, h, s, table } from "../draw/elements.js";
 import { DRAW, disc, drawPictures, ink, tabled, unpack, words } from "./panels.js";
 
 function render({ model, el }) {

@@ -1,17 +1,20 @@
 // The playground: two solvers, side by side from one start, teach a network points in the plane.
 
-import { area, button, clamp, h, image, key, pixels, s, show } from "./live/elements.js";
-import { COLORS, INKS, MARKS, chart, paint, shares } from "./live/draw.js";
-import { calm, draggable, live } from "./live/controls.js";
-import { SETS, make_points } from "./live/datasets.js";
-import { ACTIVATIONS, Network, cross_entropy } from "./live/network.js";
-import { DIRECTIONS } from "./live/directions.js";
-import { LINE_SEARCHES } from "./live/line_search.js";
-import { RULES, iterate_epochs } from "./live/rules.js";
-import { Reshuffled, partition, uniform } from "./live/sampling.js";
-import { iterate } from "./live/solvers.js";
-import { lanczos } from "./live/spectrum.js";
-import { draw_units } from "./live/units.js";
+import { COLORS, INKS, MARKS, chart, paint, shares } from "../draw/draw.js";
+import { area, button, clamp, h, image, key, pixels, s, show } from "../draw/elements.js";
+import { draw_units } from "../draw/units.js";
+import { lanczos } from "../live/curvature/spectrum.js";
+import { SETS, make_points } from "../live/datasets.js";
+import { ACTIVATIONS } from "../live/losses/activations.js";
+import { Reshuffled, partition } from "../live/losses/batches.js";
+import { Network, cross_entropy } from "../live/losses/network.js";
+import { uniform } from "../live/random.js";
+import { DIRECTIONS } from "../live/solvers/directions.js";
+import { LINE_SEARCHES } from "../live/solvers/line_search.js";
+import { iterate } from "../live/solvers/minimize.js";
+import { iterate_epochs } from "../live/stochastic/minimize.js";
+import { RULES } from "../live/stochastic/rules.js";
+import { calm, draggable, live } from "./controls.js";
 
 const BOX = 3.2, GRID = 48, ROWS = 150, NEWTON_MOST = 200, MOST = 20_000, /* iterations */ SIDES = ["a", "b"];
 const OTHERS = ["#cc79a7", "#56b4e9"]; // for a second solver whose colour is the first one's
@@ -211,7 +214,7 @@ function render({ el }) {
 
   // ---- drawing
 
-  function draw(state) {
+  function picture(state) {
     run.textContent = going ? "❚❚ Pause" : "▶ Run";
     const latest = lanes.map((lane) => lane.history.at(-1)).filter(Boolean);
     clock.textContent = `iteration ${Math.max(0, ...latest.map((row) => row.iterations))} · ${net.n_params} parameters`;
@@ -295,7 +298,7 @@ function render({ el }) {
 
   const view = live(el, { name: "playground", label: "Playground", fields: FIELDS, initial: INITIAL, stories: STORIES,
     opening: "Two solvers start from the same random weights. Which is first? Run them; or let a story lead you in.",
-    body, build, work, draw, tables, arrive: (story) => go(Boolean(story) && !calm()) });
+    body, build, work, picture, tables, arrive: (story) => go(Boolean(story) && !calm()) });
   return view.stop;
 }
 

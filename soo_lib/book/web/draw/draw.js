@@ -1,7 +1,7 @@
 // Drawing that the live pictures share: axes and paths in SVG, fields and level curves on canvas.
 
+import { eigh, plus, times } from "../live/linalg.js";
 import { clamp, h, s, show } from "./elements.js";
-import { eigh, plus, times } from "./linalg.js";
 
 export const COLORS = { gradient: "#6e6e6e", newton: "#0072b2", nlcg: "#d55e00", bfgs: "#cc79a7", lbfgs: "#009e73",
   sgd: "#6e6e6e", momentum: "#56b4e9", adam: "#d55e00", kronecker: "#0072b2" }; // as in plots.py

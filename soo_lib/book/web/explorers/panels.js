@@ -1,7 +1,7 @@
 // The panels of an explorer, and its tables: they draw what Python computed.
 
-import { MARKS, axes, dash, run, scale, trail } from "./live/draw.js";
-import { clamp, h, s, show } from "./live/elements.js";
+import { MARKS, axes, dash, run, scale, trail } from "../draw/draw.js";
+import { clamp, h, s, show } from "../draw/elements.js";
 
 const GRID = 500; // of the contours, as in explore.py
 

@@ -1,7 +1,7 @@
 // Step rules: how far to go along p (Nocedal & Wright, chapter 3). Each looks at φ(α) = L(x + αp).
 
-import { dot, plus } from "./linalg.js";
-import { rounding } from "./stuck.js";
+import { dot, plus } from "../linalg.js";
+import { rounding } from "./stop.js";
 
 /** φ, with φ(0) and φ'(0) = gᵀp known; the lengths `tried` so far, in order. */
 export class Ray {

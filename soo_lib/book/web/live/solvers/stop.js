@@ -1,6 +1,6 @@
 // What the gradient tells of a search that failed. soo_lib.stuck also looks for a slope that a wrong gradient hides.
 
-import { EPS, dot, largest, plus, times } from "./linalg.js";
+import { EPS, dot, largest, plus, times } from "../linalg.js";
 
 const NO_DECREASE = "line search found no decrease along a descent direction; is the gradient right? is the loss re-sampled? has it a kink here, as of a ReLU?";
 const RESAMPLED = "line search found no decrease along a descent direction: the loss is re-sampled, drawn anew at each evaluation, so the search compares values of different losses; keep its batches fixed";

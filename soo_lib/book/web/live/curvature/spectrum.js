@@ -1,7 +1,7 @@
 // The extreme eigenvalues of a curvature that is known by its products alone.
 
-import { dot, plus, times, tridiagonal, zeros } from "./linalg.js";
-import { normal } from "./sampling.js";
+import { dot, plus, times, tridiagonal, zeros } from "../linalg.js";
+import { normal } from "../random.js";
 
 /** [smallest, largest] by Lanczos with all vectors kept orthogonal; yields after every product. */
 export function* lanczos(times_H, n, seed = 0, steps = 40) {

@@ -3,8 +3,8 @@
 // and mark(state), the critical value; or the pattern of a text, and in words what it asks for.
 // when(state): is the field of use at all? free: what was built for the other fields stays as it is.
 
-import { scale } from "./draw.js";
-import { button, clamp, copier, h, show, table } from "./elements.js";
+import { scale } from "../draw/draw.js";
+import { button, clamp, copier, h, show, table } from "../draw/elements.js";
 
 const BUDGET = 8; // ms of a frame that may go into work: the rest is the picture's
 const TEMPO = 6, PACE = 3000; // iterations, ms: the first iterations take more of the slider, and of the time
@@ -154,10 +154,10 @@ function stepper(view, last, most) {
 
 /** The frame of every live picture. body(controls, steps), nodes by name, returns the picture's node; then, at
  * most once a frame, build(state) where a field that is not free has changed, work() while there is time (true:
- * there is more; "on": and nothing new yet; null: not now; false: no more) and draw(state) where anything is new. Stories: lists of { name,
+ * there is more; "on": and nothing new yet; null: not now; false: no more) and picture(state) where anything is new. Stories: lists of { name,
  * set, say }; arrive(story) whenever a state has come whole: at first, by a story, a link, Reset. last(): the last
  * iteration, of a picture with a stepper; tables(): heads and bodies. Returns the view, by which a picture acts. */
-export function live(el, { name, label, fields, initial, first = {}, stories = [], opening = "", body, draw, tables = null, last = null,
+export function live(el, { name, label, fields, initial, first = {}, stories = [], opening = "", body, picture, tables = null, last = null,
   build = () => {}, work = () => false, arrive = () => {} }) {
   const usual = { ...initial, ...first }, tales = stories.map((story) => ({ ...story, set: { ...initial, ...story.set } }));
   const { read, write } = codec(name, fields, usual, tales), found = read(location.search);
@@ -185,7 +185,7 @@ export function live(el, { name, label, fields, initial, first = {}, stories = [
       // Only where the state is another: a field is not taken from whoever types in it while runs go on.
       if (changed.size) for (const { update, node, field } of controls) { update(state); node.hidden = field.when ? !field.when(state) : false; }
       steps?.update();
-      draw(state);
+      picture(state);
       if (details?.open) data.replaceChildren(...tables(state).map((one) => table(...one)));
     }
     stale &&= late;

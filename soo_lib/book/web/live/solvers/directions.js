@@ -1,6 +1,6 @@
 // Direction rules: where to go from x (Nocedal & Wright, chapters 3, 5, 6 and 7).
 
-import { EPS, cho_solve, cholesky, dot, eigh, plus, product, times, zeros } from "./linalg.js";
+import { EPS, cho_solve, cholesky, dot, eigh, plus, product, times, zeros } from "../linalg.js";
 
 export class Gradient {
   scaled = false; // is a step of length 1 the natural first trial?

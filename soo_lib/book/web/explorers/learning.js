@@ -1,12 +1,13 @@
 // What BFGS learns of the curvature, from steps that the reader chooses: a click makes a pair.
 
-import { area, button, clamp, h, image, pixels, s, show } from "./live/elements.js";
-import { COLORS, axes, ellipse, level_curves, run, scale, shares, trail } from "./live/draw.js";
-import { draggable, live } from "./live/controls.js";
-import { DIRECTIONS, believed } from "./live/directions.js";
-import { dot, eigh, inverse, plus, product } from "./live/linalg.js";
-import { LINE_SEARCHES, Ray } from "./live/line_search.js";
-import { Quadratic, Rosenbrock, Saddle } from "./live/losses.js";
+import { COLORS, axes, ellipse, level_curves, run, scale, shares, trail } from "../draw/draw.js";
+import { area, button, clamp, h, image, pixels, s, show } from "../draw/elements.js";
+import { dot, eigh, inverse, plus, product } from "../live/linalg.js";
+import { Quadratic, Saddle } from "../live/losses/plane.js";
+import { Rosenbrock } from "../live/losses/rosenbrock.js";
+import { DIRECTIONS, believed } from "../live/solvers/directions.js";
+import { LINE_SEARCHES, Ray } from "../live/solvers/line_search.js";
+import { draggable, live } from "./controls.js";
 
 const LOSSES = { quadratic: ({ kappa, angle }) => new Quadratic(kappa, (angle * Math.PI) / 180), valley: () => new Rosenbrock(1, 5), saddle: () => new Saddle() };
 const START = "-1.3,0.4", ALL = "all", SIDE = 360, SPAN = [-2, 2], MOST = 24, RADIUS = 0.65;
@@ -61,7 +62,7 @@ function render({ el }) {
   };
   const buttons = [button("Its own step", own, "Its own step", { class: "primary" }), button("Take back", back), button("From the start", () => put(visits().slice(0, 1)))];
 
-  function draw(state) {
+  function picture(state) {
     const list = points(state.path), loss = LOSSES[state.loss](state), { H, pairs } = learn(loss, list, state.memory), z = list.at(-1), truth = loss.hess(z), axis = scale(...SPAN);
     const { X, Y, inside, left, right, top, base } = axes(map, axis, axis, { width: SIDE, height: SIDE, left: 0, bottom: 0 }), key = [state.loss, state.kappa, state.angle].join(), color = COLORS[state.memory === ALL ? "bfgs" : "lbfgs"];
     map.setAttribute("viewBox", `${left} ${top} ${right - left} ${base - top}`);
@@ -97,7 +98,7 @@ function render({ el }) {
       h("p", { class: "quiet" }, "Click or tap where the next step shall lead; draw to move the point. Blue: the curvature as it is at the last point. Coloured: as it was learnt. Each ellipse joins the places where the quadratic rises equally."));
   }
 
-  const view = live(el, { name: "learning", label: "Learning the curvature", fields: FIELDS, initial: INITIAL, stories: STORIES, body, draw,
+  const view = live(el, { name: "learning", label: "Learning the curvature", fields: FIELDS, initial: INITIAL, stories: STORIES, body, picture,
     opening: "A step shows one product with the Hessian. Choose a story, or choose the steps yourself." });
   return view.stop;
 }

@@ -1,17 +1,10 @@
 // A fully connected network with softmax and cross-entropy on top (paper, eqs 19-27, appendix A).
 // Rows are samples; layer l's weights (n_in, n_out), row after row, then its biases lie inside x.
 
-import { by, plus, zeros, zip } from "./linalg.js";
-import { DataLoss, take } from "./losses.js";
-import { normal } from "./sampling.js";
-
-/** σ, and its derivatives as functions of a = σ(z). */
-export const ACTIVATIONS = {
-  sigmoid: { value: (z) => 1 / (1 + Math.exp(-z)), first: (a) => a * (1 - a), second: (a) => a * (1 - a) * (1 - 2 * a) },
-  tanh: { value: Math.tanh, first: (a) => 1 - a * a, second: (a) => -2 * a * (1 - a * a) },
-  relu: { value: (z) => (z > 0 || z !== z ? z : 0), first: (a) => (a > 0 ? 1 : 0), second: () => 0 },
-  linear: { value: (z) => z, first: () => 1, second: () => 0 },
-};
+import { by, plus, zeros, zip } from "../linalg.js";
+import { normal } from "../random.js";
+import { ACTIVATIONS } from "./activations.js";
+import { DataLoss, take } from "./base.js";
 
 export class Network {
   constructor(sizes, activation = "sigmoid") {
@@ -55,7 +48,7 @@ function affine(A, x, { n_in, n_out, start }, Z = zeros((A.length / n_in) * n_ou
 }
 
 /** Adds AᵀD to g's weights, and the columns' sums of D to its biases; with a `stride` each row has a g of its own. */
-function outer(A, D, { n_in, n_out, start }, g, bias = true, stride = 0) {
+export function outer(A, D, { n_in, n_out, start }, g, bias = true, stride = 0) {
   for (let i = 0, o = 0; i < A.length; i += n_in, o += n_out, start += stride) {
     let w = start;
     for (let k = 0; k < n_in; k++) for (let j = 0, a = A[i + k]; j < n_out; j++) g[w++] += a * D[o + j];
@@ -64,7 +57,7 @@ function outer(A, D, { n_in, n_out, start }, g, bias = true, stride = 0) {
 }
 
 /** D Wᵀ (eq. 26), added to G if there is one. */
-function pull(D, x, { n_in, n_out, start }, G = zeros((D.length / n_out) * n_in)) {
+export function pull(D, x, { n_in, n_out, start }, G = zeros((D.length / n_out) * n_in)) {
   for (let o = 0, i = 0; o < D.length; o += n_out)
     for (let k = 0, w = start; k < n_in; k++, i++) for (let j = 0; j < n_out; j++) G[i] += D[o + j] * x[w++];
   return G;
@@ -161,25 +154,4 @@ export class NetworkLoss extends DataLoss {
       H[r * n + c] = H[c * n + r] = H[r * n + c] / m + (r === c ? weights[r] : 0);
     return H;
   }
-}
-
-/** A and G of each layer, whose Kronecker product is near its Gauss-Newton block; see Python's. */
-export function kronecker_factors(loss, x) {
-  const { layers, sizes, first } = loss.net, { A, P } = loss.see(x), m = loss.n_samples, n = sizes.at(-1), pairs = [];
-  let B = zeros(m * n * n).map((_, t) => { // of each sample a row a class: B Bᵀ is its H_Z
-    const j = t % n, c = Math.floor(t / n) % n, row = Math.floor(t / (n * n)) * n;
-    return Math.sqrt(P[row + c]) * ((j === c) - P[row + j]);
-  });
-  const square = (M, k) => { // MᵀM / m
-    const S = zeros(k * k);
-    outer(M, M, { n_in: k, n_out: k, start: 0 }, S, false);
-    return S.map((v) => v / m);
-  };
-  for (let l = layers.length - 1; l >= 0; l--) {
-    const { n_in, n_out } = layers[l], inputs = zeros(m * (n_in + 1)).fill(1);
-    for (let i = 0; i < m; i++) inputs.set(A[l].subarray(i * n_in, (i + 1) * n_in), i * (n_in + 1));
-    pairs[l] = [square(inputs, n_in + 1), square(B, n_out)];
-    if (l) B = pull(B, x, layers[l]).map((v, i) => v * first(A[l][Math.floor(i / (n * n_in)) * n_in + (i % n_in)]));
-  }
-  return pairs;
 }

@@ -1,33 +1,8 @@
 // Batches, and the loss as a mean over batches (paper, section 3.3 and eq. 28).
 
-import { Loss } from "./losses.js";
-import { plus, zeros } from "./linalg.js";
-
-/** Uniform numbers in [0, 1) from a seed: the 32 bits of a counter, well mixed. */
-export function uniform(seed) {
-  let counter = Math.imul(seed + 1, 0x9e3779b1);
-  return () => {
-    let h = (counter = (counter + 0x9e3779b9) | 0);
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
-  };
-}
-
-export const normal = (seed, random = uniform(seed)) => () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-
-/** Moves `count` rows, drawn at random, to the front of `rows`. */
-function shuffle(rows, random, count = rows.length) {
-  for (let i = 0; i < count; i++) {
-    const j = i + Math.floor(random() * (rows.length - i)), row = rows[j];
-    rows[j] = rows[i];
-    rows[i] = row;
-  }
-  return rows;
-}
-
-/** The numbers below m in random order. */
-export const permutation = (m, random) => shuffle([...Array(m).keys()], random);
+import { plus, zeros } from "../linalg.js";
+import { permutation, shuffle, uniform } from "../random.js";
+import { Loss } from "./base.js";
 
 /** Disjoint batches that cover all rows; contiguous without `random`. */
 export function partition(m, batch_size, random = null) {

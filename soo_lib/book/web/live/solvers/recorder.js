@@ -1,9 +1,9 @@
 // The recorder: a loss around a loss that counts every call and keeps one row an iteration.
 
+import { dot, largest, plus, times } from "../linalg.js";
+import { Loss } from "../losses/base.js";
 import { two_digits } from "./directions.js";
-import { dot, largest, plus, times } from "./linalg.js";
-import { Loss } from "./losses.js";
-import { rounding, why_no_decrease } from "./stuck.js";
+import { rounding, why_no_decrease } from "./stop.js";
 
 const KEEP_X = 100; // iterates are kept of a problem with at most so many parameters
 const STALLED = 40; // iterations that lead nowhere

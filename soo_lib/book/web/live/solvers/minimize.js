@@ -1,10 +1,10 @@
 // Solvers: a direction rule times a step rule.
 
+import { plus } from "../linalg.js";
 import { DIRECTIONS } from "./directions.js";
-import { plus } from "./linalg.js";
 import { LINE_SEARCHES, Ray } from "./line_search.js";
-import { why_no_decrease } from "./stuck.js";
-import { Recorder, as_result } from "./trace.js";
+import { Recorder, as_result } from "./recorder.js";
+import { why_no_decrease } from "./stop.js";
 
 /** The loop of every method, an iteration at a time: yields the recorder after each row, so that a
  * page can draw, wait or stop in between; returns the result. */

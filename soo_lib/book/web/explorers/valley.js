@@ -1,13 +1,14 @@
 // The valley: solvers on a loss of two variables, run to the end at every move of the reader's hand.
 
-import { area, clamp, h, image, pixels, s, show } from "./live/elements.js";
-import { COLORS, axes, chart, dash, ellipse, level_curves, percent, run, scale, trail } from "./live/draw.js";
-import { calm, draggable, live } from "./live/controls.js";
-import { DIRECTIONS, believed } from "./live/directions.js";
-import { dot, eigh, inverse, plus, product, times } from "./live/linalg.js";
-import { LINE_SEARCHES } from "./live/line_search.js";
-import { Quadratic, Rosenbrock, Saddle } from "./live/losses.js";
-import { iterate } from "./live/solvers.js";
+import { COLORS, axes, chart, dash, ellipse, level_curves, percent, run, scale, trail } from "../draw/draw.js";
+import { area, clamp, h, image, pixels, s, show } from "../draw/elements.js";
+import { dot, eigh, inverse, plus, product, times } from "../live/linalg.js";
+import { Quadratic, Saddle } from "../live/losses/plane.js";
+import { Rosenbrock } from "../live/losses/rosenbrock.js";
+import { DIRECTIONS, believed } from "../live/solvers/directions.js";
+import { LINE_SEARCHES } from "../live/solvers/line_search.js";
+import { iterate } from "../live/solvers/minimize.js";
+import { calm, draggable, live } from "./controls.js";
 
 const METHODS = Object.keys(DIRECTIONS);
 const ALONE = "this one alone", MAXITER = 3000, WIDTH = 390, HEIGHT = 310, SPAN = [-2, 2], C1 = 1e-4;
@@ -133,7 +134,7 @@ function render({ model: traits, el }) {
 
   // ---- drawing
 
-  function draw(state) {
+  function picture(state) {
     const k = view.now(), watched = lanes.find(({ method }) => method === state.method);
     const { rows, x: path, nit } = watched.trace, at = Math.min(k, nit);
     const tried = search(loss, watched.trace, k);
@@ -229,7 +230,7 @@ function render({ model: traits, el }) {
 
   const view = live(el, { name: "valley", label: "The valley", fields: FIELDS, initial: INITIAL, first: traits?.get("first"), stories: STORIES,
     opening: "Five solvers leave the ring at once. Drag it, and every run is made anew. Who is first at the star: by iterations, and by evaluations?",
-    body, build, work, draw, tables, last: () => Math.max(...lanes.map(({ trace }) => trace.nit)),
+    body, build, work, picture, tables, last: () => Math.max(...lanes.map(({ trace }) => trace.nit)),
     arrive: () => view.play(view.state.at === MAXITER && !calm()) });
   return view.stop;
 }
