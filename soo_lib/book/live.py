@@ -1,8 +1,8 @@
 """Live pictures: the page computes, with no kernel, what :mod:`soo_lib` computes elsewhere.
 
-The engine in ``web/live`` is the ground floor once more, in JavaScript, with its files and its names,
-and is tested against it iterate by iterate; ``web/draw`` draws; ``web/explorers`` has the pictures.
-A notebook's widget is one text, so its modules are joined.
+The engine in ``web/live`` is the ground floor once more, in JavaScript, with its files and names,
+and is tested against it iterate by iterate; ``web/draw`` draws; ``web/explorers`` holds the
+pictures. A notebook's widget is one text, so its modules are joined.
 """
 
 import re

@@ -11,12 +11,16 @@ export function uniform(seed) {
   };
 }
 
-export const normal = (seed, random = uniform(seed)) => () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+export const normal =
+  (seed, random = uniform(seed)) =>
+  () =>
+    Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
 /** Moves `count` rows, drawn at random, to the front of `rows`. */
 export function shuffle(rows, random, count = rows.length) {
   for (let i = 0; i < count; i++) {
-    const j = i + Math.floor(random() * (rows.length - i)), row = rows[j];
+    const j = i + Math.floor(random() * (rows.length - i));
+    const row = rows[j];
     rows[j] = rows[i];
     rows[i] = row;
   }

@@ -10,9 +10,12 @@ export class Logistic extends DataLoss {
     Object.assign(this, { X, y, n_samples: y.length });
     this.penalise(X.length / y.length, l2);
   }
-  subset(rows) { return new Logistic(...take(this.X, this.y, rows), this.l2); }
+  subset(rows) {
+    return new Logistic(...take(this.X, this.y, rows), this.l2);
+  }
   rows(x, visit) {
-    const { X, y, n_params: n } = this, row = zeros(n); // one row after another in it
+    const { X, y, n_params: n } = this;
+    const row = zeros(n); // one row after another in it
     for (let i = 0; i < y.length; i++) {
       for (let k = 0; k < n; k++) row[k] = X[i * n + k];
       const z = dot(row, x);
@@ -29,14 +32,17 @@ export class Logistic extends DataLoss {
     return [f / this.n_samples + this.half(x), this.mean(g, x)];
   }
   hess(x) {
-    const { n_samples: m, n_params: n } = this, H = zeros(n * n);
+    const { n_samples: m, n_params: n } = this;
+    const H = zeros(n * n);
     this.rows(x, (z, y, row, p) => {
-      for (let i = 0; i < n; i++) for (let k = 0; k < n; k++) H[i * n + k] += ((p * (1 - p)) / m) * row[i] * row[k]; // eq. 18
+      for (let i = 0; i < n; i++)
+        for (let k = 0; k < n; k++) H[i * n + k] += ((p * (1 - p)) / m) * row[i] * row[k]; // eq. 18
     });
     this.weights.forEach((w, k) => (H[k * n + k] += w));
     return H;
   }
-  why_no_minimum() { // Rosenblatt's perceptron comes to rest where the classes can be separated, and only there
+  why_no_minimum() {
+    // Rosenblatt's perceptron comes to rest where the classes can be separated, and only there
     const d = zeros(this.n_params);
     for (let pass = 0, wrong = !this.l2; pass < 300 && wrong; pass++) {
       wrong = false;
@@ -45,7 +51,8 @@ export class Logistic extends DataLoss {
         wrong = true;
         row.forEach((v, k) => (d[k] += (2 * y - 1) * v));
       });
-      if (!wrong) return "the two classes can be separated, so the logistic loss falls for ever and has no minimum; add a penalty (l2 > 0)";
+      if (!wrong)
+        return "the two classes can be separated, so the logistic loss falls for ever and has no minimum; add a penalty (l2 > 0)";
     }
     return "";
   }

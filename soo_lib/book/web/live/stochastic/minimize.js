@@ -6,11 +6,22 @@ import { uniform } from "../random.js";
 import { Recorder, as_result } from "../solvers/recorder.js";
 import { RULES } from "./rules.js";
 
-/** minimize_stochastic's loop: yields the recorder after each epoch, and null after each batch, so that a page
- * can draw in between. `deal`: an epoch's batches. */
+/** minimize_stochastic's loop: yields the recorder after each epoch, and null after each batch, so
+ * that a page can draw in between. `deal`: an epoch's batches. */
 export function* iterate_epochs(loss, x0, options = {}) {
-  const { rule = "sgd", batch_size = 128, epochs = 10, step = 0.1, seed = 0, deal = null, ...settings } = options;
-  const m = loss.n_samples, random = uniform(seed), recorder = new Recorder(loss), state = { k: 0, m: zeros(loss.n_params), v: zeros(loss.n_params) };
+  const {
+    rule = "sgd",
+    batch_size = 128,
+    epochs = 10,
+    step = 0.1,
+    seed = 0,
+    deal = null,
+    ...settings
+  } = options;
+  const m = loss.n_samples;
+  const random = uniform(seed);
+  const recorder = new Recorder(loss);
+  const state = { k: 0, m: zeros(loss.n_params), v: zeros(loss.n_params) };
   let x = Float64Array.from(x0);
   for (let alpha = NaN; ; alpha = step) {
     recorder.pause();
@@ -22,7 +33,9 @@ export function* iterate_epochs(loss, x0, options = {}) {
     if (recorder.outcome || recorder.nit >= epochs) break;
     recorder.resume();
     for (const rows of deal?.() ?? partition(m, batch_size, random)) {
-      const batch = { loss: rows.length === m ? loss : loss.subset(rows), visits: 1 }, [f, g] = batch.loss.fun_and_jac(x), finite = Number.isFinite(f);
+      const batch = { loss: rows.length === m ? loss : loss.subset(rows), visits: 1 };
+      const [f, g] = batch.loss.fun_and_jac(x);
+      const finite = Number.isFinite(f);
       state.k++;
       if (finite) x = plus(x, 1, RULES[rule](batch, x, f, g, step, state, settings));
       recorder.njev += batch.visits * rows.length;
@@ -32,6 +45,7 @@ export function* iterate_epochs(loss, x0, options = {}) {
       recorder.resume();
     }
   }
-  if (!recorder.outcome && recorder.last[1] <= recorder.rows[0].fun) recorder.outcome = [true, `ran ${epochs} epochs`];
+  if (!recorder.outcome && recorder.last[1] <= recorder.rows[0].fun)
+    recorder.outcome = [true, `ran ${epochs} epochs`];
   return as_result(recorder, "ended above its start; the step is too long");
 }
