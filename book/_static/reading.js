@@ -1,5 +1,4 @@
-// What helps to read: a term shows its meaning, a figure grows when tapped, and what scrolls says
-// so.
+// What helps to read: a term shows its meaning, a figure grows when tapped, what scrolls says so.
 // Without this file a term is a link, a figure is a figure, and boxes scroll.
 (() => {
   const article = document.querySelector(".bd-article");
@@ -57,8 +56,7 @@
   if (article.querySelector(TERM)) {
     article.append(note);
     for (const link of article.querySelectorAll(TERM)) {
-      // A finger follows the link; a mouse that rests on it, and the keyboard, see the meaning
-      // first.
+      // A finger follows the link; a mouse that rests on it, and the keyboard, see the meaning.
       link.addEventListener("pointerenter", (event) => {
         if (event.pointerType === "mouse") later(() => shown === link || (hide(), show(link)), 120);
       });

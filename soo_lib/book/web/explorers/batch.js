@@ -8,7 +8,8 @@ import { uniform } from "../live/random.js";
 import { DIRECTIONS } from "../live/solvers/directions.js";
 import { LINE_SEARCHES } from "../live/solvers/line_search.js";
 import { iterate, minimize } from "../live/solvers/minimize.js";
-import { draggable, live } from "./controls.js";
+import { draggable } from "./controls.js";
+import { live } from "./live.js";
 
 const MOST = 50; // iterations
 const DRAWS = 6; // runs

@@ -1,26 +1,26 @@
-// What the live pictures share: fields, links, stories, the frame in which they work and are drawn.
+// What a reader sets a live picture with: controls of its fields, places to drag in, a slider for
+// its iterations.
+//
 // A field is { name, label } and either options, a list; or min and max of a number, with log,
-// whole,
-// and mark(state), the critical value; or the pattern of a text, and in words what it asks for.
-// when(state): is the field of use at all? free: what was built for the other fields stays as it
-// is.
+// whole, and mark(state), the critical value; or the pattern of a text, and in words what it asks
+// for. when(state): is the field of use at all? free: what was built for the other fields stays.
 
 import { scale } from "../draw/draw.js";
-import { button, clamp, copier, h, show, table } from "../draw/elements.js";
+import { button, clamp, h, show } from "../draw/elements.js";
 
-const BUDGET = 8; // ms of a frame that may go into work: the rest is the picture's
-const TEMPO = 6;
-const PACE = 3000; // iterations, ms: the first iterations take more of the slider, and of the time
+// Played and on the slider, the first iterations take more room than the later ones.
+const TEMPO = 6; // iterations
+const PACE = 3000; // ms
 const bent = (k) => Math.log1p(k / TEMPO);
 const straight = (share) => TEMPO * Math.expm1(share);
 
 /** Does the reader want things to stand still? */
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-const clipped = (text) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
+export const clipped = (text) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
 /** The value that a field takes from a text, or a complaint in words. */
-function parse(field, text) {
+export function parse(field, text) {
   const wanted = (words) => ({
     complaint: `${field.label || field.name} must be ${words}; got “${clipped(text)}”`,
   });
@@ -37,38 +37,6 @@ function parse(field, text) {
   );
 }
 
-/** The state as a link's search part, ?name.field=value where it differs from `usual`, and back
- * with what was wrong in it; a link may name a story too, ?name.story=its name, and fields that
- * differ from it. */
-const codec = (name, fields, usual, stories) => ({
-  write(state, search) {
-    const query = new URLSearchParams(search);
-    query.delete(`${name}.story`);
-    for (const { name: key } of fields)
-      if (state[key] === usual[key]) query.delete(`${name}.${key}`);
-      else query.set(`${name}.${key}`, state[key]);
-    return query.toString();
-  },
-  read(search) {
-    const query = new URLSearchParams(search);
-    const asked = query.get(`${name}.story`);
-    const complaints = [];
-    const story = stories.find((one) => one.name === asked);
-    const state = { ...usual, ...story?.set };
-    if (asked !== null && !story)
-      complaints.push(
-        `The link's story must be one of ${stories.map((one) => one.name).join(", ")}; got “${clipped(asked)}”.`,
-      );
-    for (const field of fields) {
-      const text = query.get(`${name}.${field.name}`);
-      const { value = state[field.name], complaint } = text === null ? {} : parse(field, text);
-      state[field.name] = value;
-      if (complaint) complaints.push(`The link's ${complaint}.`);
-    }
-    return { state, complaints, story };
-  },
-});
-
 /** [right, up] of an arrow key, which then does nothing else; with Alt, Control or Meta it is the
  * browser's. */
 function arrow(event) {
@@ -81,7 +49,7 @@ function arrow(event) {
 
 /** A labelled control of a field; `change(value)`, or `complain(text)`. Its update(state)
  * follows. */
-function control(field, change, complain) {
+export function control(field, change, complain) {
   const { name, label, min, max, log, whole } = field;
   const take = ({ target }) => {
     const { value, complaint } = parse(field, target.value);
@@ -175,7 +143,7 @@ export function draggable(node, move, nudge, { grip = null, hover = false } = {}
 
 /** Buttons and a slider that lead through a run's iterations, 0 to last(), and play them; state.at
  * is the one shown, and stays at `most` where the reader wants the last, whatever its number. */
-function stepper(view, last, most) {
+export function stepper(view, last, most) {
   let begun = null; // when an iteration 0 would have been shown, while it plays
   const now = () => Math.min(view.state.at, last());
   const show_at = (k) => view.set({ at: k >= last() ? most : Math.max(0, k) }, null);
@@ -229,204 +197,4 @@ function stepper(view, last, most) {
       );
     },
   };
-}
-
-/** The frame of every live picture. body(controls, steps), nodes by name, returns the picture's
- * node; then, at most once a frame, build(state) where a field that is not free has changed,
- * work() while there is time (true: there is more; "on": and nothing new yet; null: not now;
- * false: no more) and picture(state) where anything is new. Stories: lists of { name, set, say };
- * arrive(story) whenever a state has come whole: at first, by a story, a link, Reset. last(): the
- * last iteration, of a picture with a stepper; tables(): heads and bodies. Returns the view, by
- * which a picture acts. */
-export function live(
-  el,
-  {
-    name,
-    label,
-    fields,
-    initial,
-    first = {},
-    stories = [],
-    opening = "",
-    body,
-    picture,
-    tables = null,
-    last = null,
-    build = () => {},
-    work = () => false,
-    arrive = () => {},
-  },
-) {
-  const usual = { ...initial, ...first };
-  const tales = stories.map((story) => ({ ...story, set: { ...initial, ...story.set } }));
-  const { read, write } = codec(name, fields, usual, tales);
-  const found = read(location.search);
-  let { state, story } = found;
-  let arriving;
-  let asked;
-  let stale = true;
-  let late = false;
-  let changed = new Set();
-  let address = location.search; // whose state was last taken
-
-  const ask = () => (asked ||= requestAnimationFrame(frame));
-  const say = (text) => (status.textContent = text);
-  const redraw = () => {
-    stale = true;
-    ask();
-  };
-  function set(changes, said = "") {
-    for (const key in changes)
-      if (state[key] !== changes[key]) {
-        changed.add(key);
-        stale = true;
-      }
-    state = { ...state, ...changes };
-    if (said !== null) say(said); // null: it is not the reader who sets
-    ask();
-  }
-  function frame() {
-    const end = performance.now() + BUDGET;
-    asked = cancelAnimationFrame(asked);
-    if (fields.some((field) => !field.free && changed.has(field.name))) {
-      late = false;
-      build(state);
-    } // new runs work first
-    if (arriving) {
-      arriving = false;
-      arrive(story);
-    }
-    const playing = steps?.tick();
-    let more = late;
-    if (!late)
-      do {
-        more = work();
-        stale ||= more === true;
-      } while (more && performance.now() < end);
-    // long work: the picture gets a frame of its own
-    late = stale && !late && !changed.size && performance.now() > end + BUDGET;
-    if (stale && !late) {
-      // Only where the state is another: a field is not taken from whoever types in it while runs
-      // go on.
-      if (changed.size)
-        for (const { update, node, field } of controls) {
-          update(state);
-          node.hidden = field.when ? !field.when(state) : false;
-        }
-      steps?.update();
-      picture(state);
-      if (details?.open) data.replaceChildren(...tables(state).map((one) => table(...one)));
-    }
-    stale &&= late;
-    changed.clear();
-    if (more !== false || playing || late) ask();
-  }
-  function tell(it, its, said) {
-    for (const other of told.children)
-      other.setAttribute("aria-pressed", String(other.dataset.story === it?.name));
-    // on a phone the stories are a row that scrolls: to its middle
-    const pressed = told.querySelector("[aria-pressed=true]");
-    told.scrollLeft =
-      pressed &&
-      pressed.offsetLeft - told.offsetLeft - (told.clientWidth - pressed.offsetWidth) / 2;
-    about.textContent = it?.say ?? opening;
-    [story, arriving, stale, changed] = [
-      it,
-      true,
-      true,
-      new Set(fields.map((field) => field.name)),
-    ]; // runs begin anew, also in the same state
-    set(its, said);
-    frame(); // at once: the next click, perhaps before a frame, is meant for this state
-  }
-  const own = (search) =>
-    [...new URLSearchParams(search)].filter(([key]) => key.startsWith(`${name}.`)).join();
-  function take(search) {
-    const there = read((address = search));
-    tell(there.story, there.state, there.complaints.join(" "));
-  }
-  // A link in the page's text to a state of this picture: the picture takes it, and comes into
-  // view.
-  const follow = (event) => {
-    const link = event.target.closest?.(`a[href*="?${name}."]`);
-    const lab = "jpThemeLight" in document.body.dataset;
-    if (
-      !link ||
-      !(lab || link.pathname === location.pathname) ||
-      event.ctrlKey ||
-      event.metaKey ||
-      event.shiftKey
-    )
-      return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (!lab) history.pushState(null, "", link.href); // "back" leads back to the text
-    root.scrollIntoView({ block: "start" });
-    take(link.search);
-  };
-  // back or forward
-  const turn = () => own(location.search) !== own(address) && take(location.search);
-  const life = new AbortController();
-  const { signal } = life;
-  document.addEventListener("click", follow, { capture: true, signal });
-  addEventListener("popstate", turn, { signal });
-  const resized = new ResizeObserver(redraw); // a canvas has as many pixels as its place
-
-  const view = {
-    set,
-    say,
-    redraw,
-    root: null,
-    get state() {
-      return state;
-    },
-    stop() {
-      resized.disconnect();
-      cancelAnimationFrame(asked);
-      life.abort();
-    },
-  };
-  const controls = fields
-    .filter((field) => field.label)
-    .map((field) => ({ field, ...control(field, (value) => set({ [field.name]: value }), say) }));
-  const steps = last && stepper(view, last, fields.find((field) => field.name === "at").max);
-  const status = h("p", { class: "status", role: "status" });
-  const about = h("p", { class: "said", "aria-live": "polite" });
-  const told = h(
-    "div",
-    { class: "stories", role: "group", "aria-label": "Stories" },
-    ...tales.map((it) =>
-      button(it.name, () => tell(it, it.set, ""), it.name, { "data-story": it.name }),
-    ),
-  );
-  const link = () =>
-    Object.assign(new URL(location.href), { search: write(state, location.search), hash: "" }).href;
-  const reset = button("Reset", () => tell(undefined, usual, "Everything as it was at first."));
-  const data = h("div", {
-    class: "tables",
-    tabindex: 0,
-    role: "region",
-    "aria-label": `${label}: data`,
-  });
-  const details =
-    tables && h("details", { ontoggle: redraw }, h("summary", {}, "The numbers as tables"), data);
-  const root = h(
-    "div",
-    {
-      class: "soo-explorer soo-live",
-      role: "group",
-      "aria-label": label,
-      "data-lm-suppress-shortcuts": "true",
-    },
-    ...(tales.length ? [told, about] : []),
-    body(Object.fromEntries(controls.map(({ field, node }) => [field.name, node])), steps),
-    h("div", { class: "actions" }, reset, ...copier(link, say)),
-    ...(details ? [details] : []),
-    status,
-  );
-  el.append(root);
-  resized.observe(root);
-  // once the picture has its view
-  asked = requestAnimationFrame(() => tell(story, state, found.complaints.join(" ")));
-  return Object.assign(view, steps && { now: steps.now, play: steps.play });
 }

@@ -31,8 +31,7 @@ function render({ model, el }) {
   const say = (c) => names.map((n) => `${words(n)} ${c[n]}`).join(", ");
   const step = () => Math.min(k, now.count - 1);
   const numeric = (v) => typeof v === "number";
-  // A slider, where the choices are three numbers or more, each larger, with a word at the end at
-  // most.
+  // A slider, where the choices are three numbers or more, each larger; the last may be a word.
   const ordered = (all) =>
     all.length > 2 &&
     all.slice(0, -1).every(numeric) &&

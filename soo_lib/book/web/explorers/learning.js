@@ -7,7 +7,8 @@ import { Quadratic, Saddle } from "../live/losses/plane.js";
 import { Rosenbrock } from "../live/losses/rosenbrock.js";
 import { DIRECTIONS, believed } from "../live/solvers/directions.js";
 import { LINE_SEARCHES, Ray } from "../live/solvers/line_search.js";
-import { draggable, live } from "./controls.js";
+import { draggable } from "./controls.js";
+import { live } from "./live.js";
 
 const LOSSES = {
   quadratic: ({ kappa, angle }) => new Quadratic(kappa, (angle * Math.PI) / 180),

@@ -14,7 +14,8 @@ import { LINE_SEARCHES } from "../live/solvers/line_search.js";
 import { iterate } from "../live/solvers/minimize.js";
 import { iterate_epochs } from "../live/stochastic/minimize.js";
 import { RULES } from "../live/stochastic/rules.js";
-import { calm, draggable, live } from "./controls.js";
+import { calm, draggable } from "./controls.js";
+import { live } from "./live.js";
 
 const BOX = 3.2;
 const GRID = 48;

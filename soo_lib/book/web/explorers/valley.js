@@ -1,5 +1,4 @@
-// The valley: solvers on a loss of two variables, run to the end at every move of the reader's
-// hand.
+// The valley: solvers on a loss of two variables, run to the end whenever the reader moves.
 
 import {
   COLORS,
@@ -20,7 +19,8 @@ import { Rosenbrock } from "../live/losses/rosenbrock.js";
 import { DIRECTIONS, believed } from "../live/solvers/directions.js";
 import { LINE_SEARCHES } from "../live/solvers/line_search.js";
 import { iterate } from "../live/solvers/minimize.js";
-import { calm, draggable, live } from "./controls.js";
+import { calm, draggable } from "./controls.js";
+import { live } from "./live.js";
 
 const METHODS = Object.keys(DIRECTIONS);
 const ALONE = "this one alone";
