@@ -28,7 +28,7 @@ from .. import plots
 from .batch import Batches  # noqa: F401  the live pictures are found here beside Explorer
 from .live import Live, Playground, Valley, joined  # noqa: F401
 from .precompute import pack, precompute
-from .still import GRID, draw
+from .still import GRID, draw_panel
 
 
 def lines(y, ylabel, x=plots.AXES, xlabel="", scale="log", ylim=None, dots=False):
@@ -233,7 +233,7 @@ class Explorer(Live):
         drawn = [panel for panel in self.panels if panel["kind"] != "pictures"]
         figure, axes = plt.subplots(1, len(drawn), figsize=(3.7 * len(drawn), 3.6), squeeze=False)
         for ax, panel in zip(axes.flat, drawn):
-            draw(panel, state, ax)
+            draw_panel(panel, state, ax)
         return figure
 
 

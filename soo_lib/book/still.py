@@ -7,7 +7,7 @@ from ..plots import BLUE, GREY, ORANGE, PINK, solver_look
 GRID = 500  # contours are rounded to this fraction of their box
 
 
-def draw(panel, state, ax):
+def draw_panel(panel, state, ax):
     """A panel of an explorer and its state, standing still (:mod:`soo_lib.book.explore`)."""
     {"lines": _lines, "plane": _plane, "image": _image}[panel["kind"]](ax, panel, state)
 

@@ -284,9 +284,9 @@ def test_the_still_figure_draws_every_panel():
 
 
 def test_the_live_pictures_have_the_looks_of_the_figures():
-    drawn = (WEB / "live" / "draw.js").read_text("utf-8")
+    drawn = (WEB / "draw" / "draw.js").read_text("utf-8")
     (colors,) = re.findall(r"COLORS = \{(.*?)\}", drawn, re.DOTALL)
-    (dashes,) = re.findall(r"DASH = \{(.*?)\}", drawn)
+    (dashes,) = re.findall(r"DASH = \{(.*?)\}", drawn, re.DOTALL)
     colors, dashes = (dict(re.findall(r'(\w+): "?([#\w]+)', text)) for text in (colors, dashes))
     assert colors.keys() == dashes.keys() and len(colors) == 9
     for name, color in colors.items():

@@ -165,9 +165,16 @@ def combinations():
                 }
 
 
+# All that the engine exports, by name, as the expressions in LOSSES take it.
+ENGINE = """async () => {
+    const names = ["linalg", "random", "losses/rosenbrock", "losses/plane", "losses/logistic",
+        "losses/network", "losses/batches", "solvers/minimize", "stochastic/minimize"];
+    const modules = await Promise.all(names.map((name) => import(`./live/${name}.js`)));
+    return Object.assign({}, ...modules);
+}"""
+
 RUN = """async ({ runs, data }) => {
-    const names = ["losses", "network", "sampling", "solvers", "rules"];
-    const all = Object.assign({}, ...await Promise.all(names.map((n) => import(`./${n}.js`))));
+    const all = await engine();
     const deal = (batches, k = 0) => () => batches[k++ % batches.length];
     const keys = [...Object.keys(all), "data", "deal"];
     const values = [...Object.values(all), data, deal];
@@ -199,11 +206,12 @@ def without_the_last_question(monkeypatch):
 
 @pytest.fixture(scope="module")
 def page(chromium):
-    handler = functools.partial(Quiet, directory=WEB / "live")
+    handler = functools.partial(Quiet, directory=WEB)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = chromium.new_page()
         page.goto(f"http://localhost:{server.server_port}/")
+        page.evaluate(f"window.engine = {ENGINE}; 0")
         yield page
         page.close()
         server.shutdown()
@@ -271,9 +279,10 @@ def test_a_resampled_loss_is_named_at_the_start(page):
     looks = [np.delete(np.arange(40), k).tolist() for k in range(40)]
     seen = page.evaluate(
         """async ({ X, Y, looks }) => {
-        const { Logistic } = await import("./losses.js"), { times } = await import("./linalg.js");
-        const { Reshuffled } = await import("./sampling.js");
-        const { why_no_decrease } = await import("./stuck.js");
+        const { Logistic } = await import("./live/losses/logistic.js");
+        const { times } = await import("./live/linalg.js");
+        const { Reshuffled } = await import("./live/losses/batches.js");
+        const { why_no_decrease } = await import("./live/solvers/stop.js");
         const full = new Logistic(Float64Array.from(X.flat()), Y), x = new Float64Array(3);
         const loss = new Reshuffled(full, 39, 1, 0, () => looks.pop());
         const [f, g] = loss.fun_and_jac(x);
@@ -291,7 +300,7 @@ def test_a_kink_is_no_rounding(page, weight, ridge):
     """On the ridge of |x| + w|y|, where steepest descent is stuck."""
     seen = page.evaluate(
         """async ([w, x]) => {
-        const { why_no_decrease } = await import("./stuck.js");
+        const { why_no_decrease } = await import("./live/solvers/stop.js");
         const fun_and_jac = ([x, y]) => [Math.abs(x) + w * Math.abs(y),
             Float64Array.of(x < 0 ? -1 : 1, y < 0 ? -w : w)];
         const at = Float64Array.from(x), [f, g] = fun_and_jac(at);
@@ -356,8 +365,7 @@ def test_diverging_rule_says_so(page):
 
 
 DERIVATIVES = """async ({ js, data, x0, seed }) => {
-    const names = ["losses", "network", "sampling", "linalg"];
-    const all = Object.assign({}, ...await Promise.all(names.map((n) => import(`./${n}.js`))));
+    const all = await engine();
     const loss = new Function(...Object.keys(all), "data", `return ${js}`)(
         ...Object.values(all), data);
     const { plus, dot, product } = all, x = Float64Array.from(x0), random = all.normal(seed);
@@ -416,8 +424,8 @@ def test_a_stall_is_the_same_stall(page, slope, walk):
             recorder.row(*row)
     seen = page.evaluate(
         """async ([xs, fs, gs]) => {
-        const { Recorder } = await import("./trace.js");
-        const { Quadratic } = await import("./losses.js");
+        const { Recorder } = await import("./live/solvers/recorder.js");
+        const { Quadratic } = await import("./live/losses/plane.js");
         const recorder = new Recorder(new Quadratic(1, 0)), at = (v) => Float64Array.from(v);
         xs.forEach((x, i) => recorder.outcome || recorder.row(at(x), fs[i], at(gs[i])));
         return [recorder.nit, recorder.outcome];
@@ -435,8 +443,9 @@ def test_linear_algebra(page):
     A[4] = A[:, 4] = 0  # a column that needs no reflection
     seen = page.evaluate(
         """async (flat) => {
-        const { cho_solve, cholesky, eigh, product } = await import("./linalg.js");
-        const { lanczos } = await import("./spectrum.js"), { drain } = await import("./solvers.js");
+        const { cho_solve, cholesky, eigh, product } = await import("./live/linalg.js");
+        const { lanczos } = await import("./live/curvature/spectrum.js");
+        const { drain } = await import("./live/solvers/minimize.js");
         const A = Float64Array.from(flat), { values, vectors } = eigh(A, 30);
         const P = A.map((v, i) => v + (i % 31 ? 0 : 40));
         return { values: [...values], vectors: [...vectors], 
@@ -457,7 +466,8 @@ def test_linear_algebra(page):
 
 def test_numbers_and_ticks_for_a_reader(page):
     seen = page.evaluate("""async () => {
-        const { show } = await import("./elements.js"), { scale } = await import("./draw.js");
+        const { show } = await import("./draw/elements.js");
+        const { scale } = await import("./draw/draw.js");
         return [[1e-8, -1e-8, -1.5e-8, 1.5e6, -0.25, 0].map((v) => show(v)),
             scale(-2, 2).ticks, scale(-0.3, -0.1).ticks, scale(0.5, 4, true).ticks]; }""")
     assert seen[0] == ["10⁻⁸", "−10⁻⁸", "−1.5·10⁻⁸", "1.5·10⁶", "−0.25", "0"]

@@ -1,25 +1,42 @@
 // Solvers: a direction rule times a step rule.
 
+import { plus } from "../linalg.js";
 import { DIRECTIONS } from "./directions.js";
-import { plus } from "./linalg.js";
 import { LINE_SEARCHES, Ray } from "./line_search.js";
-import { why_no_decrease } from "./stuck.js";
-import { Recorder, as_result } from "./trace.js";
+import { Recorder, as_result } from "./recorder.js";
+import { why_no_decrease } from "./stop.js";
 
 /** The loop of every method, an iteration at a time: yields the recorder after each row, so that a
  * page can draw, wait or stop in between; returns the result. */
 export function* iterate(loss, x0, options = {}) {
-  const { method = "newton", line_search = "wolfe", step = 1, maxiter = 100, gtol = 1e-8, ftol = 0, ...settings } = options;
-  const direction = new DIRECTIONS[method](settings), search = LINE_SEARCHES[line_search]({ c2: direction.c2, ...settings });
+  const {
+    method = "newton",
+    line_search = "wolfe",
+    step = 1,
+    maxiter = 100,
+    gtol = 1e-8,
+    ftol = 0,
+    ...settings
+  } = options;
+  const direction = new DIRECTIONS[method](settings);
+  const search = LINE_SEARCHES[line_search]({ c2: direction.c2, ...settings });
   // N&W section 3.5: a direction with no scale of its own starts from the last success
-  const rescale = line_search === "wolfe" && !direction.scaled, recorder = new Recorder(loss, gtol, ftol);
-  let x = Float64Array.from(x0), [f, g] = recorder.fun_and_jac(x), trial = step, last = null, slope = NaN, restart = "";
+  const rescale = line_search === "wolfe" && !direction.scaled;
+  const recorder = new Recorder(loss, gtol, ftol);
+  let x = Float64Array.from(x0);
+  let [f, g] = recorder.fun_and_jac(x);
+  let trial = step;
+  let last = null;
+  let slope = NaN;
+  let restart = "";
   recorder.row(x, f, g);
   yield recorder;
   while (!recorder.outcome && recorder.nit < maxiter) {
     recorder.resume();
-    const p = direction.direction(recorder, x, g), ray = new Ray(recorder, x, f, g, p);
-    if (rescale && last && ray.slope0 < 0) trial = last.alpha * Math.min(Math.max(slope / ray.slope0, 0.1), 10);
+    const p = direction.direction(recorder, x, g);
+    const ray = new Ray(recorder, x, f, g, p);
+    if (rescale && last && ray.slope0 < 0)
+      trial = last.alpha * Math.min(Math.max(slope / ray.slope0, 0.1), 10);
     const found = ray.slope0 < 0 ? search(ray, trial) : null;
     if (!found) {
       if (direction.fresh) return as_result(recorder, why_no_decrease(recorder, x, f, g, p));
