@@ -173,7 +173,7 @@ def judge(loss, x, f, g, d, dtype=float):
 
     verdict = "untold" if np.isfinite(g).all() else "wrong"
     best = 10 * u ** (2 / 3)  # as good as a central difference can be
-    precise = error.min() < best * size or (relative < best and np.isnan(order))
+    precise = error.min() <= best * size or (relative < best and np.isnan(order))
     if precise or (relative < max(1e-3, u ** (1 / 3)) and order > 1.5):
         verdict = "right"
     for i in range(len(eps) - 2):

@@ -66,10 +66,15 @@ class Logistic(Loss):
         return (as_table(X, self.n_params) @ as_vector(x, self.n_params) > 0).astype(int)
 
     def why_no_minimum(self, x: np.ndarray) -> str:
-        # Along an x that separates the classes the loss falls for ever. Data that can be separated
-        # are not noticed while x does not do it yet, or where rows must lie on the border.
-        separated = ((2 * self.y - 1) * self._z(x)).min() > 0
-        if self.penalty.l2 or not separated:
+        # Without a penalty the loss falls for ever along any d that separates the classes, and the
+        # perceptron finds one where there is one (Rosenblatt 1958): here in at most 300 passes.
+        signed, d = (2 * self.y - 1)[:, None] * self.X, np.zeros(self.n_params)
+        for _ in range(0 if self.penalty.l2 else 300):
+            wrong = signed @ d <= 0
+            if not wrong.any():
+                break
+            d += signed[wrong].sum(axis=0)
+        else:
             return ""
         return (
             "the two classes can be separated, so the logistic loss falls for ever and has no "

@@ -8,6 +8,7 @@ import http.server
 import itertools
 import re
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from conftest import Quiet
 from helpers import Saddle, WrongSign
 
 from soo_lib.book.live import WEB
+from soo_lib.gradient_test import judge
 from soo_lib.losses import Batched, Logistic, Loss, Network, Rosenbrock
-from soo_lib.solvers import Recorder, minimize, recorder, stop
-from soo_lib.solvers.stop import NO_DECREASE, RESAMPLED, why_no_decrease
+from soo_lib.solvers import Status, minimize, stop
+from soo_lib.solvers.stop import why_no_decrease
 from soo_lib.stochastic import minimize_stochastic
 
 METHODS = "gradient", "newton", "nlcg", "bfgs", "lbfgs"
@@ -198,10 +200,17 @@ RUN = """async ({ runs, data }) => {
 
 
 @pytest.fixture(autouse=True)
-def without_the_last_question(monkeypatch):
-    """The page's gradients are its own: it looks for no slope that they hide, and counts none."""
-    for module in (stop, recorder):
-        monkeypatch.setattr(module, "another_slope", lambda *_: False)
+def along_the_step_alone(monkeypatch):
+    """The page's gradients are its own: it asks along the direction that failed, and no other."""
+    asked, answers = stop.judge, []
+
+    def judge(*question):
+        if answers:
+            return answers.pop()
+        answers.append(asked(*question))
+        return answers[0]
+
+    monkeypatch.setattr(stop, "judge", judge)
 
 
 @pytest.fixture(scope="module")
@@ -286,13 +295,13 @@ def test_a_resampled_loss_is_named_at_the_start(page):
         const full = new Logistic(Float64Array.from(X.flat()), Y), x = new Float64Array(3);
         const loss = new Reshuffled(full, 39, 1, 0, () => looks.pop());
         const [f, g] = loss.fun_and_jac(x);
-        return why_no_decrease(loss, x, f, g, times(-1, g));
+        return why_no_decrease(loss, x, f, g, times(-1, g)).message;
     }""",
         {"X": X.tolist(), "Y": Y.tolist(), "looks": looks},
     )
     loss, x = Dealt(Logistic(X, Y), looks[::-1]), np.zeros(3)
     f, g = loss.fun_and_jac(x)
-    assert seen == why_no_decrease(loss, x, f, g, -g) == RESAMPLED
+    assert seen == why_no_decrease(loss, x, f, g, -g).message == Status.RESAMPLED.value
 
 
 @pytest.mark.parametrize("weight, ridge", [(10, 0), (10, 1e-18), (10, 1e-14), (1, 0), (1e4, 0)])
@@ -304,7 +313,8 @@ def test_a_kink_is_no_rounding(page, weight, ridge):
         const fun_and_jac = ([x, y]) => [Math.abs(x) + w * Math.abs(y),
             Float64Array.of(x < 0 ? -1 : 1, y < 0 ? -w : w)];
         const at = Float64Array.from(x), [f, g] = fun_and_jac(at);
-        return why_no_decrease({ fun_and_jac }, at, f, g, g.map((v) => -v));
+        const fun = (x) => fun_and_jac(x)[0];
+        return why_no_decrease({ fun, fun_and_jac }, at, f, g, g.map((v) => -v)).message;
     }""",
         [weight, [1.1, ridge]],
     )
@@ -312,13 +322,15 @@ def test_a_kink_is_no_rounding(page, weight, ridge):
     class Ridge(Loss):
         n_params = 2
 
+        def fun(self, x):
+            return abs(x[0]) + weight * abs(x[1])
+
         def fun_and_jac(self, x):
-            sign = np.where(x < 0, -1.0, 1.0) * [1, weight]
-            return abs(x[0]) + weight * abs(x[1]), sign
+            return self.fun(x), np.where(x < 0, -1.0, 1.0) * [1, weight]
 
     x = np.array([1.1, ridge])
     f, g = Ridge().fun_and_jac(x)
-    assert seen == why_no_decrease(Ridge(), x, f, g, -g) == NO_DECREASE
+    assert seen == why_no_decrease(Ridge(), x, f, g, -g).message == Status.KINK.value
 
 
 @pytest.mark.parametrize("kind", ["tanh", "sigmoid", "relu"])
@@ -411,29 +423,31 @@ def test_derivatives_by_differences_of_their_own(page, name):
     np.testing.assert_allclose(seen["H"], loss.hess(x0).ravel(), rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("slope, walk", [(0, 0), (0, 1), (1e-9, 0)], ids=["still", "on", "down"])
-def test_a_stall_is_the_same_stall(page, slope, walk):
-    """Rows of a run that leads nowhere, on along a valley, or down: told apart alike."""
-    k = np.arange(60)
-    f = 1 - slope * k + 1e-16 * (k % 3)
-    xs = np.c_[walk * k + np.sin(k), np.cos(k)]
-    gs = np.c_[1e-7 * (1 + k % 5), np.zeros(60)]
-    recorder = Recorder(Quadratic(1, 0))
-    for row in zip(xs, f, gs):
-        if not recorder.outcome:
-            recorder.row(*row)
+@pytest.mark.parametrize("factor", [1, 2, -1, 1.01])
+@pytest.mark.parametrize("x", [[-1.2, 1.0], [1.0, 1.0], [0.3, -2.0]])
+def test_the_gradient_test_is_the_same(page, factor, x):
     seen = page.evaluate(
-        """async ([xs, fs, gs]) => {
-        const { Recorder } = await import("./live/solvers/recorder.js");
-        const { Quadratic } = await import("./live/losses/plane.js");
-        const recorder = new Recorder(new Quadratic(1, 0)), at = (v) => Float64Array.from(v);
-        xs.forEach((x, i) => recorder.outcome || recorder.row(at(x), fs[i], at(gs[i])));
-        return [recorder.nit, recorder.outcome];
+        """async ([x, factor]) => {
+        const { judge } = await import("./live/gradient_test.js");
+        const { Rosenbrock } = await import("./live/losses/rosenbrock.js");
+        const loss = new Rosenbrock(1, 50), at = Float64Array.from(x);
+        const jac = (x) => loss.jac(x).map((v) => factor * v);
+        const wrong = { fun: (x) => loss.fun(x), fun_and_jac: (x) => [loss.fun(x), jac(x)] };
+        const d = Float64Array.of(0.6, -0.8), { verdict, eps, errors, order } =
+            judge(wrong, at, loss.fun(at), jac(at), d);
+        return { verdict, eps, errors, order: String(order) };
     }""",
-        [xs.tolist(), f.tolist(), gs.tolist()],
+        [x, factor],
     )
-    assert seen == [recorder.nit, list(recorder.outcome) if recorder.outcome else None]
-    assert bool(recorder.outcome) == (slope == walk == 0)
+    loss = Rosenbrock(1, 50)
+    wrong = SimpleNamespace(fun=loss.fun, fun_and_jac=lambda x: (loss.fun(x), factor * loss.jac(x)))
+    x, d = np.array(x), np.array([0.6, -0.8])
+    known = judge(wrong, x, loss.fun(x), factor * loss.jac(x), d)
+    assert seen["verdict"] == known.verdict
+    clear = known.errors > 1e-6 * np.abs(loss.jac(x)).max()
+    np.testing.assert_allclose(np.array(seen["errors"])[clear], known.errors[clear], rtol=1e-6)
+    if np.isfinite(known.order):
+        assert float(seen["order"]) == pytest.approx(known.order, abs=1e-3)
 
 
 def test_linear_algebra(page):

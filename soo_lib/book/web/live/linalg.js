@@ -24,6 +24,8 @@ export function plus(a, t, b, c = zeros(a.length)) {
 
 export const by = (a, b) => zip(a, b, (u, v) => u * v);
 export const times = (t, a) => a.map((v) => t * v);
+/** The Euclidean norm. */
+export const norm = (a) => Math.sqrt(dot(a, a));
 export const largest = (a) =>
   a.reduce((most, v) => (Math.abs(v) > most || v !== v ? Math.abs(v) : most), 0);
 export const product = (H, p) =>

@@ -42,15 +42,18 @@ export class Logistic extends DataLoss {
     return H;
   }
   why_no_minimum() {
-    // Rosenblatt's perceptron comes to rest where the classes can be separated, and only there
-    const d = zeros(this.n_params);
-    for (let pass = 0, wrong = !this.l2; pass < 300 && wrong; pass++) {
-      wrong = false;
+    // Without a penalty the loss falls for ever along any d that separates the classes, and the
+    // perceptron finds one where there is one (Rosenblatt 1958): here in at most 300 passes.
+    let d = zeros(this.n_params);
+    for (let pass = 0; pass < 300 && !this.l2; pass++) {
+      let wrong = false;
+      const next = d.slice();
       this.rows(d, (z, y, row) => {
         if ((2 * y - 1) * z > 0) return;
         wrong = true;
-        row.forEach((v, k) => (d[k] += (2 * y - 1) * v));
+        row.forEach((v, k) => (next[k] += (2 * y - 1) * v));
       });
+      d = next;
       if (!wrong)
         return "the two classes can be separated, so the logistic loss falls for ever and has no minimum; add a penalty (l2 > 0)";
     }

@@ -3,7 +3,9 @@
 import { plus, zeros } from "../linalg.js";
 import { partition } from "../losses/batches.js";
 import { uniform } from "../random.js";
-import { Recorder, as_result } from "../solvers/recorder.js";
+import { as_result } from "../solvers/minimize.js";
+import { Recorder } from "../solvers/recorder.js";
+import { because, criteria } from "../solvers/stop.js";
 import { RULES } from "./rules.js";
 
 /** minimize_stochastic's loop: yields the recorder after each epoch, and null after each batch, so
@@ -23,14 +25,16 @@ export function* iterate_epochs(loss, x0, options = {}) {
   const recorder = new Recorder(loss);
   const state = { k: 0, m: zeros(loss.n_params), v: zeros(loss.n_params) };
   let x = Float64Array.from(x0);
+  let reason = null;
   for (let alpha = NaN; ; alpha = step) {
     recorder.pause();
     const seen = loss.fun_and_jac(x); // not the run's own
     recorder.nfev = recorder.njev;
     recorder.resume();
     recorder.row(x, ...seen, alpha);
+    reason = criteria(recorder, { maxiter: epochs });
     yield recorder;
-    if (recorder.outcome || recorder.nit >= epochs) break;
+    if (reason) break;
     recorder.resume();
     for (const rows of deal?.() ?? partition(m, batch_size, random)) {
       const batch = { loss: rows.length === m ? loss : loss.subset(rows), visits: 1 };
@@ -45,7 +49,7 @@ export function* iterate_epochs(loss, x0, options = {}) {
       recorder.resume();
     }
   }
-  if (!recorder.outcome && recorder.last[1] <= recorder.rows[0].fun)
-    recorder.outcome = [true, `ran ${epochs} epochs`];
-  return as_result(recorder, "ended above its start; the step is too long");
+  const lower = recorder.last[1] <= recorder.rows[0].fun;
+  if (reason.status === "MAXITER") reason = because(lower ? "EPOCHS" : "ABOVE", { epochs });
+  return as_result(recorder, reason);
 }
