@@ -30,8 +30,6 @@ class Loss(Protocol):
     def __init__(self):  # a bare Loss() may be given its functions one by one
         pass
 
-    dtype = float  #: the precision of its values
-
     def __repr__(self):
         samples = f", {self.n_samples} samples" if hasattr(self, "n_samples") else ""
         return f"<{type(self).__name__}: {getattr(self, 'n_params', '?')} parameters{samples}>"

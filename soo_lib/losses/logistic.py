@@ -68,7 +68,8 @@ class Logistic(Loss):
     def why_no_minimum(self, x: np.ndarray) -> str:
         # Without a penalty the loss falls for ever along any d that separates the classes, and the
         # perceptron finds one where there is one (Rosenblatt 1958): here in at most 300 passes.
-        signed, d = (2 * self.y - 1)[:, None] * self.X, np.zeros(self.n_params)
+        signed = (2 * self.y - 1)[:, None] * self.X
+        d = np.array(x) if (signed @ x).min() > 0 else np.zeros(self.n_params)
         for _ in range(0 if self.penalty.l2 else 300):
             wrong = signed @ d <= 0
             if not wrong.any():

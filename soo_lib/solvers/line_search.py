@@ -30,7 +30,8 @@ class Ray:
     def __init__(self, loss, x, f, g, p):
         self.loss, self.x, self.p = loss, x, p
         self.fun0, self.slope0 = f, float(g @ p)
-        self.rounding = 4 * rounding(x, f, g, loss.dtype)  # values of φ carry a few such errors
+        dtype = getattr(loss, "dtype", float)
+        self.rounding = 4 * rounding(x, f, g, dtype)  # values of φ carry a few such errors
 
     def at(self, alpha):
         """φ(``alpha``) alone: cheaper than the whole step."""
