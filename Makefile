@@ -112,6 +112,7 @@ fonts: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	@if tools/get_prettier.sh $(VENV); then $(PRETTIER) --check .; \
 	else echo "Without Prettier the form of scripts and style sheets is not checked."; fi
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .checks import as_real, as_rng, as_vector, coarser
-from .losses.base import as_loss
+from .losses.base import Loss, as_loss
 
 
 @dataclass
@@ -56,7 +57,7 @@ class GradientTest:
         return f"{verdict}: relative error {self.relative_error:.1e}, {order}"
 
 
-def gradient_test(loss, x, seed=0):
+def gradient_test(loss: Loss, x: ArrayLike, seed: int = 0) -> GradientTest:
     """Compare Δxᵀ∇L with central differences along a random direction Δx, eq. 31::
 
         (L(x + ε Δx) - L(x - ε Δx)) / 2ε  =  Δxᵀ∇L + O(ε²)

@@ -27,37 +27,37 @@ class Loss(Protocol):
 
     n_params: int
 
-    def __init__(self):  # a bare Loss() may be given its functions one by one
-        pass
+    def __init__(self) -> None:  # a bare Loss() may be given its functions one by one
+        return None
 
     def __repr__(self):
         samples = f", {self.n_samples} samples" if hasattr(self, "n_samples") else ""
         return f"<{type(self).__name__}: {getattr(self, 'n_params', '?')} parameters{samples}>"
 
-    def fun(self, x: ArrayLike) -> float:
+    def fun(self, x: np.ndarray) -> float:
         """The value at ``x``, (n_params,)."""
         raise ValueError(f"loss must have fun and jac; got {self!r}")
 
-    def jac(self, x: ArrayLike) -> np.ndarray:
+    def jac(self, x: np.ndarray) -> np.ndarray:
         """The gradient at ``x``; both (n_params,)."""
         raise ValueError(f"loss must have fun and jac; got {self!r}")
 
-    def fun_and_jac(self, x: ArrayLike) -> tuple[float, np.ndarray]:
+    def fun_and_jac(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """The value, a float, and the gradient, (n_params,), at ``x``, (n_params,)."""
         return self.fun(np.array(x)), self.jac(x)  # a copy, as either may write to x
 
-    def hess(self, x: ArrayLike) -> np.ndarray:
+    def hess(self, x: np.ndarray) -> np.ndarray:
         """The second derivatives, (n_params, n_params); ValueError where a loss has none."""
         raise ValueError(
             "this loss has no second derivatives; use a method that needs only the "
             "gradient, such as 'lbfgs'"
         )
 
-    def hessp(self, x: ArrayLike, p: ArrayLike) -> np.ndarray:
+    def hessp(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
         """The Hessian times ``p``, (n_params,)."""
         return self.hess(x) @ as_vector(p, self.n_params, "p")
 
-    def ggnp(self, x: ArrayLike, p: ArrayLike) -> np.ndarray:
+    def ggnp(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
         """The Gauss-Newton matrix times ``p``; the Hessian, where a loss knows no such matrix."""
         return self.hessp(x, p)
 

@@ -4,6 +4,7 @@ Each rule looks at the loss along a ray, φ(α) = L(x + αp), a :class:`Ray`, an
 accepted :class:`Step`, or None when it finds none.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -48,12 +49,12 @@ class Ray:
         return f <= self.fun0 + c1 * alpha * self.slope0 + slack
 
 
-def fixed():
+def fixed() -> Callable:
     """The same step every time, without a look at the result."""
     return lambda ray, trial: ray.step(trial)
 
 
-def backtracking(c1=1e-4, shrink=0.5, max_trials=60):
+def backtracking(c1: float = 1e-4, shrink: float = 0.5, max_trials: int = 60) -> Callable:
     """Shrink the step until the loss decreases enough (Armijo; N&W algorithm 3.1).
 
     Parameters
@@ -85,7 +86,7 @@ def backtracking(c1=1e-4, shrink=0.5, max_trials=60):
     return search
 
 
-def wolfe(c1=1e-4, c2=0.9, max_trials=40):
+def wolfe(c1: float = 1e-4, c2: float = 0.9, max_trials: int = 40) -> Callable:
     """A step that satisfies the strong Wolfe conditions (N&W algorithms 3.5 and 3.6).
 
     ::

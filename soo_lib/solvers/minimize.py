@@ -1,12 +1,15 @@
 """Solvers: a direction rule times a step rule (eqs 1 and 29), and scipy's behind one recorder."""
 
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize
 
 from ..checks import as_count, as_number, as_vector
-from ..losses.base import as_loss
+from ..losses.base import Loss, as_loss
 from ..losses.blocks import calm
 from .directions import DIRECTIONS
 from .krylov import Cubic, HessianFree, Modelled
@@ -20,17 +23,17 @@ OWN = {**DIRECTIONS, "hessian-free": HessianFree, "arc": Cubic}
 
 
 def minimize(
-    loss,
-    x0,
-    method="newton",
-    line_search=None,
-    step=1.0,
-    maxiter=100,
-    gtol=1e-8,
-    ftol=0.0,
-    callback=None,
-    **settings,
-):
+    loss: Loss,
+    x0: ArrayLike,
+    method: str = "newton",
+    line_search: str | None = None,
+    step: float = 1.0,
+    maxiter: int = 100,
+    gtol: float = 1e-8,
+    ftol: float = 0.0,
+    callback: Callable | None = None,
+    **settings: Any,
+) -> optimize.OptimizeResult:
     """Minimise a loss: a direction rule times a step rule.
 
     Parameters

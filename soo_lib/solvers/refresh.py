@@ -1,9 +1,14 @@
 """A preconditioner that keeps up with the point: made anew now and then, the solver restarted."""
 
 import time
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import ArrayLike
+from scipy.optimize import OptimizeResult
 
 from ..checks import as_count, as_function, as_rng, as_vector
-from ..losses.base import as_loss, over_data
+from ..losses.base import Loss, as_loss, over_data
 from ..losses.preconditioned import Preconditioned
 from .minimize import minimize
 from .recorder import Trace
@@ -22,17 +27,17 @@ GO_ON = (
 
 
 def minimize_refreshed(
-    loss,
-    x0,
-    kind,
-    every=10,
-    rows=None,
-    seed=0,
-    method="lbfgs",
-    maxiter=100,
-    callback=None,
-    **settings,
-):
+    loss: Loss,
+    x0: ArrayLike,
+    kind: Callable,
+    every: int = 10,
+    rows: int | None = None,
+    seed: int = 0,
+    method: str = "lbfgs",
+    maxiter: int = 100,
+    callback: Callable | None = None,
+    **settings: Any,
+) -> OptimizeResult:
     """Minimise in p = P x, with a new P every so many iterations.
 
     Parameters

@@ -6,9 +6,10 @@ still promises held against the rounding of the loss (N&W sections 3.5 and 8.1).
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import OptimizeResult
@@ -73,11 +74,11 @@ class Status(Enum):
     SCIPY = "stopped by scipy: {words}"
 
     @property
-    def success(self):
+    def success(self) -> bool:
         """Whether the run found what it was asked for."""
         return self in (Status.CONVERGED, Status.AT_START, Status.UNCHANGED, Status.EPOCHS)
 
-    def because(self, **measured):
+    def because(self, **measured: Any) -> "Reason":
         """The :class:`Reason` with this status, and what was ``measured`` in its message."""
         return Reason(self, self.value.format(**measured))
 
@@ -179,7 +180,7 @@ def why_no_decrease(loss, x, f, g, p, dtype=float):
     return (Status.GAVE_UP if along.verdict == "right" else Status.UNTOLD).because()
 
 
-def explain(result, fun, jac):
+def explain(result: OptimizeResult, fun: Callable, jac: Callable) -> Reason:
     """Why a finished run stopped, with what the loss says at its end.
 
     Parameters
