@@ -126,9 +126,10 @@ def from_torch(module, criterion, X, y, dtype="float64", device=None):
     criterion : callable
         ``criterion(module(X), y)`` is the mean over the rows, as that of
         ``torch.nn.CrossEntropyLoss()`` without class weights.
-    X, y : (m, ...) arrays or tensors
-        Samples, and their labels or targets: real numbers are taken in ``dtype``, whole ones as
-        int64.
+    X : (m, n) array or tensor, or one of more dimensions
+        Samples. Real numbers are taken in ``dtype``, whole ones as int64.
+    y : (m,) array or tensor, or one of more dimensions
+        Labels or targets, as ``criterion`` takes them.
     dtype : {"float64", "float32"}
         The precision inside the module, numpy's or PyTorch's. What a solver sees is float64.
     device : str or torch.device, optional
@@ -263,11 +264,11 @@ def from_jax(fun, params, data, model_and_criterion=None):
     fun : callable
         ``fun(params, *data)`` is the mean loss over the rows; it is compiled, once for each number
         of rows that it meets.
-    params : pytree of arrays
-        In float64 where ``jax.config.update("jax_enable_x64", True)`` came first, else float32.
+    params : pytree
+        Arrays, in float64 where ``jax.config.update("jax_enable_x64", True)`` came first, else float32.
         An array of two or more dimensions is a matrix whose last dimension are the units, as
         Flax's kernels. A layer is what holds arrays directly: a dictionary or a tuple of them.
-    data : tuple of (m, ...) arrays
+    data : tuple of (m,) arrays, or of (m, n) or more dimensions
         What ``fun`` takes besides.
     model_and_criterion : pair of callables, optional
         For products with the Gauss-Newton matrix: ``criterion(model(params, *data[:-1]),
