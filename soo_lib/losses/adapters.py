@@ -107,11 +107,13 @@ class Adapted(Loss):
     def _mean(self, kernel, *vectors):
         """The means over all rows of what ``kernel`` finds in each block of them."""
         vectors = [self.tensor(as_vector(v, self.n_params, n)) for v, n in zip(vectors, "xp")]
-        total = 0.0, 0.0
+        total = []
         for i in range(0, self.n_samples, BLOCK):
             block = [part[i : i + BLOCK] for part in self.data]
-            share = len(block[0]) / self.n_samples
-            total = [sums + share * found for sums, found in zip(total, kernel(*vectors, *block))]
+            found = kernel(*vectors, *block)
+            for part in found:
+                part *= len(block[0]) / self.n_samples  # in place: they may be long
+            total = [np.add(*pair, out=pair[0]) for pair in zip(total, found)] or found
         return total
 
 
@@ -265,7 +267,7 @@ def from_jax(fun, params, data, model_and_criterion=None):
         ``fun(params, *data)`` is the mean loss over the rows; it is compiled, once for each number
         of rows that it meets.
     params : pytree
-        Arrays, in float64 where ``jax.config.update("jax_enable_x64", True)`` came first, else float32.
+        Arrays, in float32 unless ``jax.config.update("jax_enable_x64", True)`` came first.
         An array of two or more dimensions is a matrix whose last dimension are the units, as
         Flax's kernels. A layer is what holds arrays directly: a dictionary or a tuple of them.
     data : tuple of (m,) arrays, or of (m, n) or more dimensions
@@ -330,7 +332,7 @@ def from_jax(fun, params, data, model_and_criterion=None):
         return jax.vjp(outputs, t)[1](HJv)[0]
 
     def host(kernel):
-        return lambda *given: [np.asarray(part, float) for part in kernel(*given)]
+        return lambda *given: [np.array(part, float) for part in kernel(*given)]
 
     def alone(kernel):
         return host(lambda *given: [kernel(*given)])
