@@ -113,7 +113,7 @@ def adahessian(
         k += 1
         u = batch.rng.choice([-1.0, 1.0], len(x))
         h = np.abs(u * batch.hessp(x, u))
-        for part, shape in matrices(getattr(batch.loss, "net", None)):
+        for part, shape in matrices(batch.loss):
             h[part] = np.tile(h[part].reshape(shape).mean(axis=0), shape[0])
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * h * h
@@ -299,9 +299,16 @@ def _eigh(A):
     return np.linalg.eigh(np.asarray(A, float))
 
 
-def matrices(net):
-    """Where W of each layer of ``net`` lies in x: pairs (slice, (n_in, n_out)); none for None."""
-    if net is None:
+def matrices(loss):
+    """Where W of each layer of a ``loss``, or of a network, lies in x: pairs (slice, shape).
+
+    The shapes of our networks are (n_in, n_out); a module's own come from its adapter. Without
+    layers there are none.
+    """
+    if hasattr(loss, "matrices"):
+        return loss.matrices
+    net = getattr(loss, "net", loss)
+    if not hasattr(net, "layer_slices"):
         return []
     starts = [part.start for part in net.layer_slices]
     return [(slice(i, i + n * m), (n, m)) for i, (n, m) in zip(starts, net.shapes)]
@@ -309,13 +316,13 @@ def matrices(net):
 
 def _gradients(batch, g):
     """The gradient of each W within g: pairs (slice, G), G in the network's precision."""
-    places = matrices(batch.loss.net)
+    places = matrices(batch.loss)
     return [(part, g[part].reshape(shape).astype(batch.loss.dtype)) for part, shape in places]
 
 
 def _decayed(batch, x, share):
     """``share`` of the weights in x, and 0 of its biases."""
     lost = np.zeros_like(x)
-    for part, _ in matrices(batch.loss.net):
+    for part, _ in matrices(batch.loss):
         lost[part] = share * x[part]
     return lost

@@ -165,7 +165,8 @@ def _rule(rule, loss, settings):
     unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ValueError(f"settings of {rule} must be among {known}; got {', '.join(unknown)}")
-    if rule in LAYER_RULES and not hasattr(loss, "net"):
+    layered = hasattr(loss, "net") or (hasattr(loss, "matrices") and rule != "kronecker")
+    if rule in LAYER_RULES and not layered:
         raise ValueError(f"loss must be a network's for the rule {rule!r}; got {loss!r}")
     return RULES[rule](**settings)
 

@@ -467,7 +467,7 @@ CALLS = {
     "matrix_root": lambda d: layer_rules.matrix_root(
         np.diag([1.0, d.draw(mild)]), 4, d.draw(st.floats(0, 1))
     ),
-    "matrices": lambda d: layer_rules.matrices(d.draw(choices([None, NET]))),
+    "matrices": lambda d: layer_rules.matrices(d.draw(choices([LOGISTIC, NET]))),
     "ekfac_factors": on_net(
         lambda loss, x: roots.ekfac_factors(loss, x, curvature.kronecker_factors(loss, x))
     ),
