@@ -10,6 +10,7 @@ const NO_WORKERS =
   "The rocket at the top of the page opens it on Binder.";
 const LOST =
   "The connection was lost. What has come is kept: try again, and it goes on from there.";
+const NOT_STARTED = "Python did not start in this browser. The rocket opens the page on Binder.";
 const BROKEN =
   "Python has ended by itself, as it does when a page's memory (2 to 4 GB) is not enough. " +
   "The next run starts it anew.";
@@ -56,7 +57,9 @@ export class Python {
       else this.tell(step);
     } else if (data.kind === "ready") ready();
     else if (data.kind === "lost") this.fail(LOST);
-    else if (data.kind === "failed") this.fail(`${BROKEN} (${data.words.slice(0, 300)})`);
+    else if (data.kind === "failed") {
+      this.fail(`${data.started ? BROKEN : NOT_STARTED} (${data.words.slice(0, 300)})`);
+    }
     else this.hear?.(data);
   }
 

@@ -17,7 +17,7 @@ self.fetch = ((ask) => async (what, options) => {
     const type = address.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
     return new Response(bytes, { headers: { "Content-Type": type } });
   }
-  if (address.startsWith(base)) return ask(what, options);
+  if (address.startsWith(new URL("..", base).href)) return ask(what, options);
   throw new TypeError(`Python in a page asks no other place for ${address}`);
 })(self.fetch.bind(self));
 
@@ -111,6 +111,7 @@ onmessage = async ({ data }) => {
     await (data.kind === "start" ? start(data) : run(data));
     if (data.kind === "start") say("ready");
   } catch (error) {
-    say(error instanceof Lost ? "lost" : "failed", { words: String(error?.message ?? error) });
+    const words = String(error?.message ?? error);
+    say(error instanceof Lost ? "lost" : "failed", { words, started: Boolean(kernel) });
   }
 };
