@@ -1,6 +1,7 @@
-// An exercise, typed where it stands: its answer, its check, what is kept of it, its notebook.
+// An exercise, typed where it stands: its answer, its check, and what is kept of it.
 import { Ended, Python, megabytes } from "./client.js";
-import { edit } from "./editor.js";
+import { Field } from "./field.js";
+import { give, notebookAt, take } from "./notebook.js";
 import { element, show, showError } from "./show.js";
 
 const SECONDS = 10; // for a whole check, as in a notebook (hints.py)
@@ -15,87 +16,27 @@ function seedOf(set) {
   return hash >>> 0;
 }
 
+const cellOf = (id) => document.getElementById(`cell-${id}`);
 const button = (words, onclick, more = {}) =>
   element("button", { type: "button", onclick, ...more }, words);
 
-export function exercise(page, keyOf, keptOf) {
-  const cellOf = (id) => document.getElementById(`cell-${id}`);
-  const name = location.pathname.match(/([\w-]+)\.html$/)?.[1] ?? "exercise";
-  const answer = cellOf("answer");
-  const check = cellOf("check");
-  const code = answer.querySelector(".cell_input");
-  const block = code.querySelector("pre");
-  const stub = block.textContent.replace(/\n$/, "");
-  let kept = keptOf(name);
-  let editor = null;
-  let opening = null;
-  let source = null; // the notebook, once it was asked for
-  let running = false;
-
-  // ---- what stands below the answer
-
+/** What stands below a cell: buttons, a bar for what is fetched, a line of words. */
+function below(cell, ...buttons) {
   const said = element("p", { class: "soo-said", role: "status" });
   const bar = element("progress", { max: 1, hidden: true, "aria-label": "Fetching Python" });
-  const tell = (words, share) => {
+  cell.append(element("div", { class: "soo-tools" }, ...buttons), bar, said);
+  return (words, share) => {
     said.textContent = words;
     bar.hidden = share === undefined;
     if (share !== undefined) bar.value = share;
   };
-  const python = page.runtime && new Python(page.runtime, tell);
-  const write = button("Write here", () => open().then((made) => made.focus()));
-  const run = button("Check", () => (running ? stop() : checkAnswer()), { class: "soo-main" });
-  const more = element(
-    "span",
-    { class: "soo-more" },
-    button("Undo", undo),
-    button("Reset", reset),
-    button("Download", download, { title: "The notebook with your answer in it" }),
-    button("Open", () => file.click(), { title: "A notebook with your answer, to go on with" }),
-  );
-  const file = element("input", {
-    type: "file",
-    accept: ".ipynb,.json",
-    hidden: true,
-    "aria-label": "A notebook to open",
-    onchange: openFile,
-  });
-  const tools = element("div", { class: "soo-tools" }, write, run, more, file);
-  answer.append(tools, bar, said);
-  const verdict = element("div", { class: "cell_output docutils container soo-verdicts" });
-  const place = element("div", { class: "soo-verdict", role: "status", hidden: true });
-  check.querySelectorAll(":scope > .cell_output").forEach((old) => old.replaceWith(verdict));
-  if (!verdict.isConnected) check.append(verdict);
-  verdict.append(place);
-  const printed = element("div");
-  verdict.append(printed);
+}
 
-  const weight = page.runtime ? `${megabytes(page.runtime.bytes)} MB` : "";
-  const idle = page.cannot
-    ? page.cannot
-    : `Check fetches Python the first time: ${weight}, which the browser keeps.`;
-  said.textContent = page.set ? `Set “${page.set}”: problems of its own. ${idle}` : idle;
-  run.disabled = Boolean(page.cannot);
-  if (kept.text !== undefined) block.textContent = kept.text;
-  code.addEventListener("click", () => editor || open().then((made) => made.focus()));
-  if (page.set) {
-    const call = check.querySelector(".cell_input pre");
-    call.textContent = checkSource(call.textContent.trim());
-  }
-  told();
-
-  // ---- typing
-
-  function open() {
-    opening ??= edit(code.firstElementChild, kept.text ?? stub, {
-      label: "Your answer",
-      run: checkAnswer,
-      changed: () => keep({ text: editor.text() }),
-    }).then((made) => {
-      write.remove();
-      return (editor = made);
-    });
-    return opening;
-  }
+export function exercise(page, keyOf, keptOf) {
+  const name = location.pathname.match(/([\w-]+)\.html$/)?.[1] ?? "exercise";
+  let kept = keptOf(name);
+  let tell = () => {}; // the words of whatever runs
+  const python = page.runtime && new Python(page.runtime, (...words) => tell(...words));
 
   function keep(changes) {
     kept = { ...kept, ...changes };
@@ -106,198 +47,273 @@ export function exercise(page, keyOf, keptOf) {
     }
   }
 
+  // ---- the answer
+
+  const answer = new Field(cellOf("answer"), kept.text, {
+    label: "Your answer",
+    run: check,
+    changed: (text) => keep({ text }),
+  });
+  const write = button("Write here", () => type(answer, write));
+  const run = button("Check", () => (running ? python.stop() : check()), { class: "soo-main" });
+  const file = element("input", {
+    type: "file",
+    accept: ".ipynb,.json",
+    hidden: true,
+    "aria-label": "A notebook to open",
+    onchange: openFile,
+  });
+  const say = below(
+    answer.cell,
+    write,
+    run,
+    button("Undo", undo),
+    button("Reset", reset),
+    button("Download", download, { title: "The notebook with your answer in it" }),
+    button("Open", () => file.click(), { title: "A notebook with your answer, to go on with" }),
+    file,
+  );
+  const weight = page.runtime && megabytes(page.runtime.bytes);
+  const first = `Check fetches Python the first time, ${weight} MB, and the browser keeps it.`;
+  say(`${page.set && `Set “${page.set}”: problems of its own. `}${page.cannot || first}`);
+  run.disabled = Boolean(page.cannot);
+  answer.code.addEventListener("click", () => answer.editor || type(answer, write));
+
+  async function type(field, pressed) {
+    const editor = await field.open();
+    pressed.remove();
+    editor.focus();
+  }
+
   async function reset() {
-    const made = await open();
-    keep({ before: made.text() });
-    made.replace(stub);
-    said.textContent = "The answer is as it was at first. Undo brings yours back.";
+    const editor = await answer.open();
+    keep({ before: editor.text() });
+    editor.replace(answer.published);
+    say("The answer is as it was at first. Undo brings yours back.");
   }
 
   async function undo() {
-    const made = await open();
-    const now = made.text();
-    made.undo();
-    if (made.text() === now && kept.before) made.replace(kept.before); // from an earlier visit
+    const editor = await answer.open();
+    const now = editor.text();
+    editor.undo();
+    if (editor.text() === now && kept.before) editor.replace(kept.before); // of an earlier visit
   }
 
-  // Another tab with this page: what is typed there is typed here, unless both are in use.
+  // Another tab with this page: what is typed there stands here too.
   addEventListener("storage", (event) => {
-    if (event.key !== keyOf(name)) return;
+    if (event.key !== keyOf(name) || document.hasFocus()) return;
     const theirs = keptOf(name);
-    if (theirs.text === kept.text || theirs.text === undefined) return void (kept = theirs);
-    if (document.hasFocus()) return;
+    if (theirs.text !== undefined && theirs.text !== kept.text) {
+      answer.replace(theirs.text);
+      say("This answer was changed in another tab, and here with it.");
+    }
     kept = theirs;
-    if (editor) editor.replace(theirs.text);
-    else block.textContent = theirs.text;
-    said.textContent = "This answer was changed in another tab, and here with it.";
   });
 
   // ---- the check
 
-  async function notebook() {
-    source ??= fetch(page.source).then((found) => {
-      if (!found.ok) throw new Ended("The page's notebook cannot be fetched: try again.");
-      return found.json();
-    });
+  const place = element("div", { class: "soo-verdict", role: "status", hidden: true });
+  const printed = element("div");
+  const cell = cellOf("check");
+  cell.querySelectorAll(":scope > .cell_output").forEach((old) => old.remove());
+  cell.append(element("div", { class: "cell_output docutils container" }, place, printed));
+  const call = cell.querySelector(".cell_input pre");
+  if (page.set) call.textContent = ofSet(call.textContent.trim());
+  let running = false;
+
+  function ofSet(source) {
+    return page.set ? source.replace(/\)$/, `, seed=${seedOf(page.set)})`) : source;
+  }
+
+  /** Run cells, told about by `words`; `button` ends it meanwhile. Whether it came to an end. */
+  async function through(cells, pressed, words, options) {
+    const label = pressed.textContent;
+    running = true;
+    pressed.textContent = "Stop";
+    tell = words;
     try {
-      return structuredClone(await source);
-    } catch (error) {
-      source = null;
-      throw error instanceof Ended
-        ? error
-        : new Ended("The connection was lost: try again, nothing that you typed is.");
-    }
-  }
-
-  function checkSource(text) {
-    return page.set ? text.replace(/\)$/, `, seed=${seedOf(page.set)})`) : text;
-  }
-
-  function stop() {
-    python.stop();
-  }
-
-  function busy(is) {
-    running = is;
-    run.textContent = is ? "Stop" : "Check";
-    bar.hidden = true;
-  }
-
-  async function checkAnswer() {
-    if (page.cannot || running) return;
-    busy(true);
-    let clock = 0;
-    try {
-      const [made, { cells }] = await Promise.all([open(), notebook()]);
-      made.unmark();
       await python.start();
-      const sourceOf = (id) => cells.find((cell) => cell.id === id).source.join("");
-      const all = [
-        { id: "setup", source: sourceOf("setup") },
-        { id: "answer", source: made.text() },
-        { id: "check", source: checkSource(sourceOf("check")) },
-      ];
-      printed.replaceChildren();
-      let found = null;
-      const error = await python.run(all, {
-        fresh: true,
-        on({ kind, cell, output, value }) {
-          if (kind === "begin") {
-            clearTimeout(clock);
-            clock = setTimeout(() => python.stop(TOO_SLOW), 1000 * SECONDS);
-            if (cell === "check") tell("Checking");
-          } else if (kind === "output" && output === "verdict") found = value;
-          else if (kind === "output") show(printed, output, value);
-        },
-      });
-      tell("");
-      if (error) {
-        showError(printed, error, "answer");
-        if (error.cell === "answer") made.mark(error.line, `${error.name}: ${error.text}`);
-        judge(false, "The check could not begin: your code ends with an error.");
-      } else if (found) judge(found.ok, found.hint, found.share);
+      const error = await python.run(cells, options);
+      words("");
+      return { error };
     } catch (error) {
       if (!(error instanceof Ended)) throw error;
-      tell(error.message === TOO_SLOW ? "" : error.message);
-      if (error.message === TOO_SLOW) judge(false, TOO_SLOW);
+      words(error.message);
+      return { ended: error.message };
     } finally {
-      clearTimeout(clock);
-      busy(false);
+      running = false;
+      pressed.textContent = label;
     }
   }
 
-  function judge(ok, hint, share = 0) {
+  /** The sources of cells by their ids: as published, or as typed. */
+  async function sources(...ids) {
+    const { cells } = await notebookAt(page.source);
+    const typed = { answer: answer.text, plot: plot?.text };
+    const found = (id) => typed[id] ?? cells.find((one) => one.id === id).source.join("");
+    return ids.map((id) => ({ id, source: id === "check" ? ofSet(found(id)) : found(id) }));
+  }
+
+  async function check() {
+    if (page.cannot || running) return;
+    let clock = 0;
+    let found = null;
+    const on = ({ kind, cell: id, output, value }) => {
+      if (kind === "begin") {
+        clearTimeout(clock);
+        clock = setTimeout(() => python.stop(TOO_SLOW), 1000 * SECONDS);
+      } else if (kind === "end") clearTimeout(clock);
+      else if (output === "verdict") found = value;
+      else show(printed, output, value);
+    };
+    try {
+      const editor = await answer.open();
+      write.remove();
+      const cells = await sources("setup", "answer", "check");
+      editor.unmark();
+      printed.replaceChildren();
+      const { error, ended } = await through(cells, run, say, { fresh: true, on });
+      clearTimeout(clock);
+      if (ended === TOO_SLOW) say("");
+      if (ended === TOO_SLOW) judge({ hint: TOO_SLOW });
+      if (error) {
+        showError(printed, error, "answer");
+        if (error.cell === "answer") editor.mark(error.line, `${error.name}: ${error.text}`);
+        judge({ hint: "The check could not begin: your code ends with an error." });
+      } else if (found) {
+        if (found.line) editor.mark(found.line, found.hint);
+        judge(found);
+      }
+    } catch (error) {
+      if (!(error instanceof Ended)) throw error;
+      say(error.message);
+    }
+  }
+
+  function judge({ ok = false, hint, share = 0, line }) {
     place.hidden = false;
     place.className = `soo-verdict ${ok ? "soo-right" : "soo-wrong"}`;
+    const where = line ? ` (line ${line})` : "";
     const part = !ok && share > 0 ? ` Of the points ${Math.round(100 * share)} % are earned.` : "";
-    place.textContent = hint + part;
-    if (ok && !kept.done) keep({ done: true, text: editor.text() });
-    if (ok) reveal();
-    told();
+    place.textContent = hint + where + part;
+    if (ok) keep({ done: true, text: answer.text });
+    if (ok && fold) fold.open = true;
+    tellWhich();
   }
 
   // ---- the solution: after a right answer, or on request
 
-  function folds() {
-    return [cellOf("solution")?.querySelector("details")].filter(Boolean);
-  }
+  const fold = cellOf("solution")?.querySelector("details");
+  const which = element("p", { class: "soo-which" });
+  fold?.querySelector("summary").after(which);
+  fold?.addEventListener("toggle", () => {
+    if (fold.open && !kept.done) keep({ looked: true });
+    tellWhich();
+  });
+  tellWhich();
 
-  function reveal() {
-    for (const fold of folds()) fold.open = true;
-    const why = [...document.querySelectorAll("article .admonition.dropdown")].at(-1);
-    if (why && "open" in why) why.open = true;
-  }
-
-  function told() {
-    const [fold] = folds();
-    if (!fold) return;
-    const words = kept.done
+  function tellWhich() {
+    which.textContent = kept.done
       ? kept.looked
-        ? "Your answer was right, after a look at this one."
+        ? "Your answer is right, after a look at this one."
         : "Your answer is right. This is one way to write it."
       : kept.looked
         ? "Shown at your wish, before your answer was right."
         : "";
-    let line = fold.querySelector(".soo-which");
-    if (!line) fold.querySelector("summary").after((line = element("p", { class: "soo-which" })));
-    line.textContent = words;
-    line.hidden = !words;
+    which.hidden = !which.textContent;
   }
 
-  for (const fold of folds()) {
-    fold.addEventListener("toggle", () => {
-      if (fold.open && !kept.done && !kept.looked) keep({ looked: true });
-      told();
+  // ---- an open exercise goes on: a figure and a sentence
+
+  const plot = cellOf("plot") && openPart(cellOf("plot"));
+  const sentence = plot && sentenceBox();
+
+  function openPart(here) {
+    const field = new Field(here, kept.plot, {
+      label: "Your figure",
+      run: draw,
+      changed: (text) => keep({ plot: text }),
     });
+    const pen = button("Write here", () => type(field, pen));
+    const go = button("Run", () => (running ? python.stop() : draw()), { class: "soo-main" });
+    go.disabled = Boolean(page.cannot);
+    const words = below(here, pen, go);
+    const shown = element("div", { class: "cell_output docutils container" });
+    here.append(shown);
+    field.code.addEventListener("click", () => field.editor || type(field, pen));
+
+    async function draw() {
+      if (page.cannot || running) return;
+      try {
+        const editor = await field.open();
+        pen.remove();
+        editor.unmark();
+        const cells = await sources("setup", "answer", "open", "plot");
+        shown.replaceChildren();
+        const { error } = await through(cells, go, words, {
+          fresh: true,
+          on: ({ kind, output, value }) =>
+            kind === "output" && show(shown, output, value, "Your figure"),
+        });
+        if (!error) return;
+        showError(shown, error, "plot");
+        if (error.cell === "plot") editor.mark(error.line, `${error.name}: ${error.text}`);
+      } catch (error) {
+        if (!(error instanceof Ended)) throw error;
+        words(error.message);
+      }
+    }
+    return field;
+  }
+
+  /** The paragraph with the sentence to defend becomes a field. */
+  function sentenceBox() {
+    const start = "My sentence:";
+    const paragraph = [...document.querySelectorAll("article p")].find((p) =>
+      p.textContent.startsWith(start),
+    );
+    if (!paragraph) return null;
+    const box = element("textarea", { rows: 3, "aria-label": "Your sentence" });
+    box.value = kept.sentence ?? "";
+    box.oninput = () => keep({ sentence: box.value });
+    paragraph.querySelector("em")?.remove();
+    paragraph.after(element("div", { class: "soo-editor" }, box));
+    return box;
   }
 
   // ---- the notebook: out and in again
 
   async function download() {
     try {
-      const made = await notebook();
-      made.cells = made.cells.filter(
-        ({ metadata }) => !(metadata.tags ?? []).includes("solution"),
-      );
-      const here = new URL("../", location.href).href;
-      for (const cell of made.cells) {
-        if (cell.id === "answer") cell.source = lines(editor?.text() ?? kept.text ?? stub);
-        if (cell.cell_type === "markdown") {
-          cell.source = cell.source.map((line) => line.replaceAll("](../", `](${here}`));
-        }
-      }
-      const text = JSON.stringify(made, null, 1);
-      const address = URL.createObjectURL(new Blob([text], { type: "application/x-ipynb+json" }));
-      const link = element("a", { href: address, download: `${name}.ipynb` });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(address), 10_000);
-      said.textContent = `${name}.ipynb has your answer in it, as you would hand it in.`;
+      const texts = { answer: answer.text };
+      if (plot) texts.plot = plot.text;
+      if (sentence?.value) texts.defence = `**My sentence:** ${sentence.value}`;
+      give(await notebookAt(page.source), name, texts);
+      say(`${name}.ipynb has your answer in it, as you would hand it in.`);
     } catch (error) {
-      said.textContent = error.message;
+      if (!(error instanceof Ended)) throw error;
+      say(error.message);
     }
   }
-
-  const lines = (text) => text.split(/(?<=\n)/);
 
   async function openFile() {
     const [chosen] = file.files;
     file.value = "";
     if (!chosen) return;
     try {
-      const { cells } = JSON.parse(await chosen.text());
       const id = name.replaceAll("-", "_");
-      const theirs = cells.find(
-        ({ metadata }) => metadata?.nbgrader?.solution && metadata.nbgrader.grade_id === id,
-      );
-      if (!theirs) throw new Error(`${chosen.name} has no answer to this exercise in it.`);
-      const text = [theirs.source].flat().join("");
-      const made = await open();
-      keep({ before: made.text() });
-      made.replace(text);
-      said.textContent = `The answer of ${chosen.name} is here. Undo brings yours back.`;
+      const marks = { answer: id, plot: "plot", defence: `defend_${id}` };
+      const found = await take(chosen, marks);
+      const editor = await answer.open();
+      keep({ before: editor.text() });
+      editor.replace(found.answer);
+      if (plot && found.plot) plot.replace(found.plot);
+      if (sentence && found.defence) sentence.value = found.defence.replace(/^\*\*.*?\*\*\s*/, "");
+      if (plot) keep({ plot: plot.text, sentence: sentence?.value });
+      say(`The answer of ${chosen.name} is here. Undo brings yours back.`);
     } catch (error) {
-      said.textContent =
-        error instanceof SyntaxError ? `${chosen.name} is no notebook.` : error.message;
+      if (!(error instanceof Ended)) throw error;
+      say(error.message);
     }
   }
 }

@@ -11,6 +11,7 @@ import importlib.abc
 import importlib.machinery
 import io
 import linecache
+import logging
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ import traceback
 import types
 
 os.environ["MPLBACKEND"] = "agg"
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # "building the font cache"
 
 MOST = 100_000  # characters that a cell may print: a page with more does not scroll
 
@@ -126,7 +128,9 @@ def show(value):
     """Send a value as a page can show it best."""
     sys.stdout.flush()
     if {"ok", "hint", "share"} <= set(getattr(value, "_fields", ())):
-        send("verdict", {"ok": bool(value.ok), "hint": value.hint, "share": float(value.share)})
+        raised = value.hint.startswith("It raises") and left.get("line")
+        found = {"ok": bool(value.ok), "hint": value.hint, "share": float(value.share)}
+        send("verdict", found | {"line": raised or None})
     elif isinstance(value, Words):
         send(value.kind, value.data)
     elif hasattr(value, "savefig") and hasattr(value, "axes"):
@@ -224,6 +228,21 @@ builtins.get_ipython = lambda: None
 
 # ---- a cell
 
+# The line of the reader's own code that the last error left: a check catches it, and says but what
+# it was.
+left = {}
+
+
+def leaves(code, offset, error):
+    if code.co_filename.startswith("<cell ") and left.get("error") is not error:
+        lines = (line for start, end, line in code.co_lines() if start <= offset < end)
+        left.update(error=error, line=next(lines, None))
+
+
+sys.monitoring.use_tool_id(sys.monitoring.DEBUGGER_ID, "kernel")
+sys.monitoring.register_callback(sys.monitoring.DEBUGGER_ID, sys.monitoring.events.PY_UNWIND, leaves)
+sys.monitoring.set_events(sys.monitoring.DEBUGGER_ID, sys.monitoring.events.PY_UNWIND)
+
 
 def fresh():
     names.clear()
@@ -241,6 +260,7 @@ def run(cell, source, sender):
     send = sender
     file = f"<cell {cell}>"
     linecache.cache[file] = len(source), None, source.splitlines(True), file
+    left.clear()
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Stream(False), Stream(True)
     try:
@@ -290,6 +310,8 @@ def told(error):
             own = frame.filename, frame.lineno
     if isinstance(error, SyntaxError) and str(error.filename).startswith("<cell "):
         own, text = (error.filename, error.lineno), error.msg
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        text += ". A page has numpy, scipy, matplotlib and scikit-learn."
     if isinstance(error, MemoryError):
         text = f"{text or 'no memory is left'}: a page has 2 GB at most.".replace("..", ".")
     start = next((i for i, f in enumerate(frames) if f.filename.startswith("<cell ")), len(frames))
