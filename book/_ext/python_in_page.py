@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from docutils import nodes
+from myst_nb.ext.glue.roles import PasteTextRole
 from sphinx.builders.html._assets import _JavaScript
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,14 +32,15 @@ LOCK = json.loads((ROOT / "tools" / "pyodide-lock.json").read_text("utf-8"))
 MODULES = {module: name for name, p in LOCK["packages"].items() for module in p["imports"]}
 # An exercise's check begins with these; the rest comes if something uses it.
 FIRST, LATER = ["soo-lib"], ["scipy", "scikit-learn", "matplotlib"]
-# kernel.py has stand-ins for what belongs to a notebook.
-STANDS_IN = {"IPython", "anywidget", "matplotlib_inline", "myst_nb", "traitlets"}
+# kernel.py has stand-ins for what belongs to a notebook; the widgets among it are the library's.
+STANDS_IN = ("soo_lib.book.explore", "soo_lib.book.live")
 AT_HOME = "/home/pyodide/results"  # a chapter's folder is the worker's home
 SITE = "/lib/python3.12/site-packages/soo_lib"
 
 
 def setup(app):
     app.add_css_file("python/python.css")
+    PasteTextRole.run = named(PasteTextRole.run)
     app.connect("builder-inited", serve)
     app.connect("doctree-read", address)
     app.connect("html-page-context", tell, priority=950)  # after pages.py has sorted the scripts
@@ -167,6 +169,8 @@ def closure(names):
     waiting, seen, others = set(names), set(), set()
     while waiting:
         name = waiting.pop()
+        if name.startswith(STANDS_IN):
+            continue
         if name.partition(".")[0] != "soo_lib":
             others.add(name.partition(".")[0])
             continue
@@ -217,6 +221,19 @@ def needed(lock, packages):
 
 
 # ---- page by page
+
+
+def named(run):
+    """The role ``glue:text``, whose number also says its name: as a class, ``glue-`` and the name."""
+
+    def run_named(self):
+        made, messages = run(self)
+        for node in made:
+            if "classes" in node:
+                node["classes"].append(f"glue-{nodes.make_id(self.text.partition(':')[0])}")
+        return made, messages
+
+    return run_named
 
 
 def address(app, doctree):

@@ -89,8 +89,8 @@ def arrived(package):
         for name in list(sys.modules):
             if name.partition(".")[0] in (package, "soo_lib"):
                 del sys.modules[name]
-        names.clear()
-        names["__name__"] = "__main__"
+        stand_ins()
+        fresh()
 
 
 # ---- what a cell gives
@@ -136,7 +136,7 @@ def show(value):
     elif hasattr(value, "savefig") and hasattr(value, "axes"):
         picture(value)
     elif isinstance(value, Widget):
-        send("html", "<em>The explorer of this cell stays as it was published.</em>")
+        send("widget", None)
     elif callable(html := getattr(value, "_repr_html_", None)) and not isinstance(value, type):
         send("html", html())
     else:
@@ -168,15 +168,10 @@ class Markdown(Words):
 
 
 class Widget:
-    """What a widget's class is made from: the page has its own already."""
+    """A widget, or what one is made from: the page has its own already, which stays as it is."""
 
     def __init__(self, *_, **__):
         pass
-
-    def observe(self, *_, **__):
-        pass
-
-    add_traits = send = on_msg = observe
 
 
 def glue(name, value, display=True):
@@ -190,8 +185,6 @@ def module(name, **contents):
     made = sys.modules[name] = types.ModuleType(name)
     made.__path__ = []
     vars(made).update(contents)
-    if parent := name.rpartition(".")[0]:
-        setattr(sys.modules[parent], name.rpartition(".")[2], made)
 
 
 def stand_ins():
@@ -201,19 +194,15 @@ def stand_ins():
     module("matplotlib_inline")
     module("matplotlib_inline.backend_inline", set_matplotlib_formats=nothing)
     module("myst_nb", glue=glue)
-    module("anywidget", AnyWidget=Widget)
-    traits = ("Any", "Bool", "Dict", "Float", "Int", "List", "Unicode", "observe", "validate")
-    module("traitlets", **{trait: lambda *_, **__: Trait() for trait in traits})
+    # Whatever these have is a widget, or makes what a widget shows.
+    for name in "anywidget", "soo_lib.book.explore", "soo_lib.book.live":
+        module(name, __getattr__=widget_of)
 
 
-class Trait:
-    """A trait's declaration, with ``.tag(sync=True)`` and as a decorator."""
-
-    def tag(self, **_):
-        return self
-
-    def __call__(self, function):
-        return function
+def widget_of(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return Widget
 
 
 def ask(prompt=""):
