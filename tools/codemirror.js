@@ -1,7 +1,7 @@
 // What the page's editor takes of CodeMirror: tools/fetch_vendor.py joins it into one file,
 // book/_static/vendor/codemirror.js.
 export { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
-export { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+export { defaultKeymap, history, historyKeymap, indentWithTab, undo } from "@codemirror/commands";
 export { pythonLanguage } from "@codemirror/lang-python";
 export {
   HighlightStyle,

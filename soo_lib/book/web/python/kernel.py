@@ -82,12 +82,12 @@ def postpone(packages):
     postponed.packages = set(packages)
 
 
-def arrived(package):
-    """Forget the stand-ins for a package that has come, and whatever was imported with them."""
-    if package in postponed.packages:
-        postponed.packages.discard(package)
+def arrived(modules):
+    """Forget the stand-ins for ``modules``, which are here now, and what was imported with them."""
+    if came := postponed.packages & set(modules):
+        postponed.packages -= came
         for name in list(sys.modules):
-            if name.partition(".")[0] in (package, "soo_lib"):
+            if name.partition(".")[0] in {*came, "soo_lib"}:
                 del sys.modules[name]
         stand_ins()
         fresh()

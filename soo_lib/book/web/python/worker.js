@@ -95,7 +95,8 @@ async function run({ cells, fresh }) {
     const name = error?.needs && packageOf(error.needs);
     if (name && !(name in pyodide.loadedPackages)) {
       await load([name]);
-      kernel.arrived(error.needs);
+      const here = Object.keys(pyodide.loadedPackages).filter((one) => lock.packages[one]);
+      kernel.arrived(pyodide.toPy(here.flatMap((one) => lock.packages[one].imports)));
       // With the stand-ins went what was made from them: an exercise begins again.
       i = fresh ? -1 : i - 1;
       continue;
