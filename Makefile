@@ -128,6 +128,7 @@ cache: $(READY) data
 # What check-notebooks has run is in the cache, and the rest is run here, one after another.
 # --all: without it, a second strict build passes over a page that failed in the first.
 html: cache fonts
+	@$(BIN)/python tools/get_pyodide.py
 	$(BIN)/jupyter-book build --all -W -n --keep-going .
 
 check-computed: TESTS := $(UNIT) $(NOTEBOOKS)

@@ -52,6 +52,28 @@ PACKAGES = [
     ),
 ]
 
+# The editor, joined into one file by a bundler that runs on any machine with Node. No page loads
+# it before a reader wants to type.
+EDITOR = VENDOR / "codemirror.js"
+EDITOR_PACKAGES = {
+    "@codemirror/state@6.7.6": "sha512-kAz+AncRtKuIknedxT1bq4XwXv4UowhbkHU1myPrtVb/jZtImWuV5BXzv5vK6i3kYACsdiZiQKFQQ5Mq7elW8w==",  # noqa: E501
+    "@codemirror/view@6.44.2": "sha512-7yxTh7+iCbxIV9QCJAVlkYjWV/TCHD0zmLIaIR3NOb47YpCWwVUuFUnHwkRC3z+8cXNgeJzrCy4QtlR3fVt5kg==",  # noqa: E501
+    "@codemirror/commands@6.11.2": "sha512-NbH6Q9lmcXvf9s5/mMJIwL2Hjl2NEdsN/dDlezGnaFOQgNZ59dT7ndKUf21/PIjJacD/Ti2Ifi4TsBkO6WHvsg==",  # noqa: E501
+    "@codemirror/language@6.13.1": "sha512-zfvU2r3TyylQLMj/te+5CnQ0rSqZi8B1oTCBbQkagcLW4Xc6imab6qN+pEJhsuNOLaJqiRyBXp9UhWA1DhVvDw==",  # noqa: E501
+    "@codemirror/streamparser@6.0.0": "sha512-JTFPF6xrfjt0mnfGPgzcLiMwYmvIyNaoizp8BYzv8FE8KrT6GBGDZ190rtt+O7Wke3gG/MFHyiY9YGNeimof4w==",  # noqa: E501
+    "@codemirror/autocomplete@6.20.4": "sha512-yF8RhOf2SXlg00+qtupzLhrglcas61boqaONiNcbPIebHCpJocpqTBA6dyrtUrQO47hqyTdeob/3XnYilT7TaQ==",  # noqa: E501
+    "@codemirror/lang-python@6.2.1": "sha512-IRjC8RUBhn9mGR9ywecNhB51yePWCGgvHfY1lWN/Mrp3cKuHr0isDKia+9HnvhiWNnMpbGhWrkhuWOc09exRyw==",  # noqa: E501
+    "@lezer/common@1.5.7": "sha512-3+3PN+M/3xSjrlQz8/wBPOl+JYGJ+G37ZszHfnhphFwj41qPUPxsz4WEic3ZyVpL23rX1qefaGqz0lA7jGUqwg==",  # noqa: E501
+    "@lezer/highlight@1.2.5": "sha512-O1GMVKgtf5YspFaRzpmqkVgMtIk2HG9uMAbH6wdAIdNh3TVzCsch/+cRi+6l2//UGDKe6NB9BW3cvuR5ezMQ0w==",  # noqa: E501
+    "@lezer/lr@1.4.13": "sha512-Ez6qF9rXdnR/7hTcA6kHq1uTcPV+17hyUFjiHBVYNi0a81TgbkC0SwiNvxcuUMkvX7phuhTHo+QAXh9L2kjGdg==",  # noqa: E501
+    "@lezer/python@1.1.19": "sha512-MhQIURHRytsNzP/YXnqpYKW6la6voAH3kyplTOOiCdjyFY6cWWGFVmYVdHIPrElqSDf4iCDktQCockB9FxuhzQ==",  # noqa: E501
+    "style-mod@4.1.5": "sha512-WQ2llCZa9sZSkJA+aOwpg5DkfbAXFKGh//t3MRTBeruFiSBC+GXUmbBzrw3bXyboCWAbtCW9InDfBsXrRD/rAg==",  # noqa: E501
+    "w3c-keyname@2.2.8": "sha512-dpojBhNsCNN7T82Tm7k26A6G9ML3NkhDsnw9n/eoxSRlVBB4CEtIQ/KTCLI2Fwf3ataSXRhYFkQi3SlnFwPvPQ==",  # noqa: E501
+    "crelt@1.0.7": "sha512-aK6BbWfhf4U/wCcLHKPJl/xa6VkVstRaPywWtMKGwuOLc/wZTyQYuoxgvZnNsBvv7Kg3YTBQYYBCggcviQczuA==",  # noqa: E501
+    "@marijn/find-cluster-break@1.0.4": "sha512-Wy0V7+SGUjnF9/TkiM1hKVDPj7jKXduPNboMVtHTA8dySMURWqfg/JZ9E2Sq8JgSJmkl7k7Qe9FLeMSrSraWmQ==",  # noqa: E501
+    "esbuild-wasm@0.28.2": "sha512-GccVwhv3mmOUVQHCQm2Ox/rby8n/EqUwvZxE6Pjfikrq/lWw9g9WX/u9EykWnpot3Ko6j426DgQdea2xWKIAQA==",  # noqa: E501
+}
+
 # MathJax as the book needs it, in one file: it reads TeX and writes HTML, with MathML beside it for
 # screen readers. Without the menu and MathML input it is three fifths of MathJax's own
 # tex-mml-chtml.js.
@@ -155,6 +177,23 @@ def join_mathjax(parts):
     MATHJAX.write_text("\n".join([first, present, *rest]) + "\n", "utf-8")
 
 
+def join_editor(scratch):
+    """CodeMirror's packages as the one module that tools/codemirror.js describes."""
+    folder, licences = scratch / "editor", set()
+    for name, integrity in EDITOR_PACKAGES.items():
+        package = fetch(name, integrity, scratch)
+        if not name.startswith("esbuild"):
+            licences.add((package / "LICENSE").read_text("utf-8").strip())
+        shutil.copytree(package, folder / "node_modules" / name.rpartition("@")[0])
+    shutil.copy(ROOT / "tools" / "codemirror.js", folder)
+    bundler = folder / "node_modules" / "esbuild-wasm" / "bin" / "esbuild"
+    options = ["--bundle", "--minify", "--format=esm", "--legal-comments=none"]
+    command = ["node", bundler, "codemirror.js", *options, f"--outfile={EDITOR}"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    text = "\n\n----\n\n".join(sorted(licences)) + "\n"
+    (VENDOR / "LICENSES" / "codemirror.txt").write_text(text, "utf-8")
+
+
 def pick(font, letters, target, **options):
     """Write some letters of a font, without the font's names, which are reserved."""
     options = subset.Options(name_IDs=[], **options)
@@ -197,6 +236,7 @@ def main():
         join_mathjax(mathjax / "es5")
         pick_icons(awesome / "webfonts")
         pick_letters(serif / "files")
+        join_editor(Path(scratch))
     for vendor in VENDOR, TESTS:
         print(f"{sum(f.is_file() for f in vendor.rglob('*'))} files in {vendor}")
 
