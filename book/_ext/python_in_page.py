@@ -231,7 +231,7 @@ def needed(lock, packages):
 
 
 def named(run):
-    """The role ``glue:text``, whose number also says its name: as a class, ``glue-`` and the name."""
+    """The role ``glue:text``, whose number says its name too: a class, ``glue-`` and the name."""
 
     def run_named(self):
         made, messages = run(self)
