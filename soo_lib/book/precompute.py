@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import joblib
@@ -19,6 +20,26 @@ from tqdm.auto import tqdm
 from ..datasets.sources import cache_folder
 
 LIBRARY = Path(__file__).parent.parent
+
+
+@dataclass
+class State:
+    """What an explorer shows for one choice; what is None is not shown."""
+
+    runs: list = field(default_factory=list)  #: columns each: :func:`soo_lib.book.explore.columns`
+    note: str | list | None = None  #: a sentence, or one for each frame
+    frames: list | None = None  #: names of what the reader steps through, if not the rows
+    per_frame: bool | None = None  #: each run belongs to a frame
+    points: list | None = None  #: x, y and the number of a class
+    level: float | None = None  #: a horizontal line
+    image: np.ndarray | None = None  #: (frames, rows, columns)
+    answers: list | None = None  #: of each frame a label for each picture
+    contours: str | None = None  #: :func:`soo_lib.book.explore.landscape` makes them
+    trials: str | None = None  #: and these, the points that a line search tried
+
+    def shown(self):
+        """What is shown, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def precompute(compute, grid, name=""):
@@ -49,6 +70,8 @@ def precompute(compute, grid, name=""):
 
 def pack(value):
     """Return a state with its numbers as strings of three digits, as many as a picture shows."""
+    if isinstance(value, State):
+        return pack(value.shown())
     if isinstance(value, dict):
         return {key: pack(part) for key, part in value.items()}
     if value is None or isinstance(value, str | bool | int | float):

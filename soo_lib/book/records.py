@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from IPython.display import Markdown
+from myst_nb import glue
 
 
 def load_record(name, folder="results"):
@@ -47,6 +48,17 @@ def table(head, rows):
     """Return a table for the page, from the columns' titles and a list of cells for each row."""
     lines = [head, ["---"] * len(head), *rows]
     return Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
+
+
+def keeper(prefix):
+    """Return ``keep(name=number, ...)``, which gives numbers to the text as ``prefix_name``."""
+
+    def keep(**numbers):
+        for name, number in numbers.items():
+            shown = number.item() if hasattr(number, "item") else number
+            glue(f"{prefix}_{name}", shown, display=False)
+
+    return keep
 
 
 def _trajectory(value):

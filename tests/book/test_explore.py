@@ -24,15 +24,15 @@ def descend(solver, step):
     loss = Rosenbrock()
     trace = minimize(loss, [0, 0], solver, "backtracking", step=step, maxiter=8).trace
     x, y = np.transpose(trace.x)
-    return {
-        "runs": [explore.columns(trace, solver, x=x, y=y)],
-        "note": solver,
+    return explore.State(
+        runs=[explore.columns(trace, solver, x=x, y=y)],
+        note=solver,
         **explore.landscape(loss, trace, *BOX),
-    }
+    )
 
 
 def doubled(x):
-    return {"runs": [{"label": "", "color": "", "y": FACTOR * np.array([x])}]}
+    return explore.State([{"label": "", "color": "", "y": FACTOR * np.array([x])}])
 
 
 CONTROLS = {"solver": ["newton", "gradient"], "step": [1, 0.1]}
@@ -160,7 +160,7 @@ def test_what_a_state_depends_on_is_in_the_key(tmp_path, monkeypatch):
     keys.append(precompute._digest(doubled, grid))
     for path in precompute.LIBRARY.rglob("*.py"):
         copy = tmp_path / path.relative_to(precompute.LIBRARY)
-        copy.parent.mkdir(exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
     monkeypatch.setattr(precompute, "LIBRARY", tmp_path)
     assert precompute._digest(doubled, grid) == keys[-1]  # the content counts, not the place
