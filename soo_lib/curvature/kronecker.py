@@ -21,7 +21,7 @@ def kronecker_factors(loss: Loss, x: ArrayLike) -> list[tuple[np.ndarray, np.nda
 
     Parameters
     ----------
-    loss : NetworkLoss, or a mean of some over batches
+    loss : NetworkLoss, a mean of some over batches, or a module's loss from ``from_torch``
     x : (n_params,) array
 
     Returns
@@ -38,6 +38,8 @@ def kronecker_factors(loss: Loss, x: ArrayLike) -> list[tuple[np.ndarray, np.nda
     """
     if isinstance(loss, Mean):
         return loss.mean(kronecker_factors, x)
+    if hasattr(loss, "kronecker_factors"):  # of a module: its adapter has them
+        return loss.kronecker_factors(x)
     net, layers = _network(loss), loss.layers(x)
     shapes = [n for n_in, n_out in net.shapes for n in (n_in + 1, n_out)]
     ends = np.cumsum(np.square(shapes))
