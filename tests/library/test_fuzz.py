@@ -7,6 +7,7 @@ No other exception, no warning, no hang. Some seconds here; for ten minutes and 
 
 import inspect
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -385,10 +386,20 @@ CALLS = {
     "Reshuffled": lambda d: sampling.Reshuffled(
         LOGISTIC, **draws(d, batch_size=counts, n_batches=counts, seed=seeds)
     ),
-    "rounding": at_x(lambda loss, x, g: stuck.rounding(loss, x, 1.0, g), vectors_=2),
-    "another_slope": at_x(lambda loss, x: stuck.another_slope(loss, x, *loss.fun_and_jac(x))),
-    "why_no_decrease": at_x(
-        lambda loss, x, p: stuck.why_no_decrease(loss, x, *loss.fun_and_jac(x), p), vectors_=2
+    "rounding": at_x(
+        lambda loss, x, g: stuck.rounding(np.ravel(x), 1.0, np.ravel(g), float), vectors_=2
+    ),
+    "judge": lambda d: gradient_test.judge(
+        LOGISTIC, X[0], *LOGISTIC.fun_and_jac(X[0]), d.draw(arrays(float, 3, elements=mild))
+    ),
+    "explain": lambda d: stuck.explain(
+        SimpleNamespace(x=d.draw(vectors(3))), LOGISTIC.fun, LOGISTIC.jac
+    ),
+    "Criteria": lambda d: stuck.Criteria(3, callback=d.draw(odd)),
+    "Reason": lambda d: stuck.Reason(stuck.Status.SCALE, ""),
+    "Status": lambda d: d.draw(st.sampled_from(list(stuck.Status))).success,
+    "why_no_decrease": lambda d: stuck.why_no_decrease(
+        LOGISTIC, X[0], *LOGISTIC.fun_and_jac(X[0]), d.draw(arrays(float, 3, elements=mild))
     ),
     **{
         beta.__name__: at_x(
@@ -439,7 +450,9 @@ CALLS = {
         broken(d), d.draw(vectors(2)), **draws(d, **SOLVE)
     ),
     "calm": lambda d: strips.calm(),
-    "as_result": lambda d: solvers.as_result(recorded(), d.draw(st.text())),
+    "as_result": lambda d: solvers.as_result(
+        recorded(), d.draw(st.sampled_from([stuck.Status.SCALE, stuck.Status.KINK])).because()
+    ),
     "squared_gradients": on_net(curvature.squared_gradients),
     "output": lambda d: activations.output(np.full((5, 2), d.draw(mild)), Y),
     "Batch": lambda d: stochastic.Batch(LOGISTIC, np.arange(3)).fun_and_jac(d.draw(vectors(3))),
@@ -485,6 +498,7 @@ CALLS = {
     "load_fashion_mnist": lambda d: datasets.load_fashion_mnist(
         **draws(d, n_train=st.one_of(st.none(), odd), n_dev=odd, seed=st.just(-1))
     ),
+    "keeper": lambda d: records.keeper(d.draw(st.text())),
     "load_record": lambda d: records.load_record(d.draw(mostly(st.just("fig1"))), "book/results"),
     "table": lambda d: records.table(["a"], [[d.draw(odd)]]),
 }
