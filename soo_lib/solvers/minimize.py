@@ -43,9 +43,9 @@ def minimize(
     x0 : (n,) array
         Start.
     method : str
-        Direction rule: "gradient", "newton", "nlcg", "bfgs", "lbfgs", "hessian-free", "arc". Or a
-        solver of ``scipy.optimize.minimize`` under its own name: "CG", "BFGS", "L-BFGS-B",
-        "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact".
+        Direction rule, in lower case: "gradient", "newton", "nlcg", "bfgs", "lbfgs",
+        "hessian-free", "arc". Or a solver of ``scipy.optimize.minimize``, spelt as scipy spells it:
+        "CG", "BFGS", "L-BFGS-B", "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact".
     line_search : {"fixed", "backtracking", "wolfe", "trust"}, optional
         Step rule of our own methods. Unless told, the strong Wolfe conditions; backtracking for
         "hessian-free"; for "arc" one trial, to accept or refuse. "trust" bounds the step by a
