@@ -184,7 +184,7 @@ def judge(loss, x, f, g, d, dtype=float):
         agree &= np.abs(turn[three]).max() <= 0.5 * off  # at a kink one side may have the gradient
         finer = error[i:][30 * rounding[i:] < off * eps[i:]]
         if agree and finer.min() > 0.1 * off:
-            asked = off if moved[three].any() else np.inf  # values that stay the same tell little
+            asked = off if moved[three].any() else np.inf  # constant values cannot hide it
             if not _foretells(loss, x, f, g, d, eps[i + 2], asked, u):
                 verdict = "wrong"
             elif verdict == "right":
@@ -196,11 +196,12 @@ def judge(loss, x, f, g, d, dtype=float):
 def _foretells(loss, x, f, g, d, h, off, u):
     """Whether gradients at both ends of longer steps foretell what these do to the loss.
 
-    The mean of the slopes at its ends tells a step within a twentieth, and steps ahead and behind
-    together more finely than an error ``off`` of the slope would allow: twice in a row.
+    The mean of the slopes at its ends foretells the change over a step within a twentieth, and that
+    over the steps ahead and behind together more finely than an error ``off`` of the slope would
+    allow: twice in a row.
     """
-    told = 0
-    while told < 2:
+    told, far = 0, 1e10 * max(1.0, np.abs(d).max())
+    while told < 2 and h * np.abs(d).max() < far:
         h *= 4
         steps = h * d, -h * d
         ends = [loss.fun_and_jac(x + step) for step in steps]
@@ -211,4 +212,4 @@ def _foretells(loss, x, f, g, d, h, off, u):
             return False
         near = (np.abs(missed) <= 0.05 * np.abs(change)).all()
         told = told + 1 if near and abs(missed[0] - missed[1]) <= 0.2 * h * off else 0
-    return True
+    return told == 2

@@ -185,7 +185,7 @@ def trust():
         # radius has been cut for want of one, or a wrong gradient would have the last word.
         if abs(fall) <= 100 * ray.rounding and not refused:
             fall = 0.5 * trial * (ray.slope0 + step.jac @ ray.p)
-        enough = fall <= 1e-4 * trial * ray.slope0  # no number is not enough either
+        enough = fall <= 1e-4 * trial * ray.slope0  # NaN compares false, so it is refused
         refused = not enough or np.array_equal(step.x, ray.x)
         return None if refused else step
 

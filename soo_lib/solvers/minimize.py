@@ -84,7 +84,7 @@ def minimize(
     Notes
     -----
     A search that fails is looked into (:class:`soo_lib.solvers.Status` has what may be found): some
-    130 evaluations, which are counted.
+    200 evaluations, which are counted.
 
     Examples
     --------
@@ -159,7 +159,8 @@ def as_result(recorder, reason):
     if not reason.status.success and recorder.best[1] is not None and not f <= recorder.best[0]:
         f, x = recorder.best  # f may be NaN
         g = np.array(recorder.loss.jac(x.copy()), float)
-    if words := recorder.loss.why_no_minimum(x) if np.isfinite(x).all() else "":
+    finite = np.isfinite(x).all()
+    if finite and (words := recorder.loss.why_no_minimum(x)):
         reason = Status.NO_MINIMUM.because(words=words)
     counts = {name: getattr(recorder, name) for name in ("nit", "nfev", "njev", "nhev", "nhessp")}
     return optimize.OptimizeResult(

@@ -42,8 +42,8 @@ class Trace:
     x : list of (n,) arrays
         The iterates, where there are at most 100 parameters; else empty.
     trials : list of lists of (n,) arrays
-        As many: where the loss was evaluated to find each iterate, in order. A line search's
-        trial points, the accepted one the last of them.
+        One list for each iterate in ``x``: the points where the loss was evaluated to find it, in
+        order. Of a line search these are the trial points, the accepted one the last of them.
     """
 
     def __init__(self):
@@ -82,13 +82,15 @@ class Counted(Loss):
 
     def jac(self, x):
         self.njev += 1
-        return np.array(self.loss.jac(x.copy()), float)
+        g = as_real(self.loss.jac(x.copy()), (self.n_params,), "the loss's gradient")
+        return g.astype(float)
 
     def fun_and_jac(self, x):
         self.nfev += 1
         self.njev += 1
         f, g = self.loss.fun_and_jac(x.copy())
-        return float(f), np.array(g, float)
+        g = as_real(g, (self.n_params,), "the loss's gradient")
+        return float(f), g.astype(float)
 
     def hess(self, x):
         self.nhev += 1
@@ -97,12 +99,12 @@ class Counted(Loss):
 
     def hessp(self, x, p):
         self.nhessp += 1
-        Hp = as_real(self.loss.hessp(x.copy(), p), (self.n_params,), "the loss's product")
+        Hp = as_real(self.loss.hessp(x.copy(), p.copy()), (self.n_params,), "the loss's product")
         return Hp.astype(float)
 
     def ggnp(self, x, p):
         self.nhessp += 1
-        return np.array(self.loss.ggnp(x.copy(), p), float)
+        return np.array(self.loss.ggnp(x.copy(), p.copy()), float)
 
     def gnorm(self, g):
         return self.loss.gnorm(g)
@@ -127,7 +129,7 @@ class Recorder(Counted):
     def __init__(self, loss):
         super().__init__(loss)
         self.trace, self.best, self.last, self.moved = Trace(), (np.inf, None), None, True
-        self.dtype = getattr(loss, "dtype", float)
+        self.dtype = coarser(float, getattr(loss, "dtype", float))
         self._seen = []  # (x, f, g) since the last row: scipy's iterate is one of them
         self._start, self._idle = time.perf_counter(), 0.0
 
@@ -188,4 +190,4 @@ class Recorder(Counted):
         for seen, f, g in reversed(self._seen):
             if g is not None and np.array_equal(seen, x):
                 return f, g
-        return super().fun_and_jac(x)
+        return self.fun_and_jac(x)

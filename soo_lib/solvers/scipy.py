@@ -40,11 +40,13 @@ def scipys(loss, x, method, criteria, options):
     def fun_and_jac(z):  # scipy's first look is at the start, which has been counted
         return start.pop() if start else asked(loss.fun_and_jac, z)
 
-    def ending(second, *at):  # where numbers overflow scipy's trust regions may make no end
+    def ending(second, *at):  # where numbers overflow scipy's trust regions may never stop asking
         found = asked(getattr(loss, second), *at)
         products = loss.nhessp - loss.trace.rows[-1].nhessp
-        if not np.isfinite(found).all() or products > 1000 + 10 * len(x):
-            raise ArithmeticError("it makes no end of second derivatives")
+        if not np.isfinite(found).all():
+            raise ArithmeticError("the second derivatives are not finite")
+        if products > 1000 + 10 * len(x):
+            raise ArithmeticError("it asks for second derivatives without end")
         return found
 
     def after_iteration(z):
@@ -86,6 +88,6 @@ def scipys(loss, x, method, criteria, options):
         return reason
     if found.status == 1:  # a limit of scipy's own, such as maxfun
         return Status.SCIPY.because(words=words)
-    x, f, g = loss.last  # its own may be of two points
+    x, f, g = loss.last  # scipy's own x and jac may belong to two points
     why = why_no_decrease(loss.counted(), x, f, g, -g, loss.dtype)
     return why._replace(message=f"{why.message} (scipy: {words})")

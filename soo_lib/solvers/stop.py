@@ -1,22 +1,24 @@
 """When a run stops, and why: the criteria, the statuses, and every message a run can end with.
 
-A run that ends without its gradient is looked into with the loss's own values: asked twice for the
-same point, put to the gradient test (:func:`soo_lib.gradient_test`), and the fall that its model
-still promises held against the rounding of the loss (N&W sections 3.5 and 8.1).
+A run that ends before its gradient is small is looked into with the loss's own values: asked twice
+for the same point, put to the gradient test (:func:`soo_lib.gradient_test`), and the fall that its
+model still promises held against the rounding of the loss (N&W sections 3.5 and 8.1).
 """
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from ..checks import as_function, as_vector, size_of
+from ..checks import as_function, as_real, as_vector, coarser, size_of
 from ..gradient_test import judge
 from ..losses.base import as_loss
+from .recorder import Counted
 
 NO_DECREASE = "line search found no decrease along a descent direction"
 
@@ -72,11 +74,19 @@ class Status(Enum):
         "plateau, or jump. Is the gradient right? Is the loss smooth?"
     )
     SCIPY = "stopped by scipy: {words}"
+    STOPPED = "stopped where the loss still falls, as its gradient foretells: {words}"
+    SETTLED = "the solver says that it converged: gradient norm {gnorm:.2g}; {words}"
 
     @property
     def success(self) -> bool:
         """Whether the run found what it was asked for."""
-        return self in (Status.CONVERGED, Status.AT_START, Status.UNCHANGED, Status.EPOCHS)
+        return self in (
+            Status.CONVERGED,
+            Status.AT_START,
+            Status.UNCHANGED,
+            Status.EPOCHS,
+            Status.SETTLED,
+        )
 
     def because(self, **measured: Any) -> "Reason":
         """The :class:`Reason` with this status, and what was ``measured`` in its message."""
@@ -142,9 +152,10 @@ def _tell(callback, recorder):
 
 
 def rounding(x, f, g, dtype):
-    """How finely values of a loss can be told at ``x``: u(|f| + Σ|xᵢgᵢ|), u that of its ``dtype``.
+    """How finely values of a loss can be told at ``x``: u(|f| + Σ|xᵢgᵢ|).
 
-    The value ``f`` is rounded, and so is the point, (n,), where ``g``, (n,), is the gradient.
+    The value ``f`` is rounded, and so is the point, (n,), where ``g``, (n,), is the gradient; u is
+    the rounding unit of ``dtype``.
     """
     return float(np.finfo(dtype).eps * (abs(f) + np.abs(x) @ np.abs(g)))
 
@@ -155,8 +166,8 @@ def why_no_decrease(loss, x, f, g, p, dtype=float):
 
     ``f`` and ``g`` are the value and the gradient of ``loss`` at ``x``, ``dtype`` is the precision
     of its values. Along ``p`` the gradient test sees what the search saw, and in one direction of
-    each variable's own size what ``p`` does not: a gradient that has lost an entry has gone down
-    the others, and along what is left of it all is right.
+    each variable's own size what ``p`` cannot show: where the gradient lacks an entry, ``p`` lacks
+    it too, and along ``p`` all is right.
     """
     if not 1e-154 < np.abs(g).max() < 1e154:  # squares are all that a search has to go by
         return Status.SCALE.because()
@@ -175,7 +186,8 @@ def why_no_decrease(loss, x, f, g, p, dtype=float):
     if along.kink or across.kink:
         return Status.KINK.because()
     fall = (g @ d) ** 2 / (2 * along.bend)  # of the parabola along d to its lowest point
-    if np.isnan(fall) or 0 < fall <= 100 * max(noise, along.rounding):
+    fall = abs(g @ d) if np.isnan(fall) else fall  # of a line
+    if 0 < fall <= 100 * max(noise, along.rounding):
         return Status.ROUNDING.because(dtype=np.dtype(dtype).name)
     return (Status.GAVE_UP if along.verdict == "right" else Status.UNTOLD).because()
 
@@ -205,19 +217,20 @@ def explain(result: OptimizeResult, fun: Callable, jac: Callable) -> Reason:
     >>> explain(run, loss.fun, lambda x: -loss.jac(x)).status.name
     'WRONG_GRADIENT'
     """
-    x = as_vector(result.x, size_of(result.x), "result.x", finite=True)
-    loss = as_loss(_Pair(as_function(fun, "fun"), as_function(jac, "jac")), x)
-    f, g = float(loss.fun(x.copy())), as_vector(loss.jac(x.copy()), len(x), "jac(x)")
+    x = as_vector(result.x, size_of(result.x), "result.x", finite=True).copy()
+    pair = SimpleNamespace(fun=as_function(fun, "fun"), jac=as_function(jac, "jac"))
+    loss = Counted(as_loss(pair, x))
+    value = as_real(fun(x.copy()), (), "fun(x)")
+    f, g = float(value), as_vector(jac(x.copy()), len(x), "jac(x)").copy()
     if not np.isfinite(f) or not np.isfinite(g).all():
         return Status.NOT_FINITE.because()
-    dtype = getattr(loss.fun(x.copy()), "dtype", np.dtype(float))
-    reason = why_no_decrease(loss, x, f, g, -g, dtype if dtype.kind == "f" else float)
-    told = Status.WRONG_GRADIENT, Status.RESAMPLED, Status.KINK  # a success may be none
-    if not g.any() or (getattr(result, "success", False) and reason.status not in told):
-        return Status.CONVERGED.because(gnorm=np.abs(g).max())
+    reason = why_no_decrease(loss, x, f, g, -g, coarser(float, value.dtype))
+    told = Status.WRONG_GRADIENT, Status.RESAMPLED, Status.KINK  # scipy may call them a success
+    words = str(getattr(result, "message", "no message")).rstrip(".: ")
+    if not g.any():
+        return Status.CONVERGED.because(gnorm=0.0)
+    if getattr(result, "success", False) and reason.status not in told:
+        return Status.SETTLED.because(gnorm=np.abs(g).max(), words=words)
+    if reason.status is Status.GAVE_UP:  # it need not have searched
+        return Status.STOPPED.because(words=words)
     return reason
-
-
-class _Pair(NamedTuple):
-    fun: object
-    jac: object

@@ -79,8 +79,8 @@ export function why_no_decrease(loss, x, f, g, p) {
   const along = judge(loss, x, f, g, d);
   if (along.verdict === "wrong") return because("WRONG_GRADIENT");
   if (along.kink) return because("KINK");
-  const fall = dot(g, d) ** 2 / (2 * along.bend); // of the parabola along d to its lowest point
-  if (Number.isNaN(fall) || (fall > 0 && fall <= 100 * Math.max(noise, along.rounding)))
-    return because("ROUNDING");
+  let fall = dot(g, d) ** 2 / (2 * along.bend); // of the parabola along d to its lowest point
+  if (Number.isNaN(fall)) fall = Math.abs(dot(g, d)); // of a line
+  if (fall > 0 && fall <= 100 * Math.max(noise, along.rounding)) return because("ROUNDING");
   return because(along.verdict === "right" ? "GAVE_UP" : "UNTOLD");
 }
