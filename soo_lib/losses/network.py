@@ -223,5 +223,5 @@ class NetworkLoss(Loss):
         return self.net.unpack(as_vector(x, self.n_params, name).astype(self.dtype))
 
     def average(self, kernel, size=0):
-        """Means over the samples: see :mod:`soo_lib.losses.blocks`."""
+        """Means over the samples: see ``soo_lib.losses.blocks``."""
         return average(kernel, self.X, self.y, size, self.n_params)

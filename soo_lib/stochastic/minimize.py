@@ -78,7 +78,7 @@ def minimize_stochastic(
         :func:`constant`, :func:`cosine`, one from :func:`warm_up`, or your own.
     variance_reduction : bool
         Correct the batches of an epoch by the full gradient at its start; see
-        :class:`soo_lib.stochastic.minimize.Batch`.
+        ``Batch``.
     progress : bool
         Show a progress bar.
     **settings

@@ -6,7 +6,7 @@ the point ``x``, (n_params,), that loss ``f`` and its gradient ``g``, (n_params,
 ``step`` length α that the schedule asks for. It returns the change of x, (n_params,), and the step
 length that it took.
 
-The batch is a :class:`soo_lib.stochastic.minimize.Batch`: a loss, with its ``share`` of the epoch's
+The batch is a ``Batch``: a loss, with its ``share`` of the epoch's
 steps and ``rng`` to draw from. A rule whose result is another point than x, as "schedule_free" has,
 keeps that in its attribute ``result``, (n_params,).
 """
