@@ -144,6 +144,7 @@ def show(value):
 
 
 def picture(figure):
+    sys.stdout.flush()
     held = io.StringIO()
     figure.savefig(held, format="svg", bbox_inches="tight")
     send("image", held.getvalue())
