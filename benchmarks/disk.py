@@ -2,10 +2,11 @@
 
     python benchmarks/disk.py [--rows 6000000] [--hidden 300] [--iterations 2] [--folder .]
 
-A file of so many synthetic rows, which is deleted in the end, and some iterations of L-BFGS on its
-map: seconds, and the largest resident set of the process, the map's own pages included. Then
-60,000 rows, loss and gradient: bytes in memory, bytes mapped from a file and the converted float32
-array, in turn; medians and least seconds, and their ratios to the array's.
+It writes a file of so many synthetic rows, which is deleted in the end, and runs some iterations of
+L-BFGS on its map. It prints the seconds, and the largest resident set of the process, the map's own
+pages included. Then it times the loss and gradient of 60,000 rows, in turn as bytes in memory, as
+bytes mapped from a file and as the converted float32 array, and prints medians and least seconds,
+and their ratios to the array's.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def main():
 
 
 def write(folder, rows):
-    """Ten patterns and noise, as a map of a file, and the patterns' numbers."""
+    """Return rows of ten patterns with noise, as a map of a file, and the patterns' numbers."""
     rng = np.random.default_rng(0)
     patterns = rng.integers(0, 128, (SIZES[-1], SIZES[0]), dtype=np.uint8)
     y, path = rng.integers(0, SIZES[-1], rows), folder / "rows.u8"

@@ -2,10 +2,11 @@
 
     python benchmarks/distributed.py [--repeats 15] [--rows 60000]
 
-In one run, in turn, 784-300-10: what an evaluation costs where the parts do nothing, by parts and
-parameters; loss and gradient of all rows; the same with a worker killed in the middle; what 1,000
-evaluations leave behind; and what a model makes of these figures for more workers than there are
-here. Medians and least seconds: on a machine that does other things, trust the least.
+In one run, in turn, it measures with 784-300-10 what an evaluation costs where the parts do
+nothing, by parts and parameters; the loss and gradient of all rows; the same with a worker killed
+in the middle; and what 1,000 evaluations leave behind. A model then says what these figures mean
+for more workers than there are here. It prints medians and least seconds: on a machine that does
+other things, trust the least.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-# This file has the name of Dask's package, which is to be found first.
+# This file has the name of Dask's package, and Dask's is the one to be found.
 sys.path.sort(key=lambda folder: Path(folder).resolve() == Path(__file__).resolve().parent)
 
 from distributed import Client, LocalCluster  # noqa: E402
@@ -35,7 +36,7 @@ BANDWIDTH = 10e9 / 8  # bytes a second
 
 
 class Nothing(Loss):
-    """A loss that is known at once: what is left is the cluster's own time."""
+    """A loss that takes no time, so that what is measured is the cluster's own."""
 
     def __init__(self, n_params):
         self.n_params, self.n_samples, self.g = n_params, 1, np.ones(n_params)
@@ -52,7 +53,7 @@ def nothing(n_params, part):
 
 
 def rows(start, stop):
-    """Synthetic rows, the same whoever makes them."""
+    """Return synthetic rows, the same whoever makes them."""
     rng = np.random.default_rng(start)
     X = rng.normal(size=(stop - start, SIZES[0])).astype(np.float32)
     return NET.loss(X, rng.integers(0, SIZES[-1], stop - start), l2=1e-4, dtype=np.float32)
@@ -81,9 +82,9 @@ def told(times):
 
 
 def overheads(client, repeats):
-    """Seconds of an evaluation that does nothing, by parameters and parts: the least.
+    """Return the least seconds of an evaluation that does nothing, by parameters and parts.
 
-    Ten in a row, as a solver asks for them; the first of them wakes processes that had gone idle.
+    There are ten in a row, as a solver asks for them; the first wakes processes that had gone idle.
     """
     calls = {}
     for n in (1000, NET.n_params):
@@ -99,7 +100,7 @@ def overheads(client, repeats):
 
 
 def evaluations(client, m, repeats):
-    """Prints how two workers do against two threads; the seconds of a row on one thread."""
+    """Print how two workers do against two threads; return the seconds of a row on one thread."""
     x = NET.init(0)
     here, calls = rows(0, m), {}
     calls["two threads, one process"] = clock(lambda: here.fun_and_jac(x))
@@ -121,7 +122,7 @@ def cut(m, parts):
 
 
 def model(overhead, a_row):
-    """T(W) = rows·t/W + a + b·tasks + hops·(h + bytes/bandwidth), from the least of the above."""
+    """Print T(W) = rows·t/W + a + b·tasks + hops·(h + bytes/bandwidth), from the least times."""
     b = (overhead[1000, 32] - overhead[1000, 2]) / 60  # a part brings a task and a sum
     a = overhead[1000, 2] - 4 * b
     h = max(overhead[NET.n_params, 2] - overhead[1000, 2], 0) / 4  # two there, two back

@@ -2,10 +2,10 @@
 
     python benchmarks/evaluate.py [--repeats 7] [--rows 60000]
 
-In one run, in turn: this library; the five matrix products that no implementation can avoid;
-PyTorch on the CPU, in batches of 1,000 and all rows at once, and compiled; ``jax.jit``, likewise
-(``pip install -e .[bench]``); scikit-learn's MLPClassifier. Medians, and ratios of medians to this
-library's.
+In one run, in turn, it times this library; the five matrix products that no implementation can
+avoid; PyTorch on the CPU, in batches of 1,000 and all rows at once, and compiled; ``jax.jit`` in
+the same ways (``pip install -e .[bench]`` brings both); and scikit-learn's MLPClassifier. It prints
+medians, and ratios of medians to this library's.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from soo_lib.losses.blocks import BLOCK
 
 SIZES = [784, 300, 10]
 THREADS = len(os.sched_getaffinity(0))
-# numpy's linear algebra, as it was before another library brought its own: it may not know a
-# processor that is younger than it is, and then takes the kernels of an older one
+# The kernels of numpy's linear algebra, seen before another library brings its own. OpenBLAS may
+# not know a processor that is younger than itself, and then takes the kernels of an older one.
 KERNELS = next(
     f"{lib['internal_api']} {lib.get('architecture')}"
     for lib in threadpool_info()
@@ -66,7 +66,7 @@ def main():
 
 
 def contestants(X, y):
-    """Name to a function that returns the seconds of one evaluation."""
+    """Map each name to a function that returns the seconds of one evaluation."""
     net = Network(SIZES)
     loss, x = net.loss(X, y, dtype=X.dtype), net.init(0)
     layers = net.unpack(x.astype(X.dtype))
@@ -82,11 +82,11 @@ def contestants(X, y):
 
 
 def measure(functions, repeats):
-    """Alternating, so that a change in the machine's speed touches all alike."""
+    """Time the functions in turn, so that a change in the machine's speed touches all alike."""
     times = {name: [] for name in functions}
     for repeat in range(repeats + 1):
         for name, function in functions.items():
-            time.sleep(0.3)  # idle BLAS threads of the one before spin for a while: not our time
+            time.sleep(0.3)  # the last one's idle BLAS threads still spin for a while
             seconds = function()
             if repeat:  # the first round warms up
                 times[name].append(seconds)
@@ -94,7 +94,7 @@ def measure(functions, repeats):
 
 
 def products(X, layers, threads):
-    """The matrix products of forward and backward propagation alone, into ready buffers."""
+    """Do the matrix products of forward and backward propagation alone, into ready buffers."""
     (W1, _), (W2, _) = layers
 
     def run(blocks):
@@ -144,7 +144,7 @@ def torch_contestants(X, y, layers):
 
 
 def scikit_learn(X, y):
-    """An evaluation within MLPClassifier's own L-BFGS."""
+    """Time an evaluation within MLPClassifier's own L-BFGS."""
 
     class Timed(MLPClassifier):
         def _loss_grad_lbfgs(self, *args, **kwargs):

@@ -3,8 +3,8 @@
     python benchmarks/explorers.py        after make book
 
 A grid is computed once and then kept; its seconds are those of the machine that computed it. A
-redraw is a change of a control, in Chromium, until the page is laid out again: the best of five, as
-other work may share the machine.
+redraw lasts, in Chromium, from a change of a control until the page is laid out again. The best of
+five counts, as other work may share the machine.
 """
 
 import gzip
@@ -73,7 +73,7 @@ def main():
 
 
 def redraws(browser, path):
-    """Milliseconds for every option of every control."""
+    """Return the milliseconds of a redraw for every option of every control."""
     page = browser.new_page()
     page.goto(path.as_uri())
     page.wait_for_selector(f"{RECORDED} svg text")

@@ -2,10 +2,10 @@
 
     python benchmarks/pages.py [PAGE ...]        after make book
 
-Headless Chromium as on a middling telephone: 1.6 Mbit/s, 150 ms to the server, a processor slowed
-four times, files gzipped, nothing cached; then the same page again, its files cached for ten
-minutes as GitHub Pages has it. Medians of three visits. A picture counts as live in the frame after
-its controls stand.
+Headless Chromium is slowed to a middling telephone: 1.6 Mbit/s, 150 ms to the server, a processor
+four times slower, files gzipped, nothing cached. Then it visits the same page again, its files
+cached for ten minutes as GitHub Pages has it. The figures are medians of three visits. A picture
+counts as live in the frame after its controls stand.
 """
 
 import functools
@@ -43,7 +43,7 @@ PAINTED = """() => performance.getEntriesByName('first-contentful-paint')[0]?.st
 
 
 class Gzipped(http.server.SimpleHTTPRequestHandler):
-    """The site as a host serves it: packed, connections kept, files fresh for ten minutes."""
+    """Serve the site as a host does: packed, connections kept, files fresh for ten minutes."""
 
     protocol_version = "HTTP/1.1"
 
@@ -67,7 +67,7 @@ class Gzipped(http.server.SimpleHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, *args):
-        """A visitor who left while a connection was kept is no error."""
+        """Do nothing: a visitor who left while a connection was kept is no error."""
 
 
 @functools.cache
@@ -76,7 +76,7 @@ def packed(path):
 
 
 def visit(context, address):
-    """One visit: kilobytes received, seconds to the first paint and to the first live picture."""
+    """Make one visit; return kilobytes, and seconds to first paint and first live picture."""
     page, received = context.new_page(), []
     devtools = context.new_cdp_session(page)
     devtools.send("Network.enable")

@@ -1,8 +1,8 @@
-"""What other libraries take for the same: JAX, torch.compile, curvlinops and BackPACK.
+"""Time what other libraries take for the same: JAX, torch.compile, curvlinops and BackPACK.
 
 ``pip install -e .[bench]`` brings them; one that is missing is named and left out. A contestant is
-a function that returns the seconds of one evaluation. First calls, which compile, are not timed:
-``measure`` warms up.
+a function that returns the seconds of one evaluation. First calls, which compile, are not timed,
+as ``measure`` warms up.
 """
 
 import time
@@ -23,7 +23,7 @@ def clock(function):
 
 
 def installed(make, *args):
-    """The contestants of ``make``, or none with a word where its library is not installed."""
+    """Return the contestants of ``make``; where its library is missing say so and return none."""
     try:
         return make(*args)
     except ImportError as error:
@@ -35,7 +35,7 @@ def installed(make, *args):
 
 
 def jax_loss(X, y, net):
-    """The mean loss of our vector x on some rows, and the data, as JAX has them."""
+    """Return the mean loss of our vector x on some rows, and the data, as JAX has them."""
     import jax
     import jax.numpy as jnp
 
@@ -164,7 +164,7 @@ def backpack_factors(loss, x):
     def factors():
         model.zero_grad()
         with backpack(KFLR()), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of inputs that need no gradient
+            warnings.simplefilter("ignore", UserWarning)  # it warns of inputs that need no gradient
             criterion(model(X), y).backward()
 
     return {"BackPACK, gradient and KFLR": clock(factors)}

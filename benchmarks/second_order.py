@@ -3,14 +3,14 @@
     python benchmarks/second_order.py [--only TEXT ...] [--rows 60000] [--evaluations 150]
                                       [--epochs 10] [--repeats 1]
 
-One run, in turn, from the same start on the same problem: 784-300-10 on pixels/255, sigmoid, mean
-cross-entropy, λ = 1e-4 on the weights, float32 inside. Ours: L-BFGS plain, and L-BFGS and NLCG with
-the Kronecker pair; by mini-batches Adam, and the rule "kronecker" on 1,000 rows. Peers: scipy's
-L-BFGS-B on our loss, scikit-learn's MLPClassifier (lbfgs, adam), PyTorch's LBFGS and Adam. The time
-in which the loss on all rows is measured after an epoch of mini-batches is not counted; rows that
-they look at are counted as shares of an evaluation, and in others' Adam an
-epoch counts as one evaluation. --only runs the contestants whose names contain one of the texts,
-such as "mini-batches" or "PyTorch Adam"; each line stands there as soon as it is measured.
+All run in turn from the same start on the same problem: 784-300-10 on pixels/255, sigmoid, mean
+cross-entropy, λ = 1e-4 on the weights, float32 inside. Ours are L-BFGS plain, and L-BFGS and NLCG
+with the Kronecker pair; by mini-batches Adam, and the rule "kronecker" on 1,000 rows. The peers are
+scipy's L-BFGS-B on our loss, scikit-learn's MLPClassifier (lbfgs, adam), and PyTorch's LBFGS and
+Adam. The time in which the loss on all rows is measured after an epoch of mini-batches is not
+counted. Rows that mini-batches look at are counted as shares of an evaluation, and in others' Adam
+an epoch counts as one. --only runs the contestants whose names contain one of the texts, such as
+"mini-batches" or "PyTorch Adam". Each line is printed as soon as it is measured.
 benchmarks/batches.py has the race by mini-batches, looked at more often than once an epoch.
 """
 
@@ -29,7 +29,7 @@ from soo_lib.solvers import minimize, minimize_refreshed
 from soo_lib.stochastic import minimize_stochastic
 
 L2 = 1e-4
-BATCH, STEP = 128, 3e-3  # of Adam: the best of a small grid
+BATCH, STEP = 128, 3e-3  # Adam's, the best of a small grid
 TARGETS = 0.6, 0.5, 0.4, 0.35, 0.3
 
 
@@ -62,7 +62,7 @@ def main():
 
 
 def contestants(net, loss, args):
-    """Name to a function of the start that returns seconds, evaluations and losses."""
+    """Map each name to a function of the start that returns seconds, evaluations and losses."""
     X, y, most = loss.X, loss.y, args.evaluations
     pair = partial(
         minimize_refreshed,
@@ -93,13 +93,13 @@ def contestants(net, loss, args):
 
 
 def ours(found, rows=1):
-    """``rows`` of the data make an evaluation, where the trace counts rows."""
+    """Return our run's figures; ``rows`` make an evaluation where the trace counts rows."""
     trace = found.trace
     return trace.seconds, trace.evaluations / rows, trace.fun
 
 
 def watched(peer, *args, **named):
-    """A peer that notes the time and the loss of each of its evaluations."""
+    """Run a peer, which notes the time and the loss of each of its evaluations; return these."""
     seen = []
     seconds, evaluations, _ = peer(*args, **named, seen=seen)
     clock, values = np.array(seen[:evaluations]).T
@@ -107,7 +107,7 @@ def watched(peer, *args, **named):
 
 
 def epochs(train, loss, count):
-    """``train()`` runs one epoch and returns the parameters it ends with."""
+    """Time epochs, of which ``train()`` runs one and returns the parameters it ends with."""
     seconds, values = [0.0], []
     for _ in range(count):
         start = time.perf_counter()
@@ -128,7 +128,7 @@ def sklearn_adam(net, x0, X, y):
         learning_rate_init=STEP,
         random_state=0,
     )
-    del peer._optimizer  # of the ten rows that laid it out
+    del peer._optimizer  # it was made for the ten rows that laid out the net
 
     def train():
         peer.partial_fit(X, y)

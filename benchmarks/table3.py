@@ -2,9 +2,9 @@
 
     python benchmarks/table3.py [--iterations 100] [--rows 50000] [--repeats 1]
 
-One run: each row of the table with this library (float32 inside), then, from the same start on
-the same network, MLPClassifier(solver="lbfgs") and torch.optim.LBFGS for as many evaluations as
-ours took. What is compared is time an evaluation, each solver's own arithmetic included.
+It runs each row of the table with this library (float32 inside), then, from the same start on the
+same network, MLPClassifier(solver="lbfgs") and torch.optim.LBFGS for as many evaluations as ours
+took. What is compared is the time of an evaluation, each solver's own arithmetic included.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main():
                 each[name].append(seconds / evaluations)
                 show(f"  {name} L-BFGS {len(hidden)}L", seconds, evaluations, value)
         ours = each.pop("ours")
-        for name, seconds in each.items():  # round by round: a slow minute slows both
+        for name, seconds in each.items():  # round by round, as a slow minute slows both
             ratio = statistics.median(a / b for a, b in zip(ours, seconds, strict=True))
             print(f"  soo_lib / {name}, an evaluation: {ratio:.2f}")
 
@@ -70,7 +70,7 @@ def show(name, seconds, evaluations, value):
 
 
 def scikit_learn(net, x0, X, y, evaluations, l2=L2, seen=None):
-    """Appends the time and the loss of each evaluation to ``seen``."""
+    """Run MLPClassifier, and append the time and the loss of each evaluation to ``seen``."""
     peer = laid_out(
         net,
         x0,
@@ -97,7 +97,7 @@ def scikit_learn(net, x0, X, y, evaluations, l2=L2, seen=None):
 
 
 def laid_out(net, x0, X, **how):
-    """An MLPClassifier that will start from x0.
+    """Return an MLPClassifier that will start from x0.
 
     Its penalty leaves the biases out and divides by the rows: alpha = λ m.
     """
@@ -112,9 +112,9 @@ def laid_out(net, x0, X, **how):
 
 
 def torch_lbfgs(net, x0, X, y, evaluations, l2=L2, penalize_bias=True, seen=None):
-    """In batches of 1,000 rows, its faster variant (see evaluate.py).
+    """Run PyTorch's L-BFGS in batches of 1,000 rows, its faster variant (see evaluate.py).
 
-    And with the switch for subnormal numbers, which saturated units make: without it a third slower
+    Subnormal numbers, which saturated units make, are switched off: with them it is a third slower
     or more, on some processors.
     """
     import torch
@@ -153,7 +153,7 @@ def torch_lbfgs(net, x0, X, y, evaluations, l2=L2, penalize_bias=True, seen=None
 
 
 def torch_parameters(net, x0):
-    """x0 as PyTorch keeps it: each layer's weights transposed, then its biases."""
+    """Return x0 as PyTorch keeps it: each layer's weights transposed, then its biases."""
     import torch
 
     return [
@@ -164,7 +164,7 @@ def torch_parameters(net, x0):
 
 
 def torch_cost(parameters, A, y):
-    """Summed cross-entropy."""
+    """Return the summed cross-entropy."""
     from torch.nn.functional import cross_entropy, linear
 
     for W, b in zip(parameters[::2], parameters[1::2], strict=True):

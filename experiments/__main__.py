@@ -52,9 +52,9 @@ def main(args=None):
 
 @contextmanager
 def cluster(scheduler):
-    """joblib's settings for the Dask cluster at that address; None without one.
+    """Yield joblib's settings for the Dask cluster at that address, or None without one.
 
-    Its machines have soo_lib and the data; this folder is sent to them.
+    Its machines have soo_lib and the data. This folder is sent to them.
     """
     if not scheduler:
         yield None
@@ -63,7 +63,7 @@ def cluster(scheduler):
 
     with Client(scheduler) as client, tempfile.TemporaryDirectory() as folder:
         client.upload_file(shutil.make_archive(f"{folder}/experiments", "zip", ROOT, "experiments"))
-        client.submit(names, pure=False).result()  # what a worker lacks is said here, not never
+        client.submit(names, pure=False).result()  # here an error says what a worker lacks
         yield {"backend": "dask", "client": client}
 
 

@@ -5,7 +5,7 @@ from .fashion import SOLVERS, run, settings
 __all__ = ["grid", "run", "RANGES"]
 SLICE = {"maxiter": 2}
 
-# One range at a time, about a centre that fits 5,000 rows; the headline at full size is Table 3.
+# One range varies at a time, about a centre that suits 5,000 rows. Table 3 has the full size.
 CENTRE = {"hidden": [300], "l2": 0.01, "start": "fan_in", "rows": 5000, "every": 10}
 RANGES = {
     "batch_size": [{"batch_size": size, "n_batches": 5} for size in (20, 50, 200, 1000)],

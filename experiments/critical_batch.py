@@ -1,13 +1,16 @@
 """How many steps a rule needs to a loss, by batch size: where does a larger batch stop to help?"""
 
+from itertools import count
+
 from soo_lib.datasets import load_digits
 from soo_lib.losses import Network
 from soo_lib.stochastic import RULES, minimize_stochastic
 
-REPEATS = {"at": 1e-4, "fun": 0.02}  # of the last run, whose noise passes targets by chance
+# The last run repeats to these shares: its noise passes targets by chance.
+REPEATS = {"at": 1e-4, "fun": 0.02}
 TARGETS = 0.5, 0.2, 0.1
 SIZES = 8, 32, 128, 512, 1400
-# Of these the longest is for batches of 128 rows and more; the two shortest are not for all rows.
+# The longest of these is for batches of 128 rows and more; the two shortest are not for all rows.
 STEPS = {
     "sgd": (0.1, 0.3, 1, 3, 10, 30),
     "momentum": (0.01, 0.03, 0.1, 0.3, 1, 3, 10),
@@ -30,20 +33,23 @@ def grid(quick=False):
 
 
 def run(rule, batch_size, step, seed, most):
-    """64-32-10 on 1,400 digits for at most so many steps; ``steps`` to each target, None: never.
+    """Train 64-32-10 on 1,400 digits for at most ``most`` steps; return the steps to each target.
 
-    The loss on all rows is looked at after each of the first 50 steps, then after every 50th part.
+    None stands for a target that is never reached. The loss on all rows is looked at after each of
+    the first 50 steps, and then each time when the steps have grown by a 50th.
     """
     data, net = load_digits(), Network([64, 32, 10])
     loss = net.loss(data.X_train, data.y_train, l2=1e-4)
     at, fun = [0], [loss.fun(net.init(seed))]
+    watched, steps = RULES[rule](**OTHER.get(rule, {})), count(1)
 
-    def watched(batch, x, f, g, alpha, state):
-        change = RULES[rule](batch, x, f, g, alpha, state, **OTHER.get(rule, {}))
-        if state.k <= most and state.k >= at[-1] + max(1, at[-1] // 50):
-            at.append(state.k)
+    def watching(batch, x, f, g, alpha):
+        change, taken = watched(batch, x, f, g, alpha)
+        k = next(steps)
+        if at[-1] + max(1, at[-1] // 50) <= k <= most:
+            at.append(k)
             fun.append(loss.fun(x + change))
-        return change
+        return change, taken
 
     def enough(x):
         if min(fun) <= min(TARGETS) or at[-1] >= 0.98 * most:
@@ -51,7 +57,7 @@ def run(rule, batch_size, step, seed, most):
 
     epochs = -(-most * batch_size // loss.n_samples)
     minimize_stochastic(
-        loss, net.init(seed), watched, batch_size, epochs, step, seed, callback=enough
+        loss, net.init(seed), watching, batch_size, epochs, step, seed, callback=enough
     )
     first = [next((k for k, f in zip(at, fun) if f <= target), None) for target in TARGETS]
     return {"steps": first, "at": at[:50], "fun": fun[:50]}

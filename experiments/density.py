@@ -19,7 +19,7 @@ def grid(quick=False):
 
 
 def run(classes, rows, at, seed):
-    """784-50-classes, tanh, gradient descent with a search; looked at after so many iterations."""
+    """Train 784-50-classes, tanh, by gradient descent with a search; look at iterations ``at``."""
     data = load_fashion_mnist(n_dev=0, standardize=False)
     some = np.flatnonzero(data.y_train < classes)[:rows]
     net = Network([784, 50, classes], "tanh")

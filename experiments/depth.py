@@ -12,7 +12,7 @@ from soo_lib.losses import Network
 from soo_lib.solvers import minimize, minimize_refreshed
 
 SLICE = {"maxiter": 2}
-SOLVERS = {  # and iterations: fewer for those that look at the loss many times in each
+SOLVERS = {  # with their iterations, fewer for those that look at the loss many times in each
     "Gradient": ({"method": "gradient"}, 200),
     "NLCG": ({"method": "CG"}, 200),
     "L-BFGS": ({"method": "lbfgs"}, 200),
@@ -21,7 +21,7 @@ SOLVERS = {  # and iterations: fewer for those that look at the loss many times 
     "ARC": ({"method": "arc"}, 20),
     "Trust region": ({"method": "trust-ncg"}, 20),
 }
-# For experiments/depth_five.py: what each of those that get away has, put together otherwise
+# For experiments/depth_five.py: the parts of those that get away, put together otherwise
 PARTS = {
     **{
         f"Hessian-free, λ {damping:g}": ({"method": "hessian-free", "damping": damping}, 100)
@@ -52,7 +52,7 @@ REMEDIES = {
     "tanh": {"activation": "tanh"},
 }
 STUCK = {"activation": "sigmoid", "depth": 8}
-RESCUED = "Gradient", "L-BFGS", "Preconditioned L-BFGS"  # by a remedy, or not
+RESCUED = "Gradient", "L-BFGS", "Preconditioned L-BFGS"  # a remedy may rescue them, or not
 
 
 def grid(quick=False):
@@ -78,7 +78,7 @@ def settings(solver, seed, **other):
 
 
 def run(solver, seed, maxiter, l2, l2_later, gain, activation, depth):
-    """``gain`` multiplies the start; ``l2_later`` iterations come first without the penalty."""
+    """Train one net: ``gain`` multiplies the start; the first ``l2_later`` iterations lack l2."""
     data = load_digits(ROWS, standardize=False)
     net = Network([64] + [32] * depth + [10], activation)
     x0 = gain * net.init(seed)

@@ -12,7 +12,7 @@ def grid(quick=False):
 
 
 def run(part, seed, rows):
-    """Distances ‖a - b‖/‖a‖, of pixels / 255, over all 50,000 training rows b; equal rows."""
+    """Return the least ‖a - b‖/‖a‖ of pixels / 255 over 50,000 training rows b, and equal rows."""
     data = load_fashion_mnist(seed=seed, standardize=False)
     X, images = data.X_train, getattr(data, f"X_{part}")[:rows]
     norms = np.einsum("ij,ij->i", X, X)

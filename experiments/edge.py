@@ -4,8 +4,6 @@
 largest eigenvalue of the Hessian at the point that a step of length α leaves.
 """
 
-from types import SimpleNamespace
-
 import numpy as np
 from scipy.sparse.linalg import eigsh
 
@@ -20,8 +18,8 @@ SEARCHES = {
     "Armijo": {"line_search": "backtracking"},
     **{f"Wolfe, c2 = {c2:g}": {"line_search": "wolfe", "c2": c2} for c2 in (0.1, 0.3, 0.5, 0.9)},
 }
-FIRST = 8.0  # a search's first trial
-STEPS = {  # of the rules without a search; both losses fall with each of them
+FIRST = 8.0  # the first trial of a search
+STEPS = {  # the steps of the rules without a search; both losses fall with each of them
     "cross-entropy": {"fixed": (0.5, 1.0), "momentum": (0.2,), "adam": (0.01,)},
     "squared": {"fixed": (0.1, 0.2), "momentum": (0.15,), "adam": (0.01,)},
 }
@@ -54,7 +52,7 @@ def settings(loss, rule, step, seed, maxiter, rows=500, sizes=(64, 32, 10), ever
 
 
 class Squared(Loss):
-    """½ mean ‖Z - Y‖²: a network's outputs before the softmax, and the labels' indicators."""
+    """½ mean ‖Z - Y‖²: Z is a network's output before the softmax, Y the labels' indicators."""
 
     def __init__(self, net, X, y):
         self.net, self.X, self.Y, self.n_params = net, X, np.eye(net.sizes[-1])[y], net.n_params
@@ -71,7 +69,7 @@ class Squared(Loss):
         return gradient
 
     def hessp(self, x, p):
-        h = 1e-5 / np.linalg.norm(p)  # central differences: right to some nine digits
+        h = 1e-5 / np.linalg.norm(p)  # these central differences are right to some nine digits
         return (self.jac(x + h * p) - self.jac(x - h * p)) / (2 * h)
 
 
@@ -87,7 +85,7 @@ def problem(loss, rows, sizes, seed):
 
 
 def run(loss, rule, step, seed, maxiter, rows, sizes, every):
-    """``seed`` draws the start; ``every``-th points, and those after them, are looked at."""
+    """Train from a start that ``seed`` draws; look at each ``every``-th point and that after it."""
     loss, x0 = problem(loss, rows, sizes, seed)
     if rule in SEARCHES or rule == "fixed":
         xs = [x0]
@@ -118,20 +116,21 @@ def run(loss, rule, step, seed, maxiter, rows, sizes, every):
 
 
 def unsearched(loss, x, rule, step, maxiter):
-    """A mini-batch rule on all rows: its points, its losses, and what Adam divides by at each."""
-    xs, fun, scales, state = [], [], [], SimpleNamespace(k=0, m=0.0, v=0.0)
-    for state.k in range(1, maxiter + 1):
+    """Run a mini-batch rule on all rows; return points, losses and what Adam divides by there."""
+    xs, fun, scales, take, v = [], [], [], RULES[rule](), 0.0
+    for k in range(1, maxiter + 1):
         f, g = loss.fun_and_jac(x)
-        change = RULES[rule](loss, x, f, g, step, state)
-        root = np.sqrt(state.v / (1 - 0.999**state.k)) + 1e-8 if rule == "adam" else None
+        change, _ = take(loss, x, f, g, step)
+        v = 0.999 * v + (1 - 0.999) * g * g  # as Adam's
+        root = np.sqrt(v / (1 - 0.999**k)) + 1e-8 if rule == "adam" else None
         xs, fun, scales, x = [*xs, x], [*fun, f], [*scales, root], x + change
     return xs, fun, scales
 
 
 def look(loss, xs, scales):
-    """λ_max at each point, and the curvature along -g there.
+    """Return λ_max at each point, and the curvature along -g there.
 
-    With a scale d the Hessian is that in the variables √d x, as Adam's steps see it.
+    With a scale d the Hessian is taken in the variables √d x, as Adam's steps see it.
     """
     v, seen = np.random.default_rng(0).normal(size=len(xs[0])), []
     for x, scale in zip(xs, scales):

@@ -14,13 +14,13 @@ SOLVERS = {
     "NLCG": {"method": "CG"},
     "L-BFGS-B": {"method": "L-BFGS-B"},
 }
-WATCHED = 10_000  # training rows that are looked at after each iteration, as many as dev rows
+WATCHED = 10_000  # so many training rows are looked at after each iteration, as many as dev rows
 
 load = lru_cache(maxsize=1)(load_fashion_mnist)
 
 
 def settings(solver, hidden, seed, rows=50_000, **other):
-    """The paper's settings, where ``other`` does not change them."""
+    """Return the paper's settings, where ``other`` does not change them."""
     paper = {
         "l2": 0.01,
         "start": "unit",
@@ -52,10 +52,10 @@ def run(
 ):
     """Train 784-hidden-10; ``seed`` draws the split, the start, the batches and a permutation.
 
-    Fixed batches of equal size that cover all rows give the full loss, so the full loss it is
-    (``batch_size=None``). Else: ``n_batches`` batches drawn once, with overlap (eq. 28).
+    Fixed batches of equal size that cover all rows give the full loss, so with ``batch_size=None``
+    the full loss is taken. Otherwise ``n_batches`` batches are drawn once, with overlap (eq. 28).
     ``labels="permuted"`` destroys what there is to learn; ``leaked`` dev rows join the training.
-    Accuracy and cost on train and dev are looked at ``every`` so many iterations.
+    Accuracy and cost on train and dev are measured at every ``every``-th iteration.
     """
     data = load(seed=seed)
     X, y = data.X_train[:rows], data.y_train[:rows]
@@ -101,10 +101,10 @@ def run(
 
 
 def look(net, x, X, y):
-    """Mean cross-entropy without a penalty, and accuracy (eq. 30)."""
+    """Return the mean cross-entropy without a penalty, and the accuracy (eq. 30)."""
     layers, cost, right = net.unpack(x.astype(X.dtype)), 0.0, 0
     for i in range(0, len(X), WATCHED):
-        with np.errstate(over="ignore"):  # exp(-z) of a saturated sigmoid
+        with np.errstate(over="ignore"):  # exp(-z) of a saturated sigmoid overflows
             Z = net.forward(layers, X[i : i + WATCHED])[-1]
         right += int(np.sum(Z.argmax(axis=1) == y[i : i + WATCHED]))
         cost += cross_entropy(Z, y[i : i + WATCHED])[0]

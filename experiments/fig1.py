@@ -30,7 +30,7 @@ def run(curve, maxiter):
 
 
 def estimator(loss, x, maxiter):
-    """Steepest descent; first trial the step that minimises the quadratic model along -g."""
+    """Steepest descent, whose first trial is the minimiser of the quadratic model along -g."""
     path, search = [x], backtracking()
     for _ in range(maxiter):
         f, g = loss.fun_and_jac(x)

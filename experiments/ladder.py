@@ -14,20 +14,20 @@ from experiments.precondition_variants import drawn
 from soo_lib.curvature import (
     backward_roots,
     damped,
+    ekfac_factors,
     hessian_diagonal,
     kronecker_factors,
     layer_hessians,
-    rescaled,
 )
 from soo_lib.datasets import load_digits
 from soo_lib.losses import Network
-from soo_lib.solvers import Ray, Recorder, wolfe
+from soo_lib.solvers import Criteria, Ray, Recorder, wolfe
 from soo_lib.stochastic import RULES
 
 SLICE = {"maxiter": 3}
 TIMED = True
 ROWS = 500
-NETS = {  # sizes, activation, and what the usual start is multiplied with
+NETS = {  # sizes, activation, and the factor of the usual start
     "shallow": ([64, 16, 10], "tanh", 1.0),
     "sigmoid": ([64, 16, 10], "sigmoid", 1.0),
     "deep": ([64, 12, 12, 12, 10], "tanh", 1.0),
@@ -43,17 +43,17 @@ MEMORIES = 0.0, 0.5, 0.9, 0.99, 0.999  # the share that stays from step to step
 
 
 def full(loss, x, g, damping, kept):
-    """-(JᵀH_L J + λI)⁻¹g, the blocks between layers included."""
+    """Return -(JᵀH_L J + λI)⁻¹g, the blocks between layers included."""
     roots = list(backward_roots(loss.net, loss.layers(x), loss.X, loss.y))[::-1]
     H = np.diag(loss.penalty.weights + damping)
     for i, *left in roots:
         for j, *right in roots[i:]:
             H[loss.net.layer_slices[i], loss.net.layer_slices[j]] += block(*left, *right)
-    return -cho_solve(cho_factor(H), g)  # reads the upper triangle alone
+    return -cho_solve(cho_factor(H), g)  # cho_factor reads the upper triangle alone
 
 
 def block(X, B, X2, B2):
-    """The Gauss-Newton block between two layers: the mean of (x x₂ᵀ) ⊗ (B B₂ᵀ)."""
+    """Return the Gauss-Newton block between two layers: the mean of (x x₂ᵀ) ⊗ (B B₂ᵀ)."""
     inputs = np.einsum("mi,mj->mij", X, X2).reshape(len(X), -1)
     outputs = np.einsum("cmk,cml->mkl", B, B2).reshape(len(X), -1)
     sizes = X.shape[1], X2.shape[1], B.shape[2], B2.shape[2]
@@ -62,20 +62,20 @@ def block(X, B, X2, B2):
 
 
 def layers(loss, x, g, damping, kept, curvature="ggn"):
-    """The same with each layer by itself, or with another ``curvature`` (eqs 66-70)."""
+    """Do as ``full`` with each layer by itself, or with another ``curvature`` (eqs 66-70)."""
     p = np.empty_like(g)
     for H, part in zip(layer_hessians(loss, x, curvature), loss.net.layer_slices):
         H[np.diag_indices(len(H))] += damping
         try:
             p[part] = -cho_solve(cho_factor(H), g[part])
-        except LinAlgError:  # indefinite: as Newton's direction in the library, N&W section 3.4
+        except LinAlgError:  # H is indefinite: do as Newton's direction does, N&W section 3.4
             values, V = eigh(H)
             p[part] = -V @ (V.T @ g[part] / np.maximum(np.abs(values), damping))
     return p
 
 
 def along_axes(loss, g, axes, damping):
-    """-g over S + λ in the axes uᵢ ⊗ vⱼ of each layer; S, (n_in + 1, n_out), is the curvature."""
+    """Divide -g by S + λ in each layer's axes uᵢ ⊗ vⱼ; the curvature S is (n_in + 1, n_out)."""
     p = np.empty_like(g)
     for (U, V, S), part in zip(axes, loss.net.layer_slices):
         P = U.T @ g[part].reshape(S.shape) @ V / (S + loss.penalty.l2 + damping)
@@ -84,7 +84,7 @@ def along_axes(loss, g, axes, damping):
 
 
 def axes_of(A, G):
-    """The eigenvectors of A ⊗ G, and the products of the eigenvalues."""
+    """Return the eigenvectors of A ⊗ G, and the products of the eigenvalues."""
     (a, U), (b, V) = eigh(A), eigh(G)
     return U, V, np.outer(a, b)
 
@@ -94,17 +94,17 @@ def pair(loss, x, g, damping, kept):
 
 
 def kfac(loss, x, g, damping, kept):
-    """The pair with the damping shared between its factors."""
+    """Take the pair with the damping shared between its factors."""
     axes = [axes_of(*damped(A, G, damping)) for A, G in kronecker_factors(loss, x)]
     return along_axes(loss, g, axes, 0.0)
 
 
 def ekfac(loss, x, g, damping, kept):
-    return along_axes(loss, g, rescaled(loss, x, kronecker_factors(loss, x)), damping)
+    return along_axes(loss, g, ekfac_factors(loss, x, kronecker_factors(loss, x)), damping)
 
 
 def sampled(loss, x, g, damping, kept):
-    """The pair with one label a row, drawn from the network's own probabilities."""
+    """Take the pair from one label a row, drawn from the network's own probabilities."""
     return along_axes(loss, g, [axes_of(*both) for both in drawn(loss, x, kept.rng)], damping)
 
 
@@ -113,9 +113,9 @@ def nearest(loss, x, g, damping, kept):
 
 
 def nearest_pairs(loss, x, steps=3):
-    """The A ⊗ G nearest to each layer's block in the Frobenius norm, by a few power iterations.
+    """Return the A ⊗ G nearest to each layer's block in the Frobenius norm, by power iterations.
 
-    A block is the mean of rows x ⊗ b squared, so that for a given G the best A is the mean of
+    A block is the mean over the rows of (x ⊗ b)(x ⊗ b)ᵀ. So for a given G the best A is the mean of
     (bᵀGb) xxᵀ over ‖G‖², and likewise for G (Van Loan and Pitsianis 1993).
     """
     pairs = []
@@ -135,7 +135,7 @@ def diagonal(loss, x, g, damping, kept):
 
 
 def muon(loss, x, g, memory, kept):
-    """-UVᵀ of a fading mean of the gradients U S Vᵀ, of the size that Muon's rule gives it."""
+    """Return -UVᵀ of a fading mean U S Vᵀ of the gradients, in the size that Muon gives it."""
     p, kept.m = np.empty_like(g), memory * kept.m + (1 - memory) * g
     for part, (n_in, n_out) in zip(loss.net.layer_slices, loss.net.shapes):
         U, _, Vt = np.linalg.svd(kept.m[part].reshape(n_in + 1, n_out), full_matrices=False)
@@ -148,10 +148,9 @@ def gradient(loss, x, g, _, kept):
 
 
 def remembered(rule, names, fixed, loss, x, g, memory, kept):
-    """A mini-batch rule on all rows, without momentum; ``names``: what of it is the memory."""
-    kept.k += 1
-    batch = SimpleNamespace(loss=loss)
-    return RULES[rule](batch, x, 0.0, g, 1.0, kept, **fixed, **dict.fromkeys(names, memory))
+    """Run a mini-batch rule on all rows, without momentum; ``names`` are its memory's settings."""
+    kept.rule = kept.rule or RULES[rule](**fixed, **dict.fromkeys(names, memory))
+    return kept.rule(SimpleNamespace(loss=loss), x, 0.0, g, 1.0)[0]
 
 
 GATHERED = {"beta1": 0.0, "refresh": 1}
@@ -192,21 +191,21 @@ def grid(quick=False):
 
 
 def run(net, rung, setting, seed, maxiter):
-    """``seed`` draws the start. Where a direction does not descend the gradient takes its place."""
+    """Train from a start that ``seed`` draws; where a direction does not descend, -g is taken."""
     sizes, activation, scale = NETS[net]
     data, network = load_digits(ROWS, standardize=False), Network(sizes, activation)
     X = data.X_train if sizes[0] == 64 else data.X_train.reshape(-1, 4, 2, 4, 2).mean((2, 4))
     loss = network.loss(X.reshape(ROWS, -1), data.y_train, l2=1e-4)
     x, search, trial, slope = scale * network.init(seed), wolfe(c2=0.5), 1.0, None
     direction, settings = RUNGS[rung]
-    kept = SimpleNamespace(k=0, m=0.0, v=0.0, kept={}, rng=np.random.default_rng(seed))
+    kept = SimpleNamespace(m=0.0, rule=None, rng=np.random.default_rng(seed))
     looked, alpha = Recorder(loss), 1.0
-    f, g = looked.fun_and_jac(x)
-    looked.row(x, f, g)
-    while looked.nit < maxiter and not looked.outcome:
+    f, g = looked.begin(x)
+    enough = Criteria(maxiter)
+    while not enough(looked):
         p = direction(loss, x, g, setting, kept)
         ray = Ray(looked, x, f, g, p if g @ p < 0 else -g)
-        if slope and settings is not DAMPINGS:  # a rung that gives no length: N&W section 3.5
+        if slope and settings is not DAMPINGS:  # this rung gives no length: N&W section 3.5
             trial = alpha * np.clip(slope / ray.slope0, 0.1, 10)
         found, slope = search(ray, trial), ray.slope0
         if found is None:

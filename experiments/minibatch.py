@@ -11,7 +11,7 @@ from soo_lib.stochastic import cosine, minimize_stochastic
 
 SLICE = {"epochs": 1}
 BATCH_SIZES = 32, 128, 1000, 10_000
-# Steps half a decade apart, about the best of each rule.
+# The steps lie half a decade apart, about the best of each rule.
 STEPS = {
     "sgd": (0.03, 0.1, 0.3, 1, 3, 10),
     "aprox": (0.03, 0.1, 0.3, 1, 3, 10),
@@ -49,7 +49,7 @@ def grid(quick=False):
         for step in STEPS[rule]
         if size <= small["rows"]
     ]
-    # Where batches are small: factors averaged over them.
+    # Where batches are small, factors are averaged over them.
     averaged = [
         ("kronecker", size, step, {"decay": 0.9})
         for size in (32, 128)
@@ -66,8 +66,8 @@ def grid(quick=False):
 def run(rule, batch_size, step, seed, rows, epochs, other, l2=None, stop=None):
     """Train 784-300-10 on the first rows; ``seed`` draws the start and the batches.
 
-    With a penalty named, the accuracy on the other rows is kept too. ``stop``: after so many of the
-    epochs.
+    Where a penalty is named, the accuracy on the other rows is kept too. The run ends after
+    ``stop`` of the epochs.
     """
     other = dict(other)
     schedule = cosine if other.pop("cosine", False) else None

@@ -3,10 +3,11 @@
 from .minibatch import run, settings
 
 __all__ = ["grid", "run"]
-REPEATS = {"fun": 0.05}  # of the last run: after a thousand noisy steps the processor tells
-SLICE = {"stop": 1}  # of up to ten: the step falls over all of them
+# The last run repeats to these shares: a thousand noisy steps tell processors apart.
+REPEATS = {"fun": 0.05}
+SLICE = {"stop": 1}  # one epoch of up to ten; the step falls over all of them
 AVERAGED, ALL = {"decay": 0.9}, {"last": "muon"}
-# Rule, batch size, step, epochs and settings: from one start, to find the best.
+# Rule, batch size, step, epochs and settings, which are run from one start to find the best.
 TRIED = [
     ("adam", 128, 0.01, 1, {}),
     ("adam", 128, 0.003, 10, {}),
@@ -47,7 +48,7 @@ TRIED = [
     ("soap", 256, 0.01, 10, {}),
     ("soap", 256, 0.03, 10, {}),
 ]
-# From five.
+# These are run from five starts.
 CHOSEN = [
     ("kronecker", 128, 0.03, 2, {}),
     ("soap", 128, 0.02, 2, {}),

@@ -11,12 +11,13 @@ from . import recorder
 from .minibatch import STEPS, run, settings
 
 __all__ = ["grid", "run"]
-REPEATS = {"fun": 0.05}  # of the last run: after a thousand noisy steps the processor tells
-SLICE = {"stop": 1}  # of three: a step may fall over all of them
+# The last run repeats to these shares: a thousand noisy steps tell processors apart.
+REPEATS = {"fun": 0.05}
+SLICE = {"stop": 1}  # one epoch of three; a step may fall over all of them
 SMALL = {"rows": 10_000, "epochs": 3}
 SIZES = 1000, 10_000, 128, 32
 LADDER = [float(f"{digit}e{power}") for power in range(-5, 3) for digit in (1, 3)]
-# A constant step of each rule to start from that "minibatch" does not have.
+# For each rule that "minibatch" does not have, a constant step to start from.
 STARTS = {
     "sls": (0.1, 1, 10),
     "schedule_free": (0.3, 1, 3),
@@ -54,12 +55,12 @@ def grid(quick=False):
 
 
 def fits(size, other):
-    """Factors are averaged where batches are small."""
+    """Do these settings suit the batch size? Factors are averaged where batches are small."""
     return "decay" not in other or size <= 1000
 
 
 def points(known, rule, size, other):
-    """The runs of a rule at a batch size that are called for by the losses ``known``."""
+    """Return the runs of a rule at a batch size that the losses ``known`` so far call for."""
     start, found = STEPS.get(rule) or STARTS[rule], []
     if "decay" in other:
         start = start[1:4]
@@ -78,7 +79,7 @@ def points(known, rule, size, other):
 
 
 def tried(ladder, start):
-    """The steps to try, and the best once it has a worse one on either side, else None.
+    """Return the steps to try, and the best once it has a worse one on either side, else None.
 
     ``ladder`` has the loss of each step that was tried.
     """
@@ -94,7 +95,7 @@ def tried(ladder, start):
 
 
 def ends():
-    """Of seed 0: (rule, batch size, the rest as text) to the loss in the end of each step."""
+    """Map, for seed 0, (rule, batch size, the rest as text) to the loss in the end of each step."""
     known = {}
     for done in recorded("minibatch") + recorded("minibatch_field"):
         how, fun = done["settings"], done["result"]["fun"]

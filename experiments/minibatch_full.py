@@ -5,7 +5,7 @@ from .minibatch import run, settings
 __all__ = ["grid", "run"]
 TIMED = True
 SLICE = {"epochs": 1}
-# Where there are two steps, the better is the tuned one.
+# Where there are two steps, the better one counts as tuned.
 POINTS = [
     ("kronecker", 1000, (0.05, 0.1)),
     ("kronecker", 128, (0.01, 0.03)),

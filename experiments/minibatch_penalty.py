@@ -3,12 +3,13 @@
 from .minibatch import run, settings
 
 __all__ = ["grid", "run"]
-REPEATS = {"fun": 0.05}  # of the last run: after a thousand noisy steps the processor tells
-SLICE = {"stop": 1}  # of ten: the step falls over all of them
+# The last run repeats to these shares: a thousand noisy steps tell processors apart.
+REPEATS = {"fun": 0.05}
+SLICE = {"stop": 1}  # one epoch of ten; the step falls over all of them
 LAMBDAS = 1e-4, 3e-5, 1e-5, 3e-6, 1e-6
-# Rule, batch size, step and settings: good ones over ten epochs in minibatch_falling.
+# Rule, batch size, step and settings that did well over ten epochs in minibatch_falling.
 POINTS = [("kronecker", 256, 0.05, {"refresh": 20}), ("adam", 32, 0.003, {})]
-# The λ with the best held-out accuracy of one start, and 1e-4: on all rows, from five.
+# The λ with the best held-out accuracy of one start, and 1e-4, are run on all rows from five.
 CHOSEN = {"kronecker": (1e-4, 3e-5), "adam": (1e-4, 3e-6)}
 
 

@@ -23,7 +23,7 @@ def grid(quick=False):
 
 
 def run(solver, hidden, seed, rows, l2, maxiter, batch_size, n_batches, every):
-    """The answers every so many iterations, and the dev accuracy at the end."""
+    """Return the answers at every ``every``-th iteration, and the dev accuracy at the end."""
     data = load(seed=seed)
     seen = slice(rows)
     if batch_size:

@@ -8,7 +8,7 @@ from soo_lib.losses import Network, partition
 from soo_lib.stochastic import minimize_stochastic
 
 SLICE = {"epochs": 0}
-BATCHES, PRODUCTS = 100, 8  # whose gradients are taken, and of these multiplied by the curvature
+BATCHES, PRODUCTS = 100, 8  # batches with a gradient, and those whose gradient meets the curvature
 
 
 def grid(quick=False):
@@ -18,12 +18,12 @@ def grid(quick=False):
 
 
 def run(data, step, epochs, seed):
-    """Along Adam's epochs 0, 1, 2, 4, ... (batches of 1/100 of the rows) on 1,400 digits, 64-32-10,
-    or on 10,000 images, 784-300-10.
+    """Measure noise after Adam's epochs 0, 1, 2, 4, ..., in batches of 1/100 of the rows.
 
-    With g the gradient, Σ the covariance of a row's, H the Gauss-Newton matrix and P the inverse of
-    the damped Kronecker pair: ``simple`` tr Σ / gᵀg, ``curved`` tr HΣ / gᵀHg, ``paired``
-    tr PHPΣ / gᵀPHPg; ``gain`` and ``gain_paired`` are what the best step along -g and -Pg takes off
+    The net is 64-32-10 on 1,400 digits, or 784-300-10 on 10,000 images. Let g be the gradient, Σ
+    the covariance of a row's gradient, H the Gauss-Newton matrix and P the inverse of the damped
+    Kronecker pair. Then ``simple`` is tr Σ / gᵀg, ``curved`` is tr HΣ / gᵀHg, and ``paired`` is
+    tr PHPΣ / gᵀPHPg. ``gain`` and ``gain_paired`` are what the best step along -g and -Pg takes off
     the quadratic model, ½(gᵀPg)²/gᵀPHPg.
     """
     if data == "digits":
@@ -50,12 +50,12 @@ def measured(loss, x, batches):
     size, m = batches[0].n_samples, loss.n_samples
     g = loss.jac(x)
     noise = [batch.jac(x) - g for batch in batches]
-    # a batch's noise has the covariance Σ/size, times this, as it is drawn without repetition
+    # Without repetition a batch's noise has the covariance Σ/size times (m - size)/(m - 1).
     scale = size * (m - 1) / (m - size)
     pairs = [[np.linalg.inv(F) for F in damped(A, G, 1e-2)] for A, G in kronecker_factors(loss, x)]
 
     def through(v):
-        """Pv, layer by layer."""
+        """Return Pv, layer by layer."""
         parts = [
             (A @ v[part].reshape(len(A), len(G)) @ G).ravel()
             for part, (A, G) in zip(loss.net.layer_slices, pairs)

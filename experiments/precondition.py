@@ -62,8 +62,8 @@ def settings(solver, hidden, seed, rows=60_000, maxiter=100, **how):
 def run(solver, hidden, seed, rows, maxiter, kind, damping, every, factor_rows):
     """Train 784-hidden-10 on pixels/255, λ = 1e-4, float32 inside; ``seed`` draws the start.
 
-    ``kind`` is a key of ``KINDS``; None is the plain solver. ``every=None``
-    makes P once, at the start.
+    ``kind`` is a key of ``KINDS``; None is the plain solver. ``every=None`` makes P once, at the
+    start.
     """
     data = load(n_dev=0, standardize=False)
     net = Network([784, *hidden, 10])

@@ -42,11 +42,11 @@ def grid(quick=False):
 
 
 def run(factors, damping, adapt, momentum, rows, maxiter, seed):
-    """``seed`` draws the start, and the rows and labels that factors are made from.
+    """Train from a start that ``seed`` draws, as it does the rows and labels that make the factors.
 
-    ``adapt``: Levenberg and Marquardt's rule on the damping (Martens 2010, section 4.1), for the
-    iterations between two refreshes as one step. ``momentum``: each P is made, and its iterations
-    begin, so many times further on along the last step, if the loss is lower there.
+    ``adapt`` puts Levenberg and Marquardt's rule on the damping (Martens 2010, section 4.1); the
+    iterations between two refreshes count as one step. With ``momentum`` each P is made, and its
+    iterations begin, so many times further on along the last step, if the loss is lower there.
     """
     data = load(n_dev=0, standardize=False)
     net = Network([784, 300, 100, 10])
@@ -81,12 +81,12 @@ def run(factors, damping, adapt, momentum, rows, maxiter, seed):
 
 
 def exact(loss, x, rng):
-    """G the mean of the Gauss-Newton H_Z, each sample's propagated by itself."""
+    """Take for G the mean of the Gauss-Newton H_Z, each sample's propagated by itself."""
     return kronecker_factors(loss, x)
 
 
 def averaged(loss, x, rng):
-    """G propagated as a mean, G ← (W G Wᵀ) ∘ mean σ'σ'ᵀ (Botev, Ritter and Barber 2017)."""
+    """Propagate G as a mean, G ← (W G Wᵀ) ∘ mean σ'σ'ᵀ (Botev, Ritter and Barber 2017)."""
     net, layers, A, P = _look(loss, x)
     G, pairs = np.diag(P.mean(0)) - P.T @ P / len(P), []
     for layer in reversed(range(len(layers))):
@@ -98,7 +98,7 @@ def averaged(loss, x, rng):
 
 
 def _from_labels(loss, x, y):
-    """G the mean of D Dᵀ, D = ∂L/∂Z of each sample with the labels y."""
+    """Take for G the mean of D Dᵀ, with D = ∂L/∂Z of each sample with the labels y."""
     net, layers, A, P = _look(loss, x)
     D, pairs = output(A[-1], y)[0], []
     for layer in reversed(range(len(layers))):
@@ -109,14 +109,14 @@ def _from_labels(loss, x, y):
 
 
 def drawn(loss, x, rng):
-    """The same in expectation as exact: a label from the network's own probabilities, a sample."""
+    """Draw a label for each sample from the network's own probabilities: in the mean as exact."""
     P = _look(loss, x)[-1]
     y = (P.cumsum(1) < rng.random((len(P), 1))).sum(1).clip(max=P.shape[1] - 1)
     return _from_labels(loss, x, y)
 
 
 def given(loss, x, rng):
-    """With the data's labels: the empirical Fisher matrix, which is not the Gauss-Newton matrix."""
+    """Take the data's labels: the empirical Fisher matrix, which is not the Gauss-Newton matrix."""
     return _from_labels(loss, x, loss.y)
 
 

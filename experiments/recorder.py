@@ -1,4 +1,4 @@
-"""Runs an experiment and keeps its record: book/results/<name>.json."""
+"""Run an experiment and keep its record, book/results/<name>.json."""
 
 import importlib
 import json
@@ -23,7 +23,7 @@ LIBRARIES = "numpy", "scipy", "scikit-learn", "soo-lib"
 
 
 def names():
-    """Every experiment: each module here with a grid."""
+    """Return the names of all experiments: of each module here that has a grid."""
     found = [module.name for module in pkgutil.iter_modules(experiments.__path__)]
     return [name for name in found if name != "__main__" and hasattr(module_of(name), "grid")]
 
@@ -37,27 +37,27 @@ def record(
 ):
     """Run what is not recorded yet; each finished run is on disk before the next is waited for.
 
-    A figure and a table that share a ``run`` share its runs: each is done once.
+    A figure and a table that share the function ``run`` share its runs, and each is done once.
 
     Parameters
     ----------
     name : str
         One of :func:`names`.
     quick : bool
-        A small version of it.
+        Run a small version of it.
     again : bool
         Repeat the runs on record. Until all are done, the old record stays.
     jobs : int
-        Runs side by side, as joblib counts them: -1 is one a core.
+        How many runs go side by side, as joblib counts them: -1 is one a core.
     backend : dict, optional
-        For ``joblib.parallel_config``: where the runs go.
+        What ``joblib.parallel_config`` takes, to say where the runs go.
     results, unfinished : Path
-        Folders of the record, and of its finished runs while others are missing.
+        The folders of the record, and of its finished runs while others are missing.
 
     Returns
     -------
     Path
-        Of the record.
+        The record's path.
     """
     module = module_of(name)
     path, partial = results / f"{name}.json", unfinished / f"{name}{'-quick' * quick}.json"
@@ -101,7 +101,7 @@ def record(
 
 
 def timed_run(name, settings):
-    """One run of an experiment, as its record keeps it."""
+    """Do one run of an experiment, and return it as its record keeps it."""
     start = time.perf_counter()
     result = as_json(module_of(name).run(**settings))
     seconds = short(time.perf_counter() - start)
@@ -121,7 +121,7 @@ def runs_in(path):
 
 
 def machine():
-    """What the numbers may depend on besides the settings."""
+    """Return what the numbers may depend on besides the settings."""
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -137,7 +137,7 @@ def machine():
 
 
 def as_json(value):
-    """Plain numbers, lists and dictionaries; floats to nine digits, more than anyone reads."""
+    """Return plain numbers, lists and dictionaries, with floats to nine digits: none reads more."""
     if isinstance(value, dict):
         return {name: as_json(part) for name, part in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
@@ -150,7 +150,7 @@ def as_json(value):
 
 
 def write(path, content):
-    """The whole file or none of it: written beside its place, then moved there."""
+    """Write the whole file or none of it: it is written beside its place, then moved there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     head = json.dumps({name: part for name, part in content.items() if name != "runs"}, indent=1)
     runs = ",\n".join(json.dumps(run, separators=(",", ":")) for run in content["runs"])

@@ -15,9 +15,9 @@ from soo_lib.stochastic import minimize_stochastic
 
 SLICE = {"visits": 10}
 VISITS = 400
-BATCH = 64  # of SGD
-P_VISITS = 5  # what a Kronecker pair of all layers takes, in gradients: measured, 4.2 to 4.9
-SOLVERS = {  # and the setting that a user has to choose
+BATCH = 64  # rows in a batch of SGD
+P_VISITS = 5  # the price of a Kronecker pair of all layers in gradients, measured as 4.2 to 4.9
+SOLVERS = {  # each with the setting that a user has to choose
     "Gradient": ("gradient", "step"),
     "SGD with momentum": ("momentum", "step"),
     "NLCG": ("nlcg", "step"),
@@ -29,13 +29,13 @@ SOLVERS = {  # and the setting that a user has to choose
     "Trust region": ("trust-ncg", "initial_trust_radius"),
 }
 CURVED = "Preconditioned L-BFGS", "Hessian-free", "Hessian-free, Martens", "ARC", "Trust region"
-STEPS = 0.01, 0.03, 0.1, 0.3  # of SGD, which no search corrects: its own best on each problem
+STEPS = 0.01, 0.03, 0.1, 0.3  # SGD, which no search corrects, takes its best of these per problem
 NETS = {"sigmoid": (1, 3), "tanh": (1, 3, 6), "relu": (1, 3, 6)}
 STUDIES = {
     "robustness": (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3),  # the setting's value
-    "saddle": (1e-1, 1e-2, 1e-3, 1e-4),  # times a random start: so near the saddle at 0
-    "start": (0.1, 0.3, 1.0, 3.0, 10.0),  # the same with three hidden layers, and too far out
-    "sampling": (1.0, 0.3, 0.1, 0.03),  # share of the rows that curvature is made from
+    "saddle": (1e-1, 1e-2, 1e-3, 1e-4),  # the factor of a random start, so near the saddle at 0
+    "start": (0.1, 0.3, 1.0, 3.0, 10.0),  # that factor with three hidden layers, also too far out
+    "sampling": (1.0, 0.3, 0.1, 0.03),  # the share of the rows that make the curvature
 }
 
 
@@ -63,7 +63,7 @@ def grid(quick=False):
 
 
 class Visited(Loss):
-    """Values and gradients from all rows, curvature from some; counts the visits to all rows."""
+    """A loss with values from all rows and curvature from some, which counts the visits to rows."""
 
     def __init__(self, loss, rows):
         self.loss, self.part, self.share = loss, loss.subset(rows), len(rows) / loss.n_samples
@@ -73,7 +73,7 @@ class Visited(Loss):
         self.visits += 1
         return self.loss.fun(x)
 
-    def jac(self, x):  # asked for where the value is known: part of that visit
+    def jac(self, x):  # it is asked for where the value is known, in the same visit
         return self.loss.jac(x)
 
     def fun_and_jac(self, x):
@@ -88,17 +88,17 @@ class Visited(Loss):
         self.visits += self.share
         return self.part.ggnp(x, p)
 
-    def martens(self, x, damping):  # as much as a gradient
+    def martens(self, x, damping):  # it costs as much as a gradient
         self.visits += self.share
         return martens(self.part, x, damping)
 
-    def subset(self, rows):  # for a P
+    def subset(self, rows):  # a P is made from these rows
         self.visits += P_VISITS * len(rows) / self.n_samples
         return self.loss.subset(rows)
 
 
 def run(study, solver, value, activation, depth, seed, visits):
-    """``seed`` draws the start, the batches, and the rows that curvature is made from."""
+    """Do one run; ``seed`` draws the start, the batches, and the rows that make the curvature."""
     data = load_digits(700, standardize=False)
     net = Network([64] + [32] * depth + [10], activation)
     loss = net.loss(data.X_train, data.y_train, l2=1e-4)

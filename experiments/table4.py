@@ -23,7 +23,7 @@ def grid(quick=False):
 
 
 def run(solver, hidden, rows, maxiter, repeat):
-    """``repeat`` numbers equal runs, so that what slows the machine slows every row alike."""
+    """Time one run; ``repeat`` numbers equal runs, so that a slow machine slows every row alike."""
     data = load(seed=0)
     net = Network([784, *hidden, 10])
     loss = net.loss(
@@ -41,6 +41,6 @@ def run(solver, hidden, rows, maxiter, repeat):
         "evaluations": trace.evaluations,
         "fun": trace.fun,
         "seconds": trace.seconds,
-        # what the paper's timer includes besides: a forward pass for the plots
+        # The paper's timer also includes a forward pass for the plots.
         "seconds_forward": statistics.median(forward),
     }

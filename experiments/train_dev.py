@@ -11,11 +11,11 @@ def grid(quick=False):
     seeds = range(1 if quick else 3)
     sizes, small = ((1000, 2000), {"maxiter": 5}) if quick else (SIZES, {})
     base = {"solver": "L-BFGS-B", "hidden": [300], "every": 10, **small}
-    # the paper's settings; a small start and a weaker penalty, which leave room to overfit
+    # The paper's settings, and a small start with a weaker penalty, which leave room to overfit.
     paper = [{"rows": rows} for rows in sizes]
     weak = [{"rows": rows, "start": "fan_in", "l2": 1e-4} for rows in sizes]
     penalty = [{"rows": 5000, "start": "fan_in", "l2": l2} for l2 in (1e-5, 1e-3, 1e-2, 1e-1)]
-    # controls: nothing to learn, so that whatever dev scores above a tenth has leaked
+    # Controls have nothing to learn, so that whatever dev scores above a tenth has leaked.
     control = [
         {"rows": 5000, "start": "fan_in", "l2": 1e-4, "labels": labels, "leaked": leaked}
         for labels in ("true", "permuted")

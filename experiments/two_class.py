@@ -11,7 +11,7 @@ SOLVERS = {
     "Newton (noLS)": {"method": "newton", "line_search": "fixed", "step": 0.01},
     "L-BFGS": {"method": "L-BFGS-B"},
     "NLCG": {"method": "CG"},
-    # What the paper did not try: longer fixed steps, and the other line search.
+    # The paper did not try longer fixed steps, nor the other line search.
     "Newton, step 0.1": {"method": "newton", "line_search": "fixed", "step": 0.1},
     "Newton, step 1": {"method": "newton", "line_search": "fixed", "step": 1.0},
     "Newton (Wolfe)": {"method": "newton", "line_search": "wolfe"},
@@ -54,7 +54,7 @@ def run(solver, seed, batches, batch_size, n_batches, maxiter):
         "message": found.message,
         "x": last,
         "accuracy": np.mean(full.predict(last, data.X_val) == data.y_val),
-        # eq. 29: the first k at which an iteration changed the loss by at most ε
+        # eq. 29: k is the first iteration that changed the loss by at most ε
         "k_epsilon": {f"{eps:g}": first(np.abs(np.diff(trace.fun)) <= eps) for eps in EPSILONS},
         "fun": trace.fun,
         "full": [full.fun(x) for x in trace.x],
@@ -63,5 +63,5 @@ def run(solver, seed, batches, batch_size, n_batches, maxiter):
 
 
 def first(condition):
-    """The number of the first iteration where it holds; None where it never does."""
+    """Return the number of the first iteration where it holds, or None if there is none."""
     return int(np.argmax(condition)) + 1 if np.any(condition) else None

@@ -1,7 +1,7 @@
-"""What comes in from outside is checked in one way, with an error that says what to mend.
+"""Check what comes in from outside, in one way, with an error that says what to mend.
 
-Each function returns the value in the one form that the library works with, or raises a ValueError
-that names the argument, by the ``name`` it is told, what it must be and what came.
+Each function returns the value in the one form that the library works with. Otherwise it raises a
+ValueError that names the argument (``name``), says what the argument must be, and shows what came.
 """
 
 import operator
@@ -14,7 +14,7 @@ MAX_BYTES = 2e9  # no matrix of second derivatives may be larger
 
 @contextmanager
 def from_extra(extra):
-    """Imports in here come with an ``extra`` of soo-lib; where one is missing the error says so."""
+    """Where an import in this block fails, name the ``extra`` of soo-lib that brings it."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -23,7 +23,7 @@ def from_extra(extra):
 
 
 def as_number(value, name, minimum=-np.inf, above=False):
-    """``value`` as a finite float, at least (``above``: greater than) ``minimum``."""
+    """Return ``value`` as a finite float: at least ``minimum``, or more than it if ``above``."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -34,8 +34,23 @@ def as_number(value, name, minimum=-np.inf, above=False):
     return number
 
 
+def as_share(value, name):
+    """``value`` as a number from 0 up to 1, and below it."""
+    number = as_number(value, name, 0)
+    if number >= 1:
+        raise ValueError(f"{name} must be a number >= 0 and < 1; got {value!r}")
+    return number
+
+
+def as_one_of(value, name, choices):
+    """``value`` itself, if it is one of the ``choices``."""
+    if value not in list(choices):  # a list: what is asked for may not be hashable
+        raise ValueError(f"{name} must be one of {choices}; got {value!r}")
+    return value
+
+
 def as_count(value, name, minimum=1, maximum=None):
-    """``value`` as a whole number from ``minimum`` to ``maximum``."""
+    """Return ``value`` as a whole number from ``minimum`` to ``maximum``."""
     try:
         count = None if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
@@ -47,7 +62,7 @@ def as_count(value, name, minimum=1, maximum=None):
 
 
 def as_real(found, shape, name):
-    """``found``, which a function of the caller's gave, as an array of ``shape``, real numbers."""
+    """Return ``found``, the result of a function of the caller's, as a real array of ``shape``."""
     try:
         array = np.asarray(found)
     except ValueError:  # a ragged list
@@ -60,13 +75,13 @@ def as_real(found, shape, name):
 
 
 def coarser(dtype, other):
-    """``dtype``, or ``other`` where that tells real numbers less finely."""
+    """Return ``other`` if it is a float type with a larger ε than ``dtype``'s, else ``dtype``."""
     known = np.dtype(other).kind == "f" and np.finfo(other).eps > np.finfo(dtype).eps
     return other if known else dtype
 
 
 def size_of(x):
-    """How many numbers ``x`` holds; 0 of what is no array, of which :func:`as_vector` complains."""
+    """Return how many numbers ``x`` holds, or 0 if it is no array; :func:`as_vector` refuses it."""
     try:
         return np.size(x)
     except ValueError:
@@ -74,21 +89,21 @@ def size_of(x):
 
 
 def as_function(value, name):
-    """``value`` itself, if it can be called."""
+    """Return ``value`` itself if it can be called."""
     if not callable(value):
         raise ValueError(f"{name} must be a function; got {value!r}")
     return value
 
 
 def as_rng(seed):
-    """The random numbers that a whole number ``seed`` starts; a numpy Generator goes on."""
+    """Return ``seed`` if it is a numpy Generator, else a Generator that this number starts."""
     if isinstance(seed, np.random.Generator):
         return seed
     return np.random.default_rng(as_count(seed, "seed", 0))
 
 
 def as_vector(x, n_params, name="x", finite=False):
-    """``x`` as a float64 vector (n_params,), of finite numbers if ``finite``."""
+    """Return ``x`` as a float64 vector (n_params,), whose numbers must be finite if ``finite``."""
     try:
         x = np.asarray(x)
         if np.iscomplexobj(x):
@@ -106,30 +121,30 @@ def as_vector(x, n_params, name="x", finite=False):
 
 
 def as_table(X, n=None, dtype=None):
-    """``X`` as a contiguous, finite, real (m, n) array, of float64 unless ``dtype`` says else."""
+    """Return ``X`` as a contiguous, finite, real (m, n) array of ``dtype``, or else of float64."""
     try:
         if np.iscomplexobj(X):
             raise ValueError("complex numbers")
-        with np.errstate(over="ignore"):  # too large for float32 is infinite, and refused below
+        with np.errstate(over="ignore"):  # what is too large for float32 turns infinite: see below
             X = np.ascontiguousarray(X, dtype=dtype or float)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"X must be an array of real numbers; {error}") from error
     if X.ndim != 2 or X.size == 0 or n not in (None, X.shape[1]):
         raise ValueError(f"X must have shape (m, {n or 'n'}) with m, n >= 1; got {X.shape}")
-    blocks = (X[i : i + 1000] for i in range(0, len(X), 1000))  # a mask of all would be large
+    blocks = (X[i : i + 1000] for i in range(0, len(X), 1000))  # one mask would be as large as X
     if X.dtype.kind == "f" and (bad := sum(np.sum(~np.isfinite(block)) for block in blocks)):
         raise ValueError(f"X must be finite; got {bad} NaN or infinite values")
     return X
 
 
 def as_data(X, y):
-    """Samples ``X``, (m, n), and labels ``y``, (m,), as finite arrays of float64."""
+    """Return samples ``X``, (m, n), and labels ``y``, (m,), as finite arrays of float64."""
     X = as_table(X)
     return X, as_vector(y, len(X), "y", finite=True)
 
 
 def take(X, y, rows):
-    """Some ``rows`` of the data ``X``, (m, n), and ``y``, (m,): at least one."""
+    """Return some ``rows``, at least one, of the data ``X``, (m, n), and ``y``, (m,)."""
     try:
         if np.iscomplexobj(rows):
             raise IndexError("complex numbers")
@@ -142,7 +157,7 @@ def take(X, y, rows):
 
 
 def as_real_type(dtype):
-    """``dtype`` as numpy's float32 or float64, however it was named."""
+    """Return numpy's float32 or float64, however ``dtype`` names it."""
     for known in (np.float32, np.float64):
         if dtype in (known, known.__name__, np.dtype(known)):
             return known
@@ -150,9 +165,9 @@ def as_real_type(dtype):
 
 
 def check_memory(n, what, advice="loss.hessp multiplies with it without forming it"):
-    """MemoryError for an n x n matrix of doubles over 2 GB, before a byte of it is allocated.
+    """Raise MemoryError for an n x n matrix of doubles over 2 GB, before a byte is allocated.
 
-    ``what`` says what the matrix is, ``advice`` how to do without it.
+    ``what`` names the matrix, ``advice`` says how to do without it.
     """
     if 8 * n * n > MAX_BYTES:
         raise MemoryError(

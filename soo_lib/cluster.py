@@ -1,7 +1,7 @@
 """A loss whose rows live on other machines: eq. 28 by map-reduce, on a Dask cluster.
 
-A gradient is a sum over rows, so each machine sums its own, and the sums are added (Le et al.
-2011). The solvers do not know: to them it is a loss like any other.
+A gradient is a sum over rows, so each machine sums over its own, and the sums are added (Le et al.
+2011). The solvers notice nothing of it: to them it is a loss like any other.
 """
 
 import copy
@@ -29,9 +29,10 @@ ROUND_TRIP = 1e7  # bytes that a scheduler can send while it would wait for one 
 
 
 class Part:
-    """A part's loss, on the worker that has its rows; it travels as the recipe for it (eq. 28).
+    """The loss over one part's rows, on the worker that has them (eq. 28).
 
-    The recipe is ``build(*spec)``, and then ``rows`` of that, if not all.
+    What travels is not the loss but its recipe: call ``build(*spec)``, then take these ``rows`` of
+    it, or all of them.
     """
 
     def __init__(self, build, spec, rows=None):
@@ -45,19 +46,19 @@ class Part:
 
     @property
     def loss(self):
-        """The loss over the part's rows, made when it is first asked for."""
+        """The loss over the part's rows, which is made when it is first asked for."""
         build, spec, rows = self.recipe
         with self.lock:
             if self.made is None:
                 try:
                     whole = over_data(build(*spec), "n_params")
                     self.made = whole if rows is None else whole.subset(rows)
-                except Exception as error:  # in words: its type may be known to the worker alone
+                except Exception as error:  # in words, as its type may be unknown elsewhere
                     raise RuntimeError(f"build{spec!r} failed on a worker: {error!r}") from error
         return self.made
 
     def subset(self, rows):
-        """The part with some of its ``rows``."""
+        """Return the part with some of its ``rows``."""
         build, spec, before = self.recipe
         part = Part(build, spec, rows if before is None else before[rows])
         part.made = self.loss.subset(rows)
@@ -65,7 +66,7 @@ class Part:
 
 
 class _Sent:
-    """Vectors on their way to the parts; Dask would hash them for a name, were it not given one."""
+    """Vectors on their way to the parts, with a name of their own: else Dask would hash them."""
 
     def __init__(self, *vectors):
         self.vectors, self.nbytes = vectors, sum(v.nbytes for v in vectors)
@@ -83,27 +84,28 @@ class Distributed(Mean):
         ``build(*spec)`` runs on a worker and returns any loss over the rows that ``spec`` names,
         so that data never pass through here.
     specs : list of tuples
-        One a part: a file's name, a range of rows.
+        One tuple for each part, such as a file's name or a range of rows.
     client : distributed.Client
-        Of the cluster. A worker should have one thread.
+        The cluster's client. Each worker should have one thread.
 
     Attributes
     ----------
     n_params, n_samples, dtype, penalty
-        As of one loss over all rows.
+        These are as of one loss over all rows.
 
     Raises
     ------
     ValueError
-        For an argument that is none of these, or parts that are no parts of one loss.
+        If an argument is of another kind, or if the parts are not parts of one loss.
     RuntimeError
-        Where the cluster lacks what it takes: soo_lib, ``build``'s module, a worker; or where
-        ``build`` fails.
+        If the cluster lacks what it needs (soo_lib, ``build``'s module, a worker), or if ``build``
+        fails.
 
     Notes
     -----
-    The sums are added in pairs, in a tree over the parts, whoever has them: the digits are the same
-    for any number of workers. A worker may die; its parts are then built on others.
+    The sums are added in pairs, in a tree over the parts and not over the workers. On machines of
+    one kind the digits are therefore the same for any number of workers. A worker may die; its
+    parts are then built on others.
     """
 
     def __init__(self, build, specs, client):
@@ -130,7 +132,7 @@ class Distributed(Mean):
         (self.penalty,) = self._results([client.submit(_penalty, self.parts[0], pure=False)])
 
     def subset(self, rows):
-        """The same loss on some ``rows``, integers, counted through the parts in their order."""
+        """Return the same loss on some ``rows``, integers that count through the parts in order."""
         numbers = np.arange(self.n_samples)
         _, rows = take(numbers[:, None], numbers, rows)
         ends, some = np.cumsum(self.counts), copy.copy(self)
@@ -144,15 +146,16 @@ class Distributed(Mean):
         return some
 
     def mean(self, what, *vectors):
-        """The mean over the rows of what the parts say, summed on the cluster (eq. 28).
+        """Return the mean over the rows of ``what``, a method that each part calls (eq. 28).
 
-        See :mod:`soo_lib.losses.batches`; one graph of tasks, of which the cluster keeps nothing.
+        The cluster adds the parts' results, in one graph of tasks of which it keeps nothing.
         """
         name, level = uuid4().hex, 0
         sent = _Sent(*(as_vector(v, self.n_params, letter) for letter, v in zip("xp", vectors)))
-        # A vector goes once to each worker: with the task of its only part, or, where it has more
-        # or all are too much, as a task of its own, whose recipe survives a worker's death: the
-        # workers fetch it from each other, a round trip later.
+        # A vector goes to each worker once. Where a worker has one part, the vector goes with that
+        # part's task. Where it has more, or where that would be too much to send, the vector is a
+        # task of its own, which survives a worker's death: the workers fetch it from each other, a
+        # round trip later.
         alone = len(set(self.homes)) == len(self.parts)
         if alone and len(self.parts) * sent.nbytes <= ROUND_TRIP:
             graph = {}
@@ -168,8 +171,9 @@ class Distributed(Mean):
         any_size = config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"})
         with any_size, annotate(workers=partial(_home, self.homes), allow_other_workers=True):
             sums = self.client.get(graph, sums, sync=False)
-        # Let go by name: left to the garbage collector, it is computed anew if its worker dies. And
-        # behind the next graph, or a moment later: just before, the message would hold that up.
+        # The last results are released by name: left to the garbage collector, they would be
+        # computed anew if their worker died. They are released behind the next graph, or a moment
+        # later: just before it, the message would hold it up.
         for before in self.last:
             before.release()
         self.last, loop = sums, self.client.loop
@@ -180,12 +184,12 @@ class Distributed(Mean):
                 loop.add_callback(loop.call_later, 0.1, future.release)
 
     def _at(self, home, task, *args):
-        """The future of ``task(*args)``, at home if that can be: parts would wander."""
+        """Return the future of ``task(*args)``, at ``home`` if it can be, lest a part wander."""
         kept = {"workers": [home], "allow_other_workers": True}
         return self.client.submit(task, *args, pure=False, **kept)
 
     def _results(self, futures):
-        """What the futures bring; an error in words where one never will."""
+        """Return what the futures bring, or raise an error in words where one never will."""
         alone = None  # since when there has been no worker
         try:
             while not all(future.done() for future in futures):
@@ -203,7 +207,7 @@ class Distributed(Mean):
         except KeyboardInterrupt:
             self.client.cancel(futures)
             raise
-        # Not Dask's own: it keeps that, and so would keep every future of the frames it went by.
+        # A copy of the error: Dask keeps its own, and with it every future of the frames it passed.
         error = copy.copy(failed[0].exception())
         if isinstance(error, KilledWorker):
             error = RuntimeError(f"workers died over one part, again and again: {error}")
@@ -211,7 +215,7 @@ class Distributed(Mean):
 
 
 def _home(homes, key):
-    return [homes[key[-1]]]  # of the first part in a sum
+    return [homes[key[-1]]]  # the home of the first part in a sum
 
 
 def _make(build, spec):
@@ -234,7 +238,10 @@ def _weigh(what, part, sent):
 
 
 def _preflight(client, build):
-    """That scheduler and workers have what they are about to be sent, before they hang over it."""
+    """Return the workers, once they and the scheduler are seen to have the modules they need.
+
+    A machine that lacks one would hang, without a word, over what it is sent.
+    """
     module = getattr(build, "__module__", None) or type(build).__module__
     needed = sorted({"soo_lib", module.partition(".")[0]} - {"__main__"})
     # A builtin travels by name: it arrives whatever a machine lacks.

@@ -1,4 +1,4 @@
-"""Pictures of losses and traces, in one style, one colour a solver throughout the book."""
+"""Pictures of losses and traces: one style, and one colour for each solver, in the whole book."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ with from_extra("plots"):
     import matplotlib.pyplot as plt
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-# Okabe and Ito's palette: told apart by readers with any colour vision, on paper too
+# Okabe and Ito's palette, which readers with any colour vision can tell apart, on paper too
 BLUE, ORANGE, GREEN, PINK, SKY, GREY = (
     "#0072B2",
     "#D55E00",
@@ -18,7 +18,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, GREY = (
     "#6E6E6E",
 )
 GOLD = "#B8860B"  # their yellow orange, darkened to stand on white
-# A solver's colour and dash in every figure, and in the live pictures (draw.js)
+# Each solver has this colour and dash in every figure, and in the live pictures (draw.js)
 LOOKS = {
     "gradient": (GREY, "-"),
     "newton": (BLUE, "-"),
@@ -38,20 +38,20 @@ AXES = ("iterations", "evaluations", "seconds")
 
 
 def solver_look(label):
-    """The colour and the dash of the solver that a ``label`` starts with; (None, "-") of another.
+    """Return the colour and the dash of the solver that a ``label`` starts with.
 
-    None leaves the colour to the cycle.
+    For any other label they are (None, "-"): None leaves the colour to matplotlib's cycle.
     """
     return LOOKS.get(label.lower().partition(" ")[0].rstrip(",:"), (None, "-"))
 
 
 def solver_color(label):
-    """The colour of the solver that a ``label`` starts with; None leaves it to the cycle."""
+    """Return the colour of the solver that a ``label`` starts with; None leaves it to the cycle."""
     return solver_look(label)[0]
 
 
 def use_style():
-    """The book's look for every figure that follows, as crisp SVG in a notebook."""
+    """Give every figure that follows the book's look, as crisp SVG in a notebook."""
     set_matplotlib_formats("svg")
     plt.rcParams.update(
         {
@@ -76,14 +76,14 @@ def use_style():
 
 
 def convergence(runs, x="iterations", y="fun", floor=None, ax=None):
-    """Loss against iterations, evaluations or seconds.
+    """Draw the loss against iterations, evaluations or seconds.
 
     Parameters
     ----------
     runs : dict
-        Label to a trace, to anything with a ``.trace``, or to a run on record
-        (``load_record`` of the book); or to a list of those, one a seed, drawn as their
-        median with the range as a band. A label that starts with a solver's name gets the
+        Maps a label to a trace, to anything with a ``.trace``, or to a run on record
+        (``load_record`` of the book). A list of those, one for each seed, is drawn as their
+        median, with their range as a band. A label that starts with a solver's name gets the
         solver's colour and dash; a second one of the same look gets another dash.
     x : {"iterations", "evaluations", "seconds"}
     y : {"fun", "gnorm"}
@@ -110,7 +110,7 @@ def convergence(runs, x="iterations", y="fun", floor=None, ax=None):
             free = [dash for dash in DASHES if (color, dash) not in seen]
             dashes = (*free, dashes)[0]
         seen.append((color, dashes))
-        # The seeds on one grid; a run that has stopped stays at its last value.
+        # All seeds are drawn on one grid; a run that has stopped stays at its last value.
         grid = xs[0]
         if len(traces) > 1:
             end = max(t[-1] for t in xs)
@@ -130,9 +130,9 @@ def convergence(runs, x="iterations", y="fun", floor=None, ax=None):
 
 
 def contours(loss, xlim, ylim, ax=None, levels=24):
-    """Level curves of a loss of two variables, at ``levels`` heights in equal ratios.
+    """Draw level curves of a loss of two variables, at ``levels`` heights in equal ratios.
 
-    ``xlim`` and ``ylim``, (low, high), are the box; drawn on ``ax``, or the present axes.
+    ``xlim`` and ``ylim``, each (low, high), are the box; the axes are ``ax`` or the present ones.
     """
     ax = ax or plt.gca()
     xs, ys = np.linspace(*xlim, 201), np.linspace(*ylim, 201)
@@ -147,10 +147,10 @@ def contours(loss, xlim, ylim, ax=None, levels=24):
 
 
 def path(trace, label, ax=None, **look):
-    """The iterates of a ``trace``, or of a result that has one, in the plane.
+    """Draw the iterates of a ``trace``, or of a result that has one, in the plane.
 
-    ``label`` gives colour and dash; ``look`` goes to matplotlib's ``plot``; drawn on ``ax``, or the
-    present axes.
+    ``label`` gives the colour and the dash, and ``look`` goes to matplotlib's ``plot``. The axes
+    are ``ax`` or the present ones.
     """
     ax = ax or plt.gca()
     points = np.array(getattr(trace, "trace", trace).x)
@@ -161,10 +161,10 @@ def path(trace, label, ax=None, **look):
 
 
 def decision_boundary(x, X, y, ax=None):
-    """Two classes of points, and the line where a logistic model is undecided.
+    """Draw two classes of points, and the line where a logistic model is undecided.
 
-    ``x`` is (b, w1, w2); ``X``, (m, 3), has a first column of ones; ``y``, (m,), is 0 or 1. Drawn
-    on ``ax``, or the present axes.
+    ``x`` is (b, w1, w2); ``X``, (m, 3), has a first column of ones; ``y``, (m,), is 0 or 1. The
+    axes are ``ax`` or the present ones.
     """
     ax = ax or plt.gca()
     for label, color, marker in ((0, BLUE, "o"), (1, ORANGE, "^")):
@@ -191,10 +191,10 @@ def decision_boundary(x, X, y, ax=None):
 
 
 def gradient_errors(result, label, ax=None):
-    """The errors of a gradient test against ε: slope 2 where the gradient is right.
+    """Draw the errors of a gradient test against ε: their slope is 2 where the gradient is right.
 
-    ``result`` comes from :func:`soo_lib.gradient_test.gradient_test`, ``label`` goes to the legend;
-    drawn on ``ax``, or the present axes.
+    ``result`` comes from :func:`soo_lib.gradient_test.gradient_test`, and ``label`` goes to the
+    legend. The axes are ``ax`` or the present ones.
     """
     ax = ax or plt.gca()
     ax.loglog(result.eps, result.errors, "o-", ms=3.5, label=label)
@@ -204,7 +204,7 @@ def gradient_errors(result, label, ax=None):
 
 
 def images(X, labels, columns=10):
-    """The rows of ``X``, (m, side²) pixels, in ``columns``, with one of ``labels`` above each."""
+    """Show the rows of ``X``, (m, side²) pixels, in ``columns``, with their ``labels`` above."""
     side = int(np.sqrt(X.shape[1]))
     rows = -(-len(X) // columns)
     figure, axes = plt.subplots(

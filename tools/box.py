@@ -2,8 +2,9 @@
 
     python box.py USER PROCESSOR [LIBRARY ...]      (tools/grade.py, with a socket as its input)
 
-It is the first process of its box, loads what the notebooks will, and forks for each exercise
-with a fresh socket that the grader sends along. The checks and the right answers stay outside.
+It is the first process of its box. It loads what the notebooks will load, and forks for each
+exercise, with a fresh socket that the grader sends along. The checks and the right answers stay
+outside.
 """
 
 import copy
@@ -24,7 +25,7 @@ from soo_lib.book import hints
 
 GB = 2**30
 MAX_CELLS = 2_000
-LIMITS = {  # of each process; a child inherits them, and none can raise them again
+LIMITS = {  # each process has these; a child inherits them, and none can raise them again
     resource.RLIMIT_AS: 4 * GB,
     resource.RLIMIT_CPU: 60,  # seconds
     resource.RLIMIT_FSIZE: GB // 8,
@@ -32,8 +33,9 @@ LIMITS = {  # of each process; a child inherits them, and none can raise them ag
     resource.RLIMIT_CORE: 0,
     resource.RLIMIT_NPROC: 64,  # processes and threads of the box together
 }
-# Memory that no limit counts, ways out of the processor and into new namespaces, and what
-# namespaces do not hold: keys. Some libseccomp do not know memfd_secret's and setxattrat's names.
+# Refused are memory that no limit counts, ways off the processor and into new namespaces, and keys,
+# which namespaces do not hold. memfd_secret and setxattrat are numbers, as some libseccomp do not
+# know their names.
 REFUSED = (
     "memfd_create",
     447,
@@ -59,7 +61,7 @@ REFUSED = (
 )
 NEW_USER = 0x1000_0000  # clone's flag
 VSOCK = 40  # the way from a virtual machine to its host, which is no network
-SHARED, KIND = 0x21, 0x2F  # mmap's flags for shared memory without a file, and the bits to look at
+SHARED, KIND = 0x21, 0x2F  # mmap's flags for shared memory without a file, and the bits to compare
 
 
 def main():
@@ -84,8 +86,8 @@ def main():
             serve(Wire(socket.socket(fileno=fds[0])), shell)
             os._exit(0)
         os.close(fds[0])
-        control.recv(1)  # when the grader has done with it
-        if os.getpid() == 1:  # in a box: everything but this process
+        control.recv(1)  # the grader has done with it
+        if os.getpid() == 1:  # in a box, kill everything but this process
             os.kill(-1, signal.SIGKILL)
         else:
             os.killpg(child, signal.SIGKILL)
@@ -98,7 +100,7 @@ def main():
 
 
 def confine(user, processor):
-    """Bounds on this process and all that it will start; in a box also a filter of system calls."""
+    """Bound this process and all that it will start; in a box, filter system calls too."""
     os.nice(5)  # the grader goes first
     if os.getpid() != 1:  # run with --trusted: there is no box
         del LIMITS[resource.RLIMIT_NPROC]
@@ -118,7 +120,7 @@ def confine(user, processor):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # to die with the grader, as before
     ctypes.CDLL(None).prctl(4, 0)  # none of the box's processes may look into this one, or trace it
     rules, refuse = SyscallFilter(ALLOW), ERRNO(1)
-    for call in REFUSED:  # clone3 as if it did not exist: then clone is tried
+    for call in REFUSED:  # clone3 is refused as if it did not exist, so that clone is tried
         rules.add_rule(ERRNO(38) if call == "clone3" else refuse, call)
     rules.add_rule(refuse, "clone", Arg(0, MASKED_EQ, NEW_USER, NEW_USER))
     rules.add_rule(refuse, "prlimit64", Arg(0, NE, 0))  # other processes' limits
@@ -129,7 +131,7 @@ def confine(user, processor):
 
 
 def load(libraries):
-    """IPython, and what the notebooks import: once, for all exercises."""
+    """Load IPython, and what the notebooks import, once for all exercises."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
@@ -168,9 +170,10 @@ def serve(wire, shell):
 
 
 def read(data, name):
-    """The code of the cells that a student may change, that of the answer's cell, and the sentence.
+    """Return the code that a student may change, that of the answer's cell, and the sentence.
 
-    An open exercise goes on behind the automatic part: that is for the teacher, and is not run.
+    An open exercise goes on behind the automatic part. What follows there is for the teacher, and
+    is not run.
     """
     book = json.loads(data)
     if book["nbformat"] == 4:
@@ -198,7 +201,7 @@ def read(data, name):
 
 
 def call(wire, function, request):
-    """One call, and what it gave, raised and changed."""
+    """Make one call, and send what it returned, raised and changed."""
     args = request["call"]
     for i in request["functions"]:
         args[i] = caller(wire, i)
@@ -215,7 +218,7 @@ def call(wire, function, request):
 
 
 def differ(arg, old):
-    """Whether an array, or one in a list, is not what it was."""
+    """Is an array, or one in a list, not what it was?"""
     if isinstance(old, list):
         return not isinstance(arg, list) or len(arg) != len(old) or any(map(differ, arg, old))
     return isinstance(old, np.ndarray) and not hints.same(arg, old)
@@ -229,7 +232,7 @@ def explain(error):
 
 
 def caller(wire, i):
-    """The ``i``-th argument, a function that stayed outside."""
+    """Return the ``i``-th argument, a function that stayed outside, as one to call from here."""
 
     def function(*args):
         wire.send({"evaluate": i, "args": [tell(arg) for arg in args]})
@@ -242,7 +245,7 @@ def caller(wire, i):
 
 
 def tell(value):
-    """What may leave the box: numbers, a text, nothing; of any other value its kind."""
+    """Return what of a value may leave the box: numbers, a text, nothing, or else its kind."""
     if value is None or value is ...:
         return None
     if isinstance(value, str):

@@ -74,8 +74,9 @@ EDITOR_PACKAGES = {
     "esbuild-wasm@0.28.2": "sha512-GccVwhv3mmOUVQHCQm2Ox/rby8n/EqUwvZxE6Pjfikrq/lWw9g9WX/u9EykWnpot3Ko6j426DgQdea2xWKIAQA==",  # noqa: E501
 }
 
-# MathJax as the book needs it, in one file: TeX in, HTML out, MathML for screen readers beside it.
-# Without the menu and MathML in, it is three fifths of MathJax's own tex-mml-chtml.js.
+# MathJax as the book needs it, in one file: it reads TeX and writes HTML, with MathML beside it for
+# screen readers. Without the menu and MathML input it is three fifths of MathJax's own
+# tex-mml-chtml.js.
 MATHJAX = VENDOR / "mathjax" / "tex-chtml.js"
 PARTS = [
     "startup",
@@ -97,7 +98,7 @@ INSIDE = [
     "[tex]/configmacros",
 ]
 
-# The icons that the theme shows, out of two thousand: of its buttons and of its style sheet.
+# Of two thousand icons, those that the theme shows in its buttons and its style sheet.
 ICONS = {
     "icons.woff": (
         "fa-solid-900.ttf",
@@ -135,12 +136,12 @@ ICONS = {
     "icons-brands.woff": ("fa-brands-400.ttf", {"github": 0xF09B}),
 }
 
-# The face of the text: Latin letters in the weights that the pages use, upright and slanted.
+# The text's face has Latin letters in the weights that the pages use, upright and slanted.
 LETTERS = [*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2027), 0x2032, 0x20AC, 0x2212]
 FACES = {"text.woff2": ("normal", (400, 700)), "text-italic.woff2": ("italic", 400)}
 FEATURES = ["kern", "liga", "lnum", "onum", "tnum", "pnum", "sups", "frac", "ccmp", "mark"]
 
-# The same, for the tests: no page of the book has it.
+# What the tests need, and no page of the book has.
 TEST_PACKAGES = [
     (
         "axe-core@4.14.1",
@@ -170,7 +171,7 @@ def fetch(name, integrity, folder):
 
 
 def join_mathjax(parts):
-    """One file, and a word to its loader that nothing in it need be fetched."""
+    """Join the parts in one file, and tell its loader that nothing in it need be fetched."""
     first, *rest = ((parts / f"{name}.js").read_text("utf-8") for name in PARTS)
     present = f"MathJax.loader.preLoad(...{json.dumps(PARTS + INSIDE)});"
     MATHJAX.write_text("\n".join([first, present, *rest]) + "\n", "utf-8")
@@ -194,7 +195,7 @@ def join_editor(scratch):
 
 
 def pick(font, letters, target, **options):
-    """Some letters of a font, without its names: they are reserved."""
+    """Write some letters of a font, without the font's names, which are reserved."""
     options = subset.Options(name_IDs=[], **options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=letters)
@@ -208,7 +209,7 @@ def pick_icons(fonts):
 
 
 def pick_letters(fonts):
-    """The text's face, 50 KB in all. WOFF2 wants `pip install brotli`."""
+    """Write the text's face, 50 KB in all. WOFF2 wants `pip install brotli`."""
     for target, (style, weight) in FACES.items():
         font = TTFont(fonts / f"source-serif-4-latin-wght-{style}.woff2")
         font = instancer.instantiateVariableFont(font, {"wght": weight})

@@ -26,13 +26,14 @@ import soo_lib
 from soo_lib.book import exercises, hints
 
 TOOLS = Path(__file__).resolve().parent
-MAX_BYTES = 20_000_000  # of a notebook
-MAX_MEMORY = 4 * 2**30  # of a box, all its processes together
-MAX_NUMBERS = 10_000  # to a function that stayed outside; to return, as many over those given
+MAX_BYTES = 20_000_000  # in a notebook
+MAX_MEMORY = 4 * 2**30  # bytes for all processes of a box together
+# Numbers that an answer may ask a function outside with, and return beyond those it was given
+MAX_NUMBERS = 10_000
 ROOMS = ("/tmp", "/home", "/dev/shm")
 ROOM = str(2**28)  # bytes of each
 FILE = 2**10  # bytes of memory that a file takes, be it empty
-START = 60  # seconds that a box may take to start: not the student's
+START = 60  # seconds that a box may take to start; they are not the student's
 LIBRARIES = {  # slow to load: a box that will need them loads them once
     b"matplotlib": "matplotlib.pyplot",
     b"sklearn": "sklearn.linear_model",
@@ -54,24 +55,27 @@ SYSTEM = (
 
 
 class NoBox(RuntimeError):
-    """A box cannot be had here."""
+    """There can be no box here."""
 
 
 class Mark(NamedTuple):
-    """What one exercise came to: ``share`` of its points."""
+    """What one exercise earned: ``share`` of its points."""
 
     status: str
     share: float
     hint: str
     source: str = ""
-    sentence: str = ""  # of an open exercise, which a teacher reads
+    sentence: str = ""  # an open exercise has one, which a teacher reads
 
 
 def command(slot, trusted, libraries):
-    """The command that starts a box, on its job's own processor, for root as a user of its own."""
+    """Return the command that starts a box on its job's own processor.
+
+    Where root grades, each box has a user of its own.
+    """
     processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     root = hasattr(os, "geteuid") and os.geteuid() == 0
-    # A new one each: what still ends in the box before counts as that user's processes.
+    # Each box gets a new user: what still ends in the box before counts as the old one's processes.
     user = random.randrange(10**9, 2**32 - 1) if root and not trusted else 0
     inner = [str(user), str(processors[slot % len(processors)]), *libraries]
     if trusted:
@@ -91,7 +95,8 @@ def command(slot, trusted, libraries):
     for path in SYSTEM:
         parts += ["--ro-bind-try", path, path]
     parts += [*room("/tmp"), *room("/home"), "--proc", "/proc", "--dev", "/dev"]
-    parts += ["--ro-bind", os.devnull, "/dev/zero"]  # shared, it is memory that nobody counts
+    # Mapped and shared, /dev/zero would be memory that nobody counts.
+    parts += ["--ro-bind", os.devnull, "/dev/zero"]
     parts += [*room("/dev/shm"), "--remount-ro", "/dev"]
     for path in sorted(map(str, python)):
         if not path.startswith("/usr"):
@@ -114,7 +119,7 @@ def command(slot, trusted, libraries):
 
 
 class Box:
-    """A running box. One a student: the next exercise finds it as the last one left it.
+    """A running box, one for each student: an exercise finds it as the last one left it.
 
     It loads the ``libraries`` before any notebook of the student's is run.
     """
@@ -155,7 +160,7 @@ class Box:
         self.patience = min(10, max(1, (time.monotonic() - begun) / (1.5 * self.work())))
 
     def work(self):
-        """Seconds that its processes have computed. What the start took beyond that, it waited."""
+        """Return the seconds that its processes have computed; the rest of its start it waited."""
         first = psutil.Process(self.process.pid)
         every = [first, *first.children(recursive=True)]
         return sum(sum(process.cpu_times()[:2]) for process in every)
@@ -168,14 +173,14 @@ class Box:
             return False
 
     def open(self, deadline):
-        """A wire to a process that is new in the box."""
+        """Return a wire to a process that is new in the box."""
         ours, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self.control, [b"."], [theirs.fileno()])
         return Wire(ours, deadline, self.watch)
 
     def end(self, wire):
-        """End every process of the exercise; whether the box can go on."""
+        """End every process of the exercise, and say whether the box can go on."""
         wire.sock.close()
         try:
             self.control.send(b".")
@@ -184,7 +189,7 @@ class Box:
         return self.ready(5)
 
     def watch(self):
-        """Limits are for a process each; what the box's processes take together is seen here."""
+        """Look at what the box's processes take together, since limits bound each by itself."""
         now = time.monotonic()
         if now < getattr(self, "next_look", 0):
             return
@@ -200,7 +205,7 @@ class Box:
 
     @staticmethod
     def files(first):
-        """How many there are in the rooms that the box's first process sees."""
+        """Count the files in the rooms that the box's first process sees."""
         places = [f"/proc/{process.pid}/root{room}" for process in first for room in ROOMS]
         try:
             return sum(room.f_files - room.f_ffree for room in map(os.statvfs, places))
@@ -208,7 +213,7 @@ class Box:
             return 0
 
     def close(self):
-        self.process.kill()  # and with it, whatever runs in the box
+        self.process.kill()  # whatever runs in the box ends with it
         self.process.wait()
         self.process.stderr.close()
         self.control.close()
@@ -252,13 +257,13 @@ class Remote:
             self.stop("crashed", "It takes more memory than there is for an answer.")
         except (EOFError, OSError):
             self.stop("crashed", "The notebook's process ended.")
-        except Exception:  # the wire carries what the notebook chose to send
+        except Exception:  # the wire carries whatever the notebook chose to send
             self.stop("crashed", "The notebook sent what is no answer.")
         if hint:
             raise hint
         if "raised" in reply:
             self.stop("crashed", f"It raises {reply['raised']}")
-        # A check, which no clock stops, may take its time over each.
+        # A check may take its time over each number, and no clock stops a check.
         if many > MAX_NUMBERS + sum(arg.size for arg in plain if isinstance(arg, np.ndarray)):
             raise hints.Hint(f"It returns {many:,} numbers.")
         if isinstance(value, dict):
@@ -271,14 +276,14 @@ class Remote:
             if sum(map(np.size, args)) > MAX_NUMBERS:
                 raise ValueError(f"over {MAX_NUMBERS:,} numbers at once")
             return {"value": function(*args)}
-        except hints.Hint as hint:  # of a function of the check, which was called too often
+        except hints.Hint as hint:  # the answer has called a function of the check too often
             return {"raised": str(hint), "hint": hint}
-        except Exception as error:  # the answer's own doing: it is told, as it would be at home
+        except Exception as error:  # the answer's own doing, told as it would be at home
             return {"raised": str(error)[:500]}
 
 
 def load(path):
-    """The bytes of what was handed in, or a ValueError that says why there are none."""
+    """Return the bytes of what was handed in, or raise a ValueError that says what is wrong."""
     try:  # a link is not followed, and a pipe not waited for
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(fd, "rb") as file:
@@ -296,7 +301,7 @@ def load(path):
 
 
 def named(notebooks):
-    """The LIBRARIES that the notebooks load. What is not seen is loaded when a notebook asks."""
+    """Return the LIBRARIES that the notebooks load; one that is missed here is loaded later."""
     found = set()
     for word, start in itertools.product(LIBRARIES, (b"from ", b"import ")):
         if any(start + word in data for data in notebooks):
@@ -305,7 +310,7 @@ def named(notebooks):
 
 
 def mark(box, exercise, data, seed, seconds):
-    """The Mark of one notebook, and whether the box can go on."""
+    """Return the Mark of one notebook, and whether the box can go on."""
     wire = box.open(time.monotonic() + seconds)
     try:
         found = attempt(wire, exercise, data, seed, seconds)
@@ -342,7 +347,7 @@ def attempt(wire, exercise, data, seed, seconds):
 
 
 def to_read(found, stub):
-    """The Mark of an open exercise's figure and sentence, as long as nobody has read them."""
+    """Return the Mark of an open exercise's figure and sentence while nobody has read them."""
     if found.status in ("not handed in", "not readable"):
         return found._replace(share=0)
     if found.sentence.split() == stub.split():

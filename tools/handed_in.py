@@ -22,20 +22,20 @@ LAYOUTS = [
 NOBODY = re.compile(r"\.|__MACOSX$")
 FILE = re.compile(r"\.(zip|ipynb(\.(json|txt))?)$", re.IGNORECASE)  # a browser adds endings
 
-MOST = 9  # notes to a student
+MOST = 9  # notes for one student
 
 
 @dataclass
 class Student:
     name: str
-    id: str = ""  # Canvas's or Moodle's
+    id: str = ""  # what Canvas or Moodle knows the student by
     late: bool = False
-    files: dict = field(default_factory=dict)  # of each exercise, the file that is taken
+    files: dict = field(default_factory=dict)  # for each exercise the file that is taken
     notes: list = field(default_factory=list)
 
 
 def find(folder, exercises):
-    """The students of ``folder``, by name, and what it holds that is nobody's."""
+    """Return the students of ``folder``, by name, and the files in it that are nobody's."""
     found, strays, names = {}, [], set()
     for entry in sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name)):
         if NOBODY.match(entry.name):
@@ -43,7 +43,7 @@ def find(folder, exercises):
         readable = decode(entry.name)
         parts = whose(readable)
         key, notes = parts.group("name", "id") if parts else entry.name, []
-        if entry.is_symlink() or entry.is_dir():  # of a link that leads to itself nobody knows
+        if entry.is_symlink() or entry.is_dir():  # is_dir fails for a link that leads to itself
             files = walk(entry, notes)
         elif parts:
             files = [see(entry, parts["file"])]
@@ -66,27 +66,27 @@ def find(folder, exercises):
 
 
 def whose(name):
-    """The parts of a name that Canvas or Moodle made: the student's, and the rest, if it is one.
+    """Split a name that Canvas or Moodle made into the student's and the rest, or return None.
 
-    The rest may be what the student has called a file, to look like another's: the layout counts
-    that has the student's name end first.
+    A student may call a file so that its name looks like another student's. Therefore the layout
+    counts in which the student's name ends first.
     """
     found = [match for layout in LAYOUTS if (match := layout.fullmatch(name))]
     return min(found, key=lambda match: match.end("name"), default=None)
 
 
 def see(entry, name):
-    """A file's name, its path, and its time; a zip keeps times to two seconds."""
+    """Return a file's name, its path, and its time in steps of two seconds, as a zip keeps it."""
     return name, Path(entry.path), entry.stat(follow_symlinks=False).st_mtime // 2
 
 
 def walk(entry, notes):
-    """The files below a student's folder."""
+    """Return the files below a student's folder."""
     if entry.is_symlink():
         notes.append("The folder is a link, which is not followed.")
         return []
     files, places = [], [entry.path]
-    while places:  # no recursion: folders may lie in each other a thousand deep
+    while places:  # without recursion, as folders may lie in each other a thousand deep
         try:
             with os.scandir(places.pop()) as inside:
                 for file in inside:
@@ -102,7 +102,7 @@ def walk(entry, notes):
 
 
 def choose(student, files, exercises):
-    """For each exercise the newest file that bears its name; of equals the highest number."""
+    """Choose for each exercise the newest file of its name; of equals the highest number."""
     candidates, aside = {}, []
     for name, path, time in sorted(files):
         words = "-" + re.sub(r"[\W_]+", "-", FILE.sub("", name).lower()) + "-"
@@ -127,7 +127,7 @@ def choose(student, files, exercises):
 
 
 def decode(name):
-    """A file's name as text, in one line and with its accents in one way.
+    """Return a file's name as text, in one line and with its accents in one form.
 
     Names that are not UTF-8 come from older systems in Latin-1.
     """
@@ -140,7 +140,7 @@ def decode(name):
 
 
 def unique(name, given, taken):
-    """``name``, with a number behind it if another student has it: the ``given`` one if it can."""
+    """Return ``name``, with a number behind it (``given``, if it can be) if another has it."""
     number, fresh = 1, name or "no name"
     if given and fresh.casefold() in taken:
         fresh = f"{name} ({given})"

@@ -1,7 +1,7 @@
-"""Have matplotlib's list of fonts, and have it whole.
+"""Make matplotlib's list of fonts before a notebook does, and make it whole.
 
 matplotlib makes the list on its first use, and says so in whatever notebook comes first. It keeps
-the list even where a font could not be read, and every formula of the book would then warn.
+the list even where a font could not be read, and then every formula of the book would warn.
 """
 
 import sys
@@ -9,7 +9,8 @@ from pathlib import Path
 
 from matplotlib import font_manager, get_cachedir, get_data_path
 
-NEEDED = {"DejaVuSans.ttf", "STIXGeneral.ttf"}  # the text's, and what formulas fall back on
+# The text's font, and that which formulas fall back on
+NEEDED = {"DejaVuSans.ttf", "STIXGeneral.ttf"}
 
 
 def missing():

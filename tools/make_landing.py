@@ -27,13 +27,13 @@ N_TRAIN, PASSES = 10_000, 100
 
 
 def descend():
-    """Two solvers in Rosenbrock's valley, 100 iterations at most: the loss and their traces."""
+    """Run two solvers in Rosenbrock's valley, 100 iterations at most; return loss and traces."""
     loss = Rosenbrock()
     return loss, {method: minimize(loss, [0, 0], method).trace for method in ("gradient", "newton")}
 
 
 def train():
-    """Three solvers on photographs of clothes: their traces, one image a class, the network."""
+    """Run three solvers on photographs of clothes; return traces, an image a class, the network."""
     data = load_fashion_mnist(n_train=N_TRAIN, standardize=False)
     if data.source == "sample":
         raise SystemExit("The full data set is needed: install dataset-fashion-mnist.")
@@ -65,7 +65,7 @@ def draw_valley(ax, loss, traces):
 
 
 def note(ax, method, text, traces, k, place):
-    """A label with a line to iterate k."""
+    """Draw a label with a line to iterate k."""
     color = plots.solver_color(method)
     text = text.format(len(traces[method]) - 1)
     ax.annotate(

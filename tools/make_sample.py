@@ -13,14 +13,14 @@ from soo_lib.datasets import sources
 
 
 def choose(X, y, per_class, rng):
-    """`per_class` random rows of each class, in their original order, as 28 x 28 images."""
+    """Return `per_class` random rows of each class, in their original order, as 28 x 28 images."""
     rows = [rng.choice(np.flatnonzero(y == label), per_class, replace=False) for label in range(10)]
     rows = np.sort(np.concatenate(rows))
     return X[rows].reshape(-1, 28, 28), y[rows]
 
 
 def make_files():
-    """The four IDX files as {name: bytes}."""
+    """Return the four IDX files as {name: bytes}."""
     X, y, X_test, y_test, source = sources.pixels(sources.cache_folder())
     if source == "sample":
         raise SystemExit("The full data set is needed: install dataset-fashion-mnist.")

@@ -1,4 +1,4 @@
-"""What a teacher hands back: tables that a spreadsheet opens, and a page of feedback a student."""
+"""Write what a teacher hands back: tables for spreadsheets, and a page of feedback per student."""
 
 import csv
 import functools
@@ -23,7 +23,7 @@ STATUSES = (
     "read",
 )
 COLUMNS = ("student", "exercise", "status", "points", "out_of", "hint", "file", "note")
-FORMULA = "=+@＝＋－＠-"  # a cell that begins with one of them is one
+FORMULA = "=+@＝＋－＠-"  # to a spreadsheet a cell that begins with one of these is a formula
 CHANGES = ("student", "exercise", "points", "late", "note")
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
@@ -35,7 +35,7 @@ pre { background: #f3f3f3; padding: .75rem; white-space: pre-wrap; font-size: .8
 
 
 def hold(path):
-    """``path``, opened: no other run can hold it until it is closed, where the system has locks."""
+    """Open ``path`` so that, where the system has locks, no other run can hold it meanwhile."""
     file = path.open("a")
     with suppress(ImportError, OSError):
         import fcntl
@@ -81,7 +81,7 @@ class Run:
             os.fsync(file.fileno())
 
     def write(self, students, exercises, changes, layout, title):
-        """The tables and pages, with the teacher's changes merged in."""
+        """Write the tables and pages, with the teacher's changes merged in."""
         table, wide, graded = [], [], []
         names = [exercise.name for exercise in exercises]
         for student in students:
@@ -121,7 +121,7 @@ class Run:
 
 
 def merge(row, changes):
-    """A row with what the teacher decided: points for an exercise, a share off for being late."""
+    """Return a row with what the teacher decided: points given, a share off for being late."""
     row = {**row, "note": ""}
     for exercise in (row["exercise"], ""):
         change = changes.get((row["student"], exercise))
@@ -137,9 +137,9 @@ def merge(row, changes):
 
 
 def read_changes(path, students, exercises):
-    """The changes of a CSV file with the columns student, exercise, points, late and note.
+    """Read the changes in a CSV file with the columns student, exercise, points, late and note.
 
-    An empty exercise means all of the student's; ``late`` is in per cent off.
+    An empty exercise means all of the student's; ``late`` is how many per cent are taken off.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(reader := csv.DictReader(file))
@@ -171,13 +171,13 @@ def read_changes(path, students, exercises):
 
 
 def gradebook(layout, graded, best, title):
-    """The table that Canvas's gradebook or Moodle's assignment imports, or a plain one."""
+    """Return the table that Canvas's gradebook or Moodle's assignment imports, or a plain one."""
     if layout == "canvas":
         head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title]
         rows = [[s.name, s.id, "", "", "", shown(total)] for s, total in graded]
         return [head, ["    Points Possible", "", "", "", "", shown(best)], *rows]
     if layout == "moodle":
-        # Its import refuses a table without a time: what was graded there later is not overwritten.
+        # Moodle's import wants a time, so that it overwrites nothing that was graded there later.
         head = [
             "Identifier",
             "Full name",
@@ -200,7 +200,7 @@ def shown(value):
 
 @functools.lru_cache(10**5)  # the tables are written anew after each student
 def harmless(cell):
-    """A cell that no spreadsheet takes for a formula, nor a part of it where ; parts cells."""
+    """Return a cell that no spreadsheet takes for a formula, nor any part of it behind a ;."""
     cell = "".join(c if c.isprintable() else " " for c in str(cell))
     return re.sub(rf"(^|;)(?=[\s\"']*[{FORMULA}])", r"\1'", cell)
 
@@ -219,14 +219,14 @@ def replace(path, text):
 
 
 def slug(name):
-    """A student's name as a file's; two names that differ stay apart."""
+    """Return a student's name as a file's name; two names that differ stay apart."""
     plain = re.sub(r"[^\w() -]", "_", name).encode()[:180].decode(errors="ignore")
     mark = hashlib.sha256(name.encode()).hexdigest()[:8]
     return plain if plain == name and not re.search("-[0-9a-f]{8}$", name) else f"{plain}-{mark}"
 
 
 def feedback(name, rows, total, exercises, title):
-    """A page for one student: each exercise with its mark, the hint and the answer."""
+    """Return a page for one student: each exercise with its mark, the hint and the answer."""
     best = sum(exercise.points for exercise in exercises)
     parts = []
     for row, exercise in zip(rows, exercises):

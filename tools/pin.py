@@ -16,12 +16,12 @@ HEADER = """\
 # The exact versions that passed, on each Python named. Made by tools/pin.py; do not edit.
 # PyTorch is not here: it is an extra of the benchmarks alone.
 """
-# What installs the rest, and what an environment brings with it, is not ours to pin.
+# We do not pin what installs the rest, nor what an environment brings with it.
 OURS = {"pip", "setuptools", "wheel", "soo-lib"}
 
 
 def unpinned_requirements():
-    """The names and ranges asked for, without the line that includes constraints.txt."""
+    """Return the names and ranges asked for, without the line that includes constraints.txt."""
     import tomllib
 
     lines = (ROOT / "requirements.txt").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""The built book on paper: one PDF with contents and page numbers, or a slide for each figure.
+"""Print the built book: one PDF with contents and page numbers, or a slide for each figure.
 
     python tools/print_book.py book _build/book.pdf
     python tools/print_book.py slides _build/slides.pdf
@@ -21,7 +21,7 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject, TextStringObject
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
-SECONDS = 20  # that a page's scripts get, in the page's own time
+SECONDS = 20  # how long a page's scripts may run, in the page's own time
 SLIDES = """\
 @page { size: 1280px 720px; margin: 0 }
 body { margin: 0; font-family: sans-serif; color: #222 }
@@ -49,7 +49,7 @@ section { height: 296mm; break-after: page; display: flex; align-items: flex-end
 
 
 def pages():
-    """The built pages in the order of the table of contents: title, path, part, depth, soup."""
+    """Yield the built pages in the order of the contents: title, path, part, depth, soup."""
     if not (HTML / "search.html").exists():
         sys.exit(f"there is no book in {HTML}: run `make book` first")
     contents = BeautifulSoup((HTML / "search.html").read_text("utf-8"), "html.parser")
@@ -78,7 +78,7 @@ def document(style, body):
 
 
 def book(folder):
-    """A title, the contents, the pages: numbered, with bookmarks, their links kept inside."""
+    """Make the book: title, contents and numbered pages, with bookmarks and links kept inside."""
     found = list(pages())
     printed = [whole(page[1], folder / f"{number}.pdf") for number, page in enumerate(found)]
     opening = front(folder, found, printed, 2)
@@ -107,7 +107,7 @@ def book(folder):
 
 
 def whole(page, out):
-    """The page on paper, again where a busy machine did not set its formulas in time."""
+    """Print a page, and print it again where a busy machine did not set its formulas in time."""
     for _ in range(3):
         reader = PdfReader(to_pdf(page, out))
         if not any("\\(" in sheet.extract_text() for sheet in reader.pages):
@@ -116,7 +116,7 @@ def whole(page, out):
 
 
 def front(folder, found, printed, length):
-    """The title and the contents, where they are so many pages long."""
+    """Print the title and the contents, taken to be ``length`` pages long."""
     lines, at, last = [], length + 1, ""
     for (title, _, part, depth, _), reader in zip(found, printed):
         if part != last:
@@ -139,7 +139,7 @@ def front(folder, found, printed, length):
 
 
 def settle(reader):
-    """Links within a page lead to a place, and not to a name that another page has too."""
+    """Let links within a page lead to a place, and not to a name that another page has too."""
     named = reader.named_destinations
     for link in links(reader):
         if (name := link.get("/Dest")) in named:
@@ -153,7 +153,7 @@ def links(pdf):
 
 
 def sections(soup, reader):
-    """The headings of a page and where they are printed."""
+    """Yield the headings of a page and where they are printed."""
     (_, below, *_) = [*reader.outline, [], []]
     marks = [mark for mark in below if not isinstance(mark, list)]
     heads = [head.get_text().rstrip("#") for head in soup.select("article h2")]
@@ -163,7 +163,7 @@ def sections(soup, reader):
 
 
 def keep_inside(joined, starts, address, path):
-    """A link to a page of the book leads to where that is printed, or to the site."""
+    """Let a link to a page of the book lead to where that is printed, or else to the site."""
     site = address.removesuffix(path.relative_to(HTML).as_posix())
     for link in links(joined):
         to = urlsplit(link.get("/A", {}).get("/URI", ""))
@@ -180,7 +180,7 @@ def keep_inside(joined, starts, address, path):
 
 
 def number(folder, joined, first):
-    """Page numbers, on all pages but the first ones."""
+    """Print page numbers on all pages but the first ones."""
     sheet, count = folder / "numbers.html", len(joined.pages)
     rows = "".join(f"<section>{page + 1}</section>" for page in range(first, count))
     sheet.write_text(document(NUMBERS, rows), "utf-8")
@@ -189,7 +189,7 @@ def number(folder, joined, first):
 
 
 def slides(folder):
-    """A chapter at a time: its title, then its figures with their section and caption."""
+    """Make the slides: for each chapter its title, then its figures with section and caption."""
     sheets, starts = [], {}
     for title, path, *_, soup in pages():
         figures = soup.select("article div.cell_output img")
@@ -249,7 +249,7 @@ def main(what, out):
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         joined = {"book": book, "slides": slides}[what](Path(folder))
-        joined.compress_identical_objects()  # fonts: each page of the site brings its own
+        joined.compress_identical_objects()  # the fonts, which each page of the site brings
         joined.page_mode = "/UseOutlines"
         joined.write(out)
     print(f"{len(joined.pages)} pages: {out}")

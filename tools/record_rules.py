@@ -3,9 +3,9 @@
     pip install torch schedulefree==1.4.1 pytorch_optimizer==4.1.0 curvlinops-for-pytorch==3.0.1
     git clone https://github.com/IssamLaradji/sls && PYTHONPATH=.:sls python tools/record_rules.py
 
-Each is given one fixed list of gradients of a network's tensors, so that nothing but the rule is
-compared. Two things are mended for it, both of precision: PyTorch's Muon rounds to bfloat16, and
-SOAP's basis to float32.
+Each rule is given one fixed list of gradients of a network's tensors, so that nothing but the rule
+is compared. Two roundings are switched off for it: PyTorch's Muon rounds to bfloat16, and SOAP's
+basis is rounded to float32.
 """
 
 import json
@@ -19,15 +19,15 @@ from schedulefree import SGDScheduleFree
 from sls import Sls
 
 FILE = Path(__file__).resolve().parent.parent / "tests" / "data" / "rules.json"
-# One gradient's GGᵀ then has a null vector at most, so that SOAP's first basis is told by it.
+# With these sizes GGᵀ of one gradient has one null vector at most, so it tells SOAP's first basis.
 SIZES, STEPS = [4, 3, 4], 8
 torch.set_default_dtype(torch.float64)
 torch.Tensor.bfloat16 = torch.Tensor.clone  # it is worked on in place
-torch.float32 = torch.float64  # what pytorch_optimizer.SOAP casts to before its QR
+torch.float32 = torch.float64  # pytorch_optimizer.SOAP casts to float32 before its QR
 
 
 def tensors(x):
-    """W of each layer as PyTorch keeps it, (n_out, n_in), and its biases, from our flat vector."""
+    """Return W of each layer as PyTorch keeps it, (n_out, n_in), and its biases."""
     found, start = [], 0
     for n, m in zip(SIZES, SIZES[1:]):
         W, b = np.split(x[start : start + (n + 1) * m], [n * m])
@@ -75,7 +75,10 @@ def soap(params, step, beta1=0.95, beta2=0.95, decay=0.95, refresh=10, weight_de
 
 
 def shampoo(params, step, eps, weight_decay=0.0, **fixed):
-    """Google's, where its formulas are ours: sums, no momentum, no graft; the biases by Adam."""
+    """Run Google's Shampoo where its formulas are ours: sums, no momentum, no graft.
+
+    Adam takes the biases.
+    """
     own = ScalableShampoo(
         params[::2],
         lr=step,
@@ -148,7 +151,7 @@ def trajectory(rule, settings, step, x0, gradients, diagonals):
 
 
 def searched(X, y, batches, n_batches, step, c1, shrink, growth):
-    """Armijo's search on batches of ½ mean (Xx - y)²."""
+    """Run Armijo's search on batches of ½ mean (Xx - y)²."""
     x = torch.zeros(X.shape[1], requires_grad=True)
     method = Sls([x], n_batches, step, c1, shrink, growth)
     path, X, y = [], torch.tensor(X), torch.tensor(y)
@@ -160,7 +163,7 @@ def searched(X, y, batches, n_batches, step, c1, shrink, growth):
 
 
 def ekfac(x, X, y, sizes):
-    """The two layers' blocks of curvlinops' EKFAC, joined with their biases, in our order."""
+    """Return the two layers' blocks of curvlinops' EKFAC, with their biases, in our order."""
     n, h, k = sizes
     net = torch.nn.Sequential(torch.nn.Linear(n, h), torch.nn.Tanh(), torch.nn.Linear(h, k))
     ends, blocks = np.cumsum([(n + 1) * h, (h + 1) * k]), []

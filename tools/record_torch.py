@@ -16,7 +16,7 @@ from soo_lib.losses import partition
 FILE = Path(__file__).resolve().parent.parent / "tests" / "data" / "torch.json"
 EPOCHS, BATCH_SIZE, SEED, L2, SIZES = 4, 7, 3, 0.01, [2, 3, 2]
 
-# Our rule, its settings and step; PyTorch's optimiser and its names for the same.
+# Each line has our rule, its settings and step, and PyTorch's optimiser and its names for these.
 RUNS = [
     ("sgd", {}, 0.1, "SGD", {}),
     ("momentum", {}, 0.05, "SGD", {"momentum": 0.9}),
@@ -43,7 +43,7 @@ def least_squares(x, X, y):
 
 
 def network(x, X, y):
-    """tanh layers, softmax and cross-entropy, and the penalty on the weights."""
+    """Return the loss of tanh layers, softmax and cross-entropy, with a penalty on the weights."""
     n, h, k = SIZES
     W, b, V, c = x.split([n * h, h, h * k, k])
     Z = torch.tanh(X @ W.reshape(n, h) + b) @ V.reshape(h, k) + c

@@ -2,9 +2,9 @@
 
     pytest -p tools.run_once --nbval-lax book
 
-Each notebook is run by what the book's build runs it with, into the build's cache. nbval is then
-given the outputs of that run as if a kernel were sending them, and compares what it always
-compares: what it passes is what the pages show, and a build finds every notebook in its cache.
+Each notebook is run with what the book's build runs it with, into the build's cache. nbval is then
+given the outputs of that run, as if a kernel were sending them, and compares what it always
+compares. So nbval passes just what the pages show, and a build finds all notebooks in its cache.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    if not hasattr(config, "workerinput"):  # made here, before two workers make it at once
+    if not hasattr(config, "workerinput"):  # make it here, before two workers make it at once
         get_cache(config.option.run_into).db.dispose()
 
 
@@ -47,7 +47,7 @@ class RunOnce(IPyNbFile):
 
 
 def run(path, cache):
-    """The notebook with the outputs of a run; without an error they are in the cache as well."""
+    """Return the notebook with the outputs of a run; without an error they are cached as well."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":  # what was committed must not pass for what was run
@@ -65,7 +65,7 @@ def run(path, cache):
 
 
 class Replay:
-    """As much of a kernel as nbval asks for; its messages are the outputs of a run."""
+    """As much of a kernel as nbval asks for. Its messages are the outputs of a run."""
 
     def __init__(self, notebook):
         self.cells = iter([cell for cell in notebook.cells if cell.cell_type == "code"])

@@ -22,7 +22,7 @@ print("Everything is in place.")
 
 
 def works(python):
-    """Whether the exercises run with this Python; what is wrong is shown."""
+    """Do the exercises run with this Python? If not, show what is wrong."""
     return not subprocess.run([python, "-c", CHECK], cwd=HERE).returncode
 
 

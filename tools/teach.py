@@ -60,13 +60,13 @@ jupyterlab
 
 
 def repository():
-    """The repository's address, which _config.yml knows."""
+    """Return the repository's address, which _config.yml knows."""
     return yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
 
 
 def students(folder):
-    """The notebooks without solutions, locked where nothing is to be changed, and the library."""
-    if folder.exists():  # seconds before what makes it is imported
+    """Write the notebooks without solutions, locked where nothing is to change, and the library."""
+    if folder.exists():  # asked before the seconds in which the rest is imported
         sys.exit(f"{folder} exists already: remove it, or name another folder")
     from nbconvert.exporters import NotebookExporter
     from nbconvert.preprocessors import TagRemovePreprocessor
@@ -99,11 +99,11 @@ class Exercise(NamedTuple):
     setup: str  # the cell of imports
     stub: str
     points: float
-    of: str = ""  # the exercise whose figure and sentence this is, for a teacher to read
+    of: str = ""  # the exercise whose figure and sentence these are, for a teacher to read
 
 
 def read_exercises(source):
-    """The exercise of a page, and in an open one what goes on behind it."""
+    """Return the exercise of a page, and of an open one also what a teacher reads."""
     cells = json.loads(source.read_bytes())["cells"]
     marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
     text = {mark.get("grade_id"): "".join(cell["source"]) for mark, cell in zip(marks, cells)}
@@ -140,7 +140,7 @@ def grade_class(chosen):
         grade.Box(trusted=chosen.trusted).close()  # is there one to be had?
     except (OSError, grade.NoBox) as error:
         sys.exit(NO_BOX.format(error))
-    # What Python compiles now it need not compile in each box, where it can keep nothing.
+    # Python compiles this now, as a box, which can keep nothing, would compile it each time.
     quiet = subprocess.DEVNULL
     compiling = subprocess.Popen([sys.executable, "-c", WARM], stdout=quiet, stderr=quiet)
     if chosen.trusted:
@@ -149,7 +149,7 @@ def grade_class(chosen):
     slots, boxes, stop = queue.SimpleQueue(), set(), threading.Event()
     for slot in range(chosen.jobs):
         slots.put(slot)
-    # Ctrl-Z ends it too: asleep, it would let the time of those who are being marked run out.
+    # Ctrl-Z ends it too: asleep, it would let the time run out for those who are being marked.
     for number in {signal.SIGTERM, getattr(signal, "SIGTSTP", signal.SIGTERM)}:
         signal.signal(number, lambda *_: sys.exit("stopped"))
     pool = ThreadPoolExecutor(chosen.jobs)
@@ -191,7 +191,7 @@ def grade_class(chosen):
 
 
 def unmarked(student, exercises, run, seed):
-    """Of each exercise that is not marked yet: its file, the bytes or why there are none, a key."""
+    """Yield of each exercise not marked yet its file, its bytes or why it has none, and a key."""
     for exercise in (e for e in exercises if not e.of):
         path, data = student.files.get(exercise.name.replace("_", "-")), None
         found = grade.Mark("not handed in", 0, "Not handed in.")
@@ -208,12 +208,13 @@ def unmarked(student, exercises, run, seed):
 
 
 def grade_student(student, exercises, run, chosen, slots, boxes, stop):
-    """The rows that the student lacks. One box for all; it is made anew when an answer broke it.
+    """Return the rows that the student lacks.
 
-    An exercise may take ``seconds``, and all of them together five times that, with the boxes:
-    what the slow ones take, they take from each other, and half an even share stays for each of the
-    others. All of it is stretched on a busy machine, which takes longer over right answers too: as
-    far as the start of the box was, which no answer can make longer.
+    One box serves all exercises; it is made anew when an answer broke it. An exercise may take
+    ``seconds``, and all of them together five times that, with the boxes. What slow ones take, they
+    take from each other, and half an even share stays for each of the others. On a busy machine,
+    which takes longer over right answers too, all of this is stretched as far as the start of the
+    box was: no answer can make that longer.
     """
     slot, box, rows, spent = slots.get(), None, [], 0.0
     try:
@@ -221,7 +222,7 @@ def grade_student(student, exercises, run, chosen, slots, boxes, stop):
         waiting = [data for _, _, data, _, _ in tasks if data is not None]
         libraries, left = grade.named(waiting), len(waiting)
         for both, path, data, found, key in tasks:
-            if stop.is_set():  # its box has been ended: what came of that is no mark
+            if stop.is_set():  # its box has been ended, and what came of that is no mark
                 break
             if data is not None:
                 start, left = time.monotonic(), left - 1
@@ -229,7 +230,7 @@ def grade_student(student, exercises, run, chosen, slots, boxes, stop):
                     box = grade.Box(slot, chosen.trusted, libraries)
                     boxes.add(box)
                 most = box.patience * chosen.seconds
-                total = 4.7 * most  # and the rest for ending what runs
+                total = 4.7 * most  # the rest of five is for ending what runs
                 least = total / (2 * len(SOURCES))
                 seconds = max(least, min(most, total - spent - least * left))
                 found, fit = grade.mark(box, both[0], data, chosen.seed, seconds)
@@ -262,7 +263,7 @@ def grade_student(student, exercises, run, chosen, slots, boxes, stop):
 
 
 def clean(text):
-    """Text from a box: on one line, without what a terminal or UTF-8 would stumble over."""
+    """Return text from a box on one line, without what a terminal or UTF-8 would stumble over."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 

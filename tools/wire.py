@@ -17,7 +17,7 @@ KINDS = {"b": "|b1", "i": "<i8", "u": "<i8", "f": "<f8"}
 
 
 class Garbled(ValueError):
-    """What came is no message."""
+    """What came along the wire is no message."""
 
 
 class Wire:
@@ -49,7 +49,7 @@ class Wire:
         if sizes[0] > MAX_TEXT or sizes[1] > MAX_DATA:
             raise Garbled("too long")
         text = self.read(sizes[0])
-        data = memoryview(self.read(sizes[1]))  # whose parts are no copies
+        data = memoryview(self.read(sizes[1]))  # the parts of a view are no copies
 
         def unpack(value):
             nonlocal data  # one array takes the bytes that the one before it left

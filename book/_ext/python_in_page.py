@@ -93,7 +93,14 @@ def publish(folder, wanted):
         put(folder, lock, path.name, path.read_bytes(), True, f"{AT_HOME}/{path.name}")
     for path in sorted((LIBRARY / "datasets" / "data").glob("*.xz")):
         sample, name = lzma.decompress(path.read_bytes()), f"{path.stem}.gz"
-        put(folder, lock, name, gzip.compress(sample, 9, mtime=0), False, f"{SITE}/datasets/data/{name}")
+        put(
+            folder,
+            lock,
+            name,
+            gzip.compress(sample, 9, mtime=0),
+            False,
+            f"{SITE}/datasets/data/{name}",
+        )
     text = json.dumps(lock)
     (folder / "lock.json").write_text(text, "utf-8")
     return lock | {"version": hashlib.sha256(text.encode()).hexdigest()[:12]}
@@ -224,7 +231,7 @@ def needed(lock, packages):
 
 
 def named(run):
-    """The role ``glue:text``, whose number also says its name: as a class, ``glue-`` and the name."""
+    """The role ``glue:text``, whose number says its name too: a class, ``glue-`` and the name."""
 
     def run_named(self):
         made, messages = run(self)

@@ -17,7 +17,8 @@ var Scorer = {
 document.addEventListener("DOMContentLoaded", () => {
   const told = Search.htmlToText;
   Search.htmlToText = (html, anchor) => {
-    const page = new DOMParser().parseFromString(html, "text/html"), main = page.querySelector("main");
+    const page = new DOMParser().parseFromString(html, "text/html");
+    const main = page.querySelector("main");
     main.replaceChildren(main.querySelector("article") ?? "");
     return told(page.documentElement.outerHTML, anchor).replace(/\\\((.*?)\\\)/g, "$1");
   };

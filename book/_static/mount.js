@@ -12,10 +12,15 @@
       get: (name) => traits[name],
       set(name, value) {
         traits[name] = value;
-        for (const event of [`change:${name}`, "change"]) heard.get(event)?.forEach((call) => call());
+        for (const event of [`change:${name}`, "change"])
+          heard.get(event)?.forEach((call) => call());
       },
       on: (event, call) => heard.set(event, [...(heard.get(event) ?? []), call]),
-      off: (event, call) => heard.set(event, (heard.get(event) ?? []).filter((other) => call && other !== call)),
+      off: (event, call) =>
+        heard.set(
+          event,
+          (heard.get(event) ?? []).filter((other) => call && other !== call),
+        ),
       send() {}, // nobody answers
       save_changes() {},
     };

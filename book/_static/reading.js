@@ -1,4 +1,4 @@
-// What helps to read: a term shows its meaning, a figure grows when tapped, and what scrolls says so.
+// What helps to read: a term shows its meaning, a figure grows when tapped, what scrolls says so.
 // Without this file a term is a link, a figure is a figure, and boxes scroll.
 (() => {
   const article = document.querySelector(".bd-article");
@@ -17,7 +17,8 @@
 
   async function meaning(link) {
     const [page, id] = link.href.split("#");
-    glossary ??= fetch(page).then((answer) => answer.text())
+    glossary ??= fetch(page)
+      .then((answer) => answer.text())
       .then((text) => new DOMParser().parseFromString(text, "text/html"));
     const told = (await glossary).getElementById(decodeURIComponent(id))?.nextElementSibling;
     return [...(told?.cloneNode(true).childNodes ?? [])];
@@ -33,7 +34,8 @@
     if (shown !== link) return;
     note.hidden = false;
     link.setAttribute("aria-describedby", note.id);
-    const at = link.getClientRects()[0], frame = article.getBoundingClientRect();
+    const at = link.getClientRects()[0];
+    const frame = article.getBoundingClientRect();
     const left = Math.min(at.left, document.documentElement.clientWidth - note.offsetWidth - 8);
     const below = at.bottom + note.offsetHeight + 8 < innerHeight || at.top < note.offsetHeight + 8;
     note.style.left = `${Math.max(left, 8) - frame.left}px`;
@@ -54,7 +56,7 @@
   if (article.querySelector(TERM)) {
     article.append(note);
     for (const link of article.querySelectorAll(TERM)) {
-      // A finger follows the link; a mouse that rests on it, and the keyboard, see the meaning first.
+      // A finger follows the link; a mouse that rests on it, and the keyboard, see the meaning.
       link.addEventListener("pointerenter", (event) => {
         if (event.pointerType === "mouse") later(() => shown === link || (hide(), show(link)), 120);
       });
@@ -71,7 +73,11 @@
 
   const figures = [...article.querySelectorAll("figure:has(> img, > a > img)")];
   if (figures.length) {
-    const close = h("button", { type: "button", className: "enlarged-close", textContent: "Close" });
+    const close = h("button", {
+      type: "button",
+      className: "enlarged-close",
+      textContent: "Close",
+    });
     const held = h("div", { className: "enlarged-held", tabIndex: 0 });
     const words = h("div", { className: "enlarged-words" });
     const dialog = h("dialog", { className: "enlarged" }, close, held, words);
@@ -90,8 +96,11 @@
         const large = image.cloneNode();
         large.loading = "eager";
         held.replaceChildren(large);
-        words.replaceChildren(...[...(figure.querySelector("figcaption")?.childNodes ?? [])]
-          .map((part) => part.cloneNode(true)));
+        words.replaceChildren(
+          ...[...(figure.querySelector("figcaption")?.childNodes ?? [])].map((part) =>
+            part.cloneNode(true),
+          ),
+        );
         words.querySelectorAll(".headerlink").forEach((link) => link.remove());
         dialog.showModal(); // Escape closes, and the focus goes back to where it was
         close.focus();
@@ -104,8 +113,9 @@
 
   // ---- What is wider than its box: reached by keyboard, and seen to go on
 
-  const WIDE = ".pst-scrollable-table-container, div.math, :is(p, li, dd) > span.math, "
-    + "div.highlight > pre, .output.text_html";
+  const WIDE =
+    ".pst-scrollable-table-container, div.math, :is(p, li, dd) > span.math, " +
+    "div.highlight > pre, .output.text_html";
   const boxes = new WeakMap(); // of a formula, what MathJax has made of it
   function look(place) {
     const box = place.matches("div.math") ? place.querySelector("mjx-container") : place;
@@ -119,9 +129,12 @@
     if (rest > 2 && !box.hasAttribute("tabindex")) box.tabIndex = 0;
   }
   // A table grows inside its box, as its formulas are set: the box does not.
-  const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => look(target.closest(WIDE))));
+  const sizes = new ResizeObserver((seen) =>
+    seen.forEach(({ target }) => look(target.closest(WIDE))),
+  );
   const places = [...article.querySelectorAll(WIDE)];
   for (const place of places)
     for (const sized of [place, ...place.querySelectorAll("table")]) sizes.observe(sized);
-  document.fonts.addEventListener("loadingdone", () => places.forEach(look)); // same box, other letters
+  // same box, other letters
+  document.fonts.addEventListener("loadingdone", () => places.forEach(look));
 })();

@@ -1,4 +1,4 @@
 """The first floor: what the book's pages, exercises and explorers need.
 
-It stands on the mathematics, ``soo_lib/*.py``, which knows nothing of it.
+It stands on the mathematics, the other packages of ``soo_lib``, which know nothing of it.
 """

@@ -9,8 +9,7 @@ from ..datasets import make_two_class
 from ..losses import Batched, Logistic, Reshuffled, partition
 from ..plots import BLUE, GREY, ORANGE, solver_color
 from ..solvers import minimize
-from ..solvers.directions import DIRECTIONS
-from .live import Live, joined
+from .live import METHODS, Live, joined
 
 
 class Batches(Live):
@@ -43,8 +42,8 @@ class Batches(Live):
     first = traitlets.Dict().tag(sync=True)
 
     def __init__(self, method="lbfgs", batch_size=10, n_batches=50, reshuffled=True):
-        if method not in DIRECTIONS:
-            raise ValueError(f"method must be one of {', '.join(DIRECTIONS)}; got {method!r}")
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
         data = make_two_class(seed=0)
         self.X, self.y = data.X_train.round(3), data.y_train
         as_count(batch_size, "batch_size", maximum=len(self.y))

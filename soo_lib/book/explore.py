@@ -4,12 +4,7 @@ An explorer is a function, the choices for each of its arguments, and the panels
 returns. Every combination is computed beforehand and travels with the page as numbers, so a
 published page needs no kernel. In a notebook the same widget computes any other choice.
 
-What the function returns, a *state*, is a dictionary. ``runs`` is a list of dictionaries of
-columns, see :func:`columns`; the panels name the columns they draw. The other entries, all
-optional: ``note`` (a sentence, or one a frame), ``frames`` (names of what the reader steps
-through, if not the rows), ``per_frame`` (each run belongs to a frame), ``points`` (x, y and the
-number of a class), ``level`` (a horizontal line), ``image`` (frames, rows, columns), ``answers``
-(of each frame a label a picture), and what :func:`landscape` adds.
+What the function returns is a :class:`State`.
 """
 
 import inspect
@@ -27,8 +22,8 @@ from PIL import Image
 from .. import plots
 from .batch import Batches  # noqa: F401  the live pictures are found here beside Explorer
 from .live import Live, Playground, Valley, joined  # noqa: F401
-from .precompute import pack, precompute
-from .still import GRID, draw
+from .precompute import State, pack, precompute  # noqa: F401  and what compute returns
+from .still import GRID, draw_panel
 
 
 def lines(y, ylabel, x=plots.AXES, xlabel="", scale="log", ylim=None, dots=False):
@@ -233,7 +228,7 @@ class Explorer(Live):
         drawn = [panel for panel in self.panels if panel["kind"] != "pictures"]
         figure, axes = plt.subplots(1, len(drawn), figsize=(3.7 * len(drawn), 3.6), squeeze=False)
         for ax, panel in zip(axes.flat, drawn):
-            draw(panel, state, ax)
+            draw_panel(panel, state, ax)
         return figure
 
 

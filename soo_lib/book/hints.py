@@ -1,4 +1,4 @@
-"""How an exercise is checked: a right answer is said to be right, any other gets a hint."""
+"""Check an exercise: a right answer is told that it is right, and any other gets a hint."""
 
 import functools
 import itertools
@@ -15,11 +15,11 @@ TOO_SLOW = "No answer within {:.3g} s: something in it never ends, or takes far 
 
 
 class Verdict(NamedTuple):
-    """What a check found; shows as its hint."""
+    """What a check found. It is shown as its hint."""
 
     ok: bool
     hint: str
-    share: float = 0.0  # of the exercise's points
+    share: float = 0.0  # the part of the exercise's points that is earned
 
     def __repr__(self):
         return self.hint
@@ -31,7 +31,7 @@ class Hint(Exception):
 
 @contextmanager
 def told(where):
-    """A Hint that is given in here begins with ``where`` that is."""
+    """Let every Hint that is raised in this block begin with ``where`` it was found."""
     try:
         yield
     except Hint as hint:
@@ -39,7 +39,7 @@ def told(where):
 
 
 class Answer:
-    """The function that was handed in: what it raises and what it changes becomes a hint."""
+    """The function that was handed in. What it raises and what it changes becomes a hint."""
 
     def __init__(self, function):
         if not callable(function):
@@ -71,7 +71,7 @@ class Answer:
         return got
 
     def peak(self, *args):
-        """What it returns, and the bytes that it took at most (0 where it runs elsewhere)."""
+        """Return its result, and the most bytes that it took (0 where it runs elsewhere)."""
         if getattr(self.function, "remote", False):
             return self(*args), 0  # the grader's box has a bound of its own
         tracemalloc.start()
@@ -82,7 +82,7 @@ class Answer:
 
 
 def checker(problem):
-    """A check from ``problem(answer, rng)``, which raises a Hint where the answer is wrong.
+    """Make a check of ``problem(answer, rng)``, which raises a Hint where the answer is wrong.
 
     A problem with parts yields the share of the points that is earned so far. The check takes the
     function handed in, and a ``seed`` for the problems; it returns a Verdict.
@@ -108,7 +108,7 @@ def checker(problem):
 
 @contextmanager
 def time_limit():
-    """A Hint after SECONDS, where the system has alarms (not on Windows)."""
+    """Raise a Hint after SECONDS, where the system has alarms (Windows has none)."""
 
     def ring(*_):
         raise Hint(TOO_SLOW.format(SECONDS))
@@ -127,13 +127,13 @@ def time_limit():
 
 
 def need(condition, hint):
-    """The hint, or what the function ``hint`` says, unless the condition holds."""
+    """Raise the hint, or the one that the function ``hint`` returns, unless the condition holds."""
     if not condition:
         raise Hint(hint() if callable(hint) else hint)
 
 
 def numbers(got, shape, where=""):
-    """``got`` as a finite float array of that shape (any, if None); a Hint where it is not."""
+    """Return ``got`` as a finite float array of that shape (any, if None), or raise a Hint."""
     try:
         array = np.asarray(got)
         if array.dtype.kind == "c" and not array.imag.any():
@@ -151,7 +151,10 @@ def numbers(got, shape, where=""):
 
 
 def probe(answer, shape, *args):
-    """What it gives for a smaller problem, after a wrong answer; None where that is no answer."""
+    """Return what the answer gives for another problem, or None where that is no answer.
+
+    A check asks this after a wrong answer, to learn more about it.
+    """
     try:
         return numbers(answer(*args), shape)
     except Hint:
@@ -159,7 +162,7 @@ def probe(answer, shape, *args):
 
 
 def bounded(function, limit, hint):
-    """``function``, with the Hint ``hint()`` once it has been called more than ``limit`` times."""
+    """Return ``function``, which raises the Hint ``hint()`` after more than ``limit`` calls."""
     calls = itertools.count(1)
 
     def counted(*args):
@@ -170,7 +173,10 @@ def bounded(function, limit, hint):
 
 
 def same(a, b):
-    """Equal up to rounding; NaN where the other has it. np.allclose takes three times as long."""
+    """Are a and b equal up to rounding, with NaN in the same places?
+
+    It is np.allclose in a third of the time.
+    """
     if np.shape(a) != np.shape(b):
         return False
     a, b = np.asarray(a), np.asarray(b, float)
@@ -182,10 +188,10 @@ def same(a, b):
 
 
 def mixtures(formula, *choices, most=2):
-    """What slips would give, alone and ``most`` at once: a dictionary from hints to values.
+    """Return what slips would give, alone and up to ``most`` at once, by their hints.
 
-    Each of ``choices`` belongs to an argument of ``formula``: a dictionary from hints to values,
-    with the right value under the hint "".
+    Each of ``choices`` belongs to an argument of ``formula``. It is a dictionary from hints to
+    values of that argument, with the right value under the hint "".
     """
     found, right = {}, [choice[""] for choice in choices]
     for count in range(1, most + 1):
@@ -197,7 +203,10 @@ def mixtures(formula, *choices, most=2):
 
 
 def reproduced(answer, slips, given, other):
-    """Of ``slips(*given)`` those that the answer makes, up to a factor, of another problem too."""
+    """Return those of ``slips(*given)`` that the answer makes on the problem ``other`` too.
+
+    A factor may lie between the two.
+    """
     found, got = slips(*given), probe(answer, None, *other)
     if got is None:
         return found
@@ -210,10 +219,10 @@ def reproduced(answer, slips, given, other):
 
 
 def compare(got, right, slips, otherwise, where=""):
-    """A Hint unless ``got`` is right: that of the slip which would give it, or a general one.
+    """Raise a Hint unless ``got`` is right: that of the slip which would give it, or a general one.
 
-    ``slips`` is a function, called where something is wrong: a dictionary from hints to values.
-    ``otherwise`` may be one too, that asks further.
+    ``slips`` is called only where something is wrong; it returns a dictionary from hints to values.
+    ``otherwise`` is the general hint, or a function that asks further and returns one.
     """
     right = np.asarray(right, float)
     got = numbers(got, right.shape, where)
@@ -232,7 +241,7 @@ def compare(got, right, slips, otherwise, where=""):
         f"{where}Right to about {off:.0e} of its size, no further, as if something "
         "were rounded, clipped or stopped early, or a little of something added.",
     )
-    for hint, value in slips.items():  # a slip, and a factor besides
+    for hint, value in slips.items():  # there may be a factor besides the slip
         if (
             np.count_nonzero(value) > 2
             and value.shape == right.shape
@@ -247,7 +256,7 @@ def compare(got, right, slips, otherwise, where=""):
 
 
 def scale(a, b):
-    """In words the factor between two arrays, if one is a multiple of the other."""
+    """Say in words the factor between two arrays; "" if neither is a multiple of the other."""
     factor = np.vdot(b, a) / max(np.vdot(b, b), np.finfo(float).tiny)
     usual = 1e-6 < abs(factor) < 1e6  # beyond, both are but the same large term
     if not usual or abs(factor - 1) < 1e-5 or not same(a, factor * b):

@@ -35,7 +35,7 @@ class Learning(Live):
     """
 
     _esm = joined("learning")
-    _css = Live._css + (WEB / "learning.css").read_text("utf-8")
+    _css = Live._css + (WEB / "explorers" / "learning.css").read_text("utf-8")
     caption = "Each step teaches BFGS one product with the Hessian."
     on_paper = (
         "the curvature of a quadratic (blue ellipse) and what BFGS believes of it (pink) before a "

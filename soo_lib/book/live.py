@@ -1,7 +1,8 @@
 """Live pictures: the page computes, with no kernel, what :mod:`soo_lib` computes elsewhere.
 
-The engine in ``web/live`` is the ground floor once more, in JavaScript, and is tested against it
-iterate by iterate. A notebook's widget is one text, so its modules are joined.
+The engine in ``web/live`` is the ground floor once more, in JavaScript, with its files and names,
+and is tested against it iterate by iterate; ``web/draw`` draws; ``web/explorers`` holds the
+pictures. A notebook's widget is one text, so its modules are joined.
 """
 
 import re
@@ -24,12 +25,14 @@ METHODS = "gradient", "newton", "nlcg", "bfgs", "lbfgs"
 STEP_RULES = "fixed", "backtracking", "wolfe"
 RANGES = {"step": (1e-4, 10), "a": (-1.4, 1.4), "b": (0.1, 1000), "x": (-2, 2), "y": (-1.1, 2.1)}
 
-IMPORTS = re.compile(r'^import .* from "(.*)";$', re.MULTILINE)
-LEFT_OUT = re.compile(r"^ *(import .*|//.*|/\*\*.*|\* .*)?\n|^ +|^export (?!default)", re.MULTILINE)
+IMPORTS = re.compile(r'^import [^;]* from "(.*)";$', re.MULTILINE)
+LEFT_OUT = re.compile(
+    r"^import [^;]*;\n|^ *(//.*|/\*\*.*|\*[ /].*)?\n|^ +|^export (?!default)", re.MULTILINE
+)
 
 
 def joined(name):
-    """A module and all that it imports from as one text, without imports and comments."""
+    """A module of explorers/ and all that it imports from as one text, without its comments."""
     texts = {}
 
     def visit(path):
@@ -39,7 +42,7 @@ def joined(name):
                 visit((path.parent / other).resolve())
         texts[path] = text  # after those that it imports from
 
-    visit(WEB / f"{name}.js")
+    visit(WEB / "explorers" / f"{name}.js")
     return LEFT_OUT.sub("", "\n".join(texts.values()))
 
 
@@ -49,7 +52,9 @@ class Live(anywidget.AnyWidget):
     What ``on_paper`` says of the still picture is seen where that is.
     """
 
-    _css = "\n".join((WEB / name).read_text("utf-8") for name in ("explorer.css", "live/live.css"))
+    _css = "\n".join(
+        (WEB / name).read_text("utf-8") for name in ("explorers/explorer.css", "draw/live.css")
+    )
 
     def _ipython_display_(self):
         """The still figure, which the widget hides once it stands; the widget; the caption."""

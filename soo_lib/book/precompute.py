@@ -1,4 +1,7 @@
-"""Compute a grid of choices once: kept by content, this library included, as short numbers."""
+"""Compute a grid of choices once, and keep what came out as short numbers.
+
+It is found again by the content that it came from, this library's source included.
+"""
 
 import inspect
 import json
@@ -6,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import joblib
@@ -18,8 +22,28 @@ from ..datasets.sources import cache_folder
 LIBRARY = Path(__file__).parent.parent
 
 
+@dataclass
+class State:
+    """What an explorer shows for one choice; what is None is not shown."""
+
+    runs: list = field(default_factory=list)  #: columns each: :func:`soo_lib.book.explore.columns`
+    note: str | list | None = None  #: a sentence, or one for each frame
+    frames: list | None = None  #: names of what the reader steps through, if not the rows
+    per_frame: bool | None = None  #: each run belongs to a frame
+    points: list | None = None  #: x, y and the number of a class
+    level: float | None = None  #: a horizontal line
+    image: np.ndarray | None = None  #: (frames, rows, columns)
+    answers: list | None = None  #: of each frame a label for each picture
+    contours: str | None = None  #: :func:`soo_lib.book.explore.landscape` makes them
+    trials: str | None = None  #: and these, the points that a line search tried
+
+    def shown(self):
+        """What is shown, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
 def precompute(compute, grid, name=""):
-    """The packed state of each choice in ``grid``, from the cache where it has been before.
+    """Return the packed state of each choice in ``grid``, from the cache if it is there.
 
     The key is the content: the function's source, what it refers to, the choices, this library's
     source and the versions of numpy and scipy. The cache is the folder that the environment
@@ -45,7 +69,9 @@ def precompute(compute, grid, name=""):
 
 
 def pack(value):
-    """A state with its numbers as short strings of three digits: what a picture can show."""
+    """Return a state with its numbers as strings of three digits, as many as a picture shows."""
+    if isinstance(value, State):
+        return pack(value.shown())
     if isinstance(value, dict):
         return {key: pack(part) for key, part in value.items()}
     if value is None or isinstance(value, str | bool | int | float):
@@ -62,9 +88,9 @@ def pack(value):
 
 
 def _pack_matrices(value):
-    """Matrices of one shape; of symmetric ones the lower triangles."""
+    """Pack matrices of one shape; of symmetric ones keep the lower triangles."""
     shape, between = list(value.shape[1:]), " "
-    slack = 1e-9 * np.abs(value).max()  # of rounding
+    slack = 1e-9 * np.abs(value).max()  # what rounding may do
     if symmetric := shape[0] == shape[1] and np.allclose(value, np.swapaxes(value, 1, 2), 0, slack):
         value = [part[np.tril_indices(shape[0])] for part in value]
     if np.asarray(value).dtype.kind == "i" and 0 <= np.min(value) <= np.max(value) <= 9:
@@ -87,9 +113,10 @@ def _digest(compute, grid):
 
 
 def _meaning(value, compute, within=()):
-    """What a value is, to the cache: a function of the reader's by its source and what it names.
+    """Return what the cache knows a value by.
 
-    Modules, classes and the functions of other modules count by their names alone.
+    A function of the reader's counts by its source and by the values that it names. Modules,
+    classes and the functions of other modules count by their names alone.
     """
     if not inspect.isfunction(value) or value.__module__ != compute.__module__:
         named = inspect.ismodule(value) or inspect.isroutine(value) or inspect.isclass(value)

@@ -1,4 +1,4 @@
-"""Recorded runs for a chapter: book/results/<name>.json, from ``python -m experiments <name>``."""
+"""Read, for a chapter, the runs that ``python -m experiments <name>`` has recorded."""
 
 import json
 from pathlib import Path
@@ -6,23 +6,24 @@ from types import SimpleNamespace
 
 import numpy as np
 from IPython.display import Markdown
+from myst_nb import glue
 
 
 def load_record(name, folder="results"):
-    """The recorded runs of an experiment.
+    """Return the recorded runs of an experiment.
 
     Parameters
     ----------
     name : str
-        Of the experiment, such as "table3".
+        The experiment's name, such as "table3".
     folder : path
-        Of the records; as a chapter sees it, unless told.
+        The records' folder. The default is where a chapter sees it.
 
     Returns
     -------
     list of SimpleNamespace
-        One a run: what was set and what was found, by name. Trajectories are arrays, so a run
-        with ``fun``, ``evaluations`` and ``seconds`` can go straight to
+        One for each run, with what was set and what was found, by name. Trajectories are arrays,
+        so a run with ``fun``, ``evaluations`` and ``seconds`` can go straight to
         :func:`soo_lib.plots.convergence`.
     """
     path = Path(folder, f"{name}.json")
@@ -44,9 +45,20 @@ def load_record(name, folder="results"):
 
 
 def table(head, rows):
-    """A table to show on the page: a list of column titles, and a list of cells a row."""
+    """Return a table for the page, from the columns' titles and a list of cells for each row."""
     lines = [head, ["---"] * len(head), *rows]
     return Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
+
+
+def keeper(prefix):
+    """Return ``keep(name=number, ...)``, which gives numbers to the text as ``prefix_name``."""
+
+    def keep(**numbers):
+        for name, number in numbers.items():
+            shown = number.item() if hasattr(number, "item") else number
+            glue(f"{prefix}_{name}", shown, display=False)
+
+    return keep
 
 
 def _trajectory(value):

@@ -1,6 +1,6 @@
 """Second derivatives of a loss: layer by layer, factored, or known by their products alone."""
 
-from .kronecker import backward_roots, kronecker_factors, rescaled, squared_gradients
+from .kronecker import backward_roots, ekfac_factors, kronecker_factors, squared_gradients
 from .layers import backward_hessians, ggn_product, hessian_diagonal, layer_hessians
 from .preconditioners import (
     adagrad_diagonal,
@@ -29,7 +29,7 @@ __all__ = [
     "kronecker_factors",
     "squared_gradients",
     "backward_roots",
-    "rescaled",
+    "ekfac_factors",
     "adagrad_diagonal",
     "martens",
     "exact_diagonal",

@@ -4,20 +4,24 @@ Eq. 67 without its σ'' term keeps H_Z = B Bᵀ with a column a class, so that t
 is a mean of outer products of vectors x ⊗ b: x the layer's input, b a column of B.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..losses.activations import ACTIVATIONS, flush, output
-from ..losses.batches import over_parts
+from ..losses.base import Loss
+from ..losses.batches import Mean
+from ..losses.network import Network, NetworkLoss
 from .layers import _network
 
 
-@over_parts
-def kronecker_factors(loss, x):
+def kronecker_factors(loss: Loss, x: ArrayLike) -> list[tuple[np.ndarray, np.ndarray]]:
     """A pair (A, G) for each layer, whose Kronecker product approximates its GGN block.
 
     Parameters
     ----------
-    loss : NetworkLoss
+    loss : NetworkLoss, a mean of some over batches, or a module's loss from ``from_torch``
     x : (n_params,) array
 
     Returns
@@ -32,6 +36,10 @@ def kronecker_factors(loss, x):
     Martens and Grosse (2015). Only the roots B of H_Z = B Bᵀ are propagated
     (:func:`backward_roots`), so G is exact and cheap.
     """
+    if isinstance(loss, Mean):
+        return loss.mean(kronecker_factors, x)
+    if hasattr(loss, "kronecker_factors"):  # of a module: its adapter has them
+        return loss.kronecker_factors(x)
     net, layers = _network(loss), loss.layers(x)
     shapes = [n for n_in, n_out in net.shapes for n in (n_in + 1, n_out)]
     ends = np.cumsum(np.square(shapes))
@@ -51,13 +59,14 @@ def kronecker_factors(loss, x):
     return list(zip(means[::2], means[1::2], strict=True))
 
 
-@over_parts
-def squared_gradients(loss, x):
+def squared_gradients(loss: Loss, x: ArrayLike) -> np.ndarray:
     """Mean of each sample's squared gradient at ``x``, (n_params,), the penalty left out.
 
     A sample's gradient in a layer's weights is the outer product of its input and its ∂L/∂Z
     (eq. 24), so the sum over a network's ``loss`` is (X²)ᵀD²: no sample's gradient is formed.
     """
+    if isinstance(loss, Mean):
+        return loss.mean(squared_gradients, x)
     net, layers = _network(loss), loss.layers(x)
     first = ACTIVATIONS[net.activation].first
 
@@ -75,7 +84,9 @@ def squared_gradients(loss, x):
     return loss.average(kernel, loss.n_params)[1]
 
 
-def backward_roots(net, layers, X, y):
+def backward_roots(
+    net: Network, layers: list, X: np.ndarray, y: np.ndarray
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """B of each layer, (classes, m, n_out), from the last layer to the first.
 
     B is Diag(√p) - p √pᵀ in the last layer, then Diag(σ') W B (paper, eqs 83 and 67). ``net`` is a
@@ -101,7 +112,9 @@ def backward_roots(net, layers, X, y):
             B = flush((flat @ W.T).reshape(len(B), len(X), len(W)) * first(A[layer]))
 
 
-def rescaled(loss, x, pairs):
+def ekfac_factors(
+    loss: NetworkLoss, x: ArrayLike, pairs: list
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The Gauss-Newton curvature along each axis of the eigenbasis of the Kronecker ``pairs``.
 
     Parameters

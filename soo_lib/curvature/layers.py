@@ -5,25 +5,22 @@ weights. With a 1 appended to each input the three become one: layer l's block i
 (x xᵀ) ⊗ H_Z over the samples, in ``x``'s own order.
 """
 
-from functools import reduce
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..checks import as_vector, check_memory
 from ..losses.activations import ACTIVATIONS, output
 from ..losses.blocks import side_by_side
-from ..losses.network import Network
+from ..losses.network import Network, NetworkLoss
 
 CURVATURES = ("exact", "ggn", "clipped")
 
 CHUNK = 5e5  # numbers in the largest temporary array
 
-STRIP = 2e5  # numbers in the products of inputs that are multiplied at a time
 
-SHARED = 1e8  # multiplications that pay for a second thread
-
-
-def layer_hessians(loss, x, curvature="exact"):
+def layer_hessians(loss: NetworkLoss, x: ArrayLike, curvature: str = "exact") -> list[np.ndarray]:
     """The diagonal block of the Hessian that belongs to each layer.
 
     Parameters
@@ -38,6 +35,7 @@ def layer_hessians(loss, x, curvature="exact"):
     -------
     list of (n_l, n_l) arrays
         Block l equals ``loss.hess(x)[s, s]`` for ``s = net.layer_slices[l]`` when exact.
+        Symmetric up to rounding.
 
     Raises
     ------
@@ -46,8 +44,7 @@ def layer_hessians(loss, x, curvature="exact"):
 
     Notes
     -----
-    Paper, eqs 66-70, 78-83 and algorithm 3, as the book corrects them. Both factors of
-    (x xᵀ) ⊗ H_Z are symmetric: their upper triangles are multiplied, by halves of the samples.
+    Paper, eqs 66-70, 78-83 and algorithm 3, as the book corrects them.
 
     Examples
     --------
@@ -59,31 +56,33 @@ def layer_hessians(loss, x, curvature="exact"):
     >>> bool(np.allclose(last, loss.hess(x)[net.layer_slices[1], net.layer_slices[1]]))
     True
     """
-    net = _network(loss)
+    shapes = [(n_in + 1, n_out) for n_in, n_out in _network(loss).shapes]
     advice = "loss.hessp multiplies with it, kronecker_factors approximates it, neither forms it"
-    for layer, (n_in, n_out) in enumerate(net.shapes, 1):
-        check_memory((n_in + 1) * n_out, f"the block of layer {layer}", advice)
-    inputs = [np.triu_indices(n_in + 1) for n_in, _ in net.shapes]
-    outputs = [np.triu_indices(n_out) for _, n_out in net.shapes]
-    sizes = [(len(k), len(j)) for (k, _), (j, _) in zip(inputs, outputs, strict=True)]
-
-    def run(rows):
-        sums = [np.zeros(size) for size in sizes]
-        for layer, X, H, _ in backward_hessians(loss.subset(rows), x, curvature):
-            X, (k, k2), H = X.T.copy(), inputs[layer], H.T[outputs[layer]]
-            step = int(max(64, STRIP // len(H.T)))
-            for i in range(0, len(k), step):
-                strip = slice(i, i + step)
-                sums[layer][strip] += (X[k[strip]] * X[k2[strip]]) @ H.T  # eqs 68-70 in one
-        return sums
-
-    m, work = loss.n_samples, loss.n_samples * sum(k * j for k, j in sizes)
-    half = m if work < SHARED else -(-m // 2)
-    halves = side_by_side(run, [slice(i, i + half) for i in range(0, m, half)])
-    return _unfold(loss, [reduce(np.add, parts) for parts in zip(*halves, strict=True)])
+    for layer, (K, J) in enumerate(shapes, 1):
+        check_memory(K * J, f"the block of layer {layer}", advice)
+    blocks = [np.zeros((K, J, K, J)) for K, J in shapes]
+    for layer, X, H, _ in backward_hessians(loss, x, curvature):
+        _add(blocks[layer], X, H)
+    for layer, part in enumerate(loss.net.layer_slices):
+        block = blocks[layer] = blocks[layer].reshape(2 * [part.stop - part.start])
+        block /= loss.n_samples
+        block[np.diag_indices_from(block)] += loss.penalty.weights[part]
+    return blocks
 
 
-def hessian_diagonal(loss, x, curvature="exact"):
+def _add(block, X, H):
+    """Adds the samples' sum of (x xᵀ) ⊗ H_Z to a ``block``, (K, J, K, J): eqs 68-70 in one."""
+    K, J, K, J = block.shape
+    H = H.reshape(len(X), J * J)
+
+    def some(k):
+        XX = (X[:, k, None] * X[:, None, :]).reshape(len(X), -1)
+        block[k] += (XX.T @ H).reshape(-1, K, J, J).transpose(0, 2, 1, 3)
+
+    side_by_side(some, [slice(k, k + 8) for k in range(0, K, 8)])
+
+
+def hessian_diagonal(loss: NetworkLoss, x: ArrayLike, curvature: str = "exact") -> np.ndarray:
     """The diagonal at ``x``, (n_params,), of the ``loss``'s Hessian or of what ``curvature`` says.
 
     Eqs 66-70, without the blocks of :func:`layer_hessians`.
@@ -95,7 +94,9 @@ def hessian_diagonal(loss, x, curvature="exact"):
     return diagonal / loss.n_samples + loss.penalty.weights
 
 
-def backward_hessians(loss, x, curvature="exact"):
+def backward_hessians(
+    loss: NetworkLoss, x: ArrayLike, curvature: str = "exact"
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     """The recursion itself: H_Z of each layer and sample, from the last layer to the first.
 
     The samples come in chunks, fewer where layers are wide; all layers of a chunk one by one.
@@ -106,7 +107,7 @@ def backward_hessians(loss, x, curvature="exact"):
     inputs : (m, n_in + 1) array
         The layer's inputs for a chunk of samples, with a 1 appended.
     H : (m, n_out, n_out) array
-        Second derivatives of each sample's loss in the layer's Z; ``H.T`` is contiguous.
+        Second derivatives of each sample's loss in the layer's Z.
     bend : (m, n_out) array
         The σ'' term on H's diagonal before ``curvature`` bends it; 0 in the last layer.
     """
@@ -120,26 +121,23 @@ def backward_hessians(loss, x, curvature="exact"):
         with np.errstate(over="ignore"):
             A = net.forward(layers, np.asarray(loss.X[i : i + rows], float))
         D, P = output(A[-1], loss.y[i : i + rows])
-        H = -P.T[:, None] * P.T  # eq. 83, samples last
-        H[range(len(H)), range(len(H))] += P.T
+        H = P[:, :, None] * (np.eye(P.shape[1]) - P[:, None, :])  # eq. 83
         bend = np.zeros_like(D)
         for layer in reversed(range(len(layers))):
-            yield layer, np.c_[A[layer], np.ones(len(D))], H.T, bend
+            yield layer, np.c_[A[layer], np.ones(len(D))], H, bend
             if layer:
                 W, a = layers[layer][0], A[layer]
                 G = D @ W.T  # eq. 26
                 slope = first(a) * np.ones_like(a)
                 bend = second(a, slope) * G  # with ∇L_X of this layer: eq. 67, not eq. 82
-                H = (W @ H.reshape(len(H), -1)).reshape(len(W), -1, len(D))  # all samples in one
-                H *= slope.T[:, None]
-                H = W @ H  # eqs 66 and 67, from both sides
-                H *= slope.T
                 kept = {"exact": bend, "ggn": 0.0, "clipped": np.maximum(bend, 0)}[curvature]
-                H[range(len(W)), range(len(W))] += np.transpose(kept)
+                J = slope[:, :, None] * W  # ∂Z/∂Z of the layer below, sample by sample
+                H = J @ H @ J.transpose(0, 2, 1)  # eq. 66
+                H[:, range(len(W)), range(len(W))] += kept  # eq. 67
                 D = slope * G  # eq. 27
 
 
-def ggn_product(loss, x, p):
+def ggn_product(loss, x: ArrayLike, p: ArrayLike) -> np.ndarray:
     """The generalised Gauss-Newton matrix times ``p``: Jᵀ H_L J p, and the penalty's share.
 
     The model is replaced by its tangent in the parameters: positive semi-definite (Schraudolph
@@ -153,30 +151,3 @@ def _network(loss):
     if not isinstance(getattr(loss, "net", None), Network):
         raise ValueError(f"loss must be a network's, from Network.loss; got {loss!r}")
     return loss.net
-
-
-def _unfold(loss, sums):
-    """The blocks in ``x``'s own order (k, j, k2, j2), from sums over triangles of x xᵀ and H_Z."""
-    shapes = [(n_in + 1, n_out) for n_in, n_out in loss.net.shapes]
-    mirrors = [(_mirror(K), _mirror(n)) for K, n in shapes]
-    blocks = [np.empty(2 * shape) for shape in shapes]
-
-    def strip(layer, k):  # so small that it stays in cache
-        inputs, outputs = mirrors[layer]
-        pieces = sums[layer][inputs[k]][:, outputs]  # (k2, j, j2)
-        np.divide(pieces.transpose(1, 0, 2), loss.n_samples, out=blocks[layer][k])
-
-    strips = [(layer, k) for layer, (K, _) in enumerate(shapes) for k in range(K)]
-    size = sum(block.size for block in blocks)
-    list(side_by_side(lambda at: strip(*at), strips, 10 * size > SHARED))
-    for layer, part in enumerate(loss.net.layer_slices):
-        blocks[layer] = blocks[layer].reshape(2 * [part.stop - part.start])
-        np.einsum("ii->i", blocks[layer])[:] += loss.penalty.weights[part]
-    return blocks
-
-
-def _mirror(n):
-    """(n, n) indices into an upper triangle stored as a vector."""
-    index = np.zeros((n, n), int)
-    index[np.triu_indices(n)] = np.arange(n * (n + 1) // 2)
-    return np.maximum(index, index.T)

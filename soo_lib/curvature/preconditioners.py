@@ -5,18 +5,20 @@ point ``x``, (n_params,). PᵀP is near the Hessian there, for the two of square
 factor; a ``damping`` > 0 keeps P invertible.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import LinAlgError, cholesky, eigvalsh
 
 from ..checks import as_number
+from ..losses.base import Loss
+from ..losses.network import NetworkLoss
 from .kronecker import kronecker_factors, squared_gradients
 from .layers import hessian_diagonal, layer_hessians
 
-# Kinds of P for a network, from its loss, or its loss on some of the rows, at a point. PᵀP is near
-# the Hessian there, for the first two up to a factor; a damping > 0 keeps P invertible.
 
-
-def adagrad_diagonal(loss, x, damping=1e-8):
+def adagrad_diagonal(loss: Loss, x: ArrayLike, damping: float = 1e-8) -> np.ndarray:
     """The diagonal of eq. 14, which is AdaGrad's: PᵀP = (mean g² + damping)^½ over the samples.
 
     Returns P's diagonal, (n_params,).
@@ -24,7 +26,7 @@ def adagrad_diagonal(loss, x, damping=1e-8):
     return (squared_gradients(loss, x) + _damping(damping)) ** 0.25
 
 
-def martens(loss, x, damping=1e-4):
+def martens(loss: Loss, x: ArrayLike, damping: float = 1e-4) -> np.ndarray:
     """Martens' diagonal, PᵀP = (mean g² + damping)^¾, which he uses inside CG (2010, section 4.7).
 
     Returns P's diagonal, (n_params,).
@@ -32,7 +34,7 @@ def martens(loss, x, damping=1e-4):
     return (squared_gradients(loss, x) + _damping(damping)) ** 0.375
 
 
-def exact_diagonal(loss, x, damping=1e-4):
+def exact_diagonal(loss: Loss, x: ArrayLike, damping: float = 1e-4) -> np.ndarray:
     """PᵀP = abs(diag H) + damping: Jacobi's preconditioner, with the absolute value at saddles.
 
     Returns P's diagonal, (n_params,).
@@ -40,7 +42,9 @@ def exact_diagonal(loss, x, damping=1e-4):
     return np.sqrt(np.abs(hessian_diagonal(loss, x)) + _damping(damping))
 
 
-def layer_cholesky(loss, x, damping=1e-4, curvature="ggn"):
+def layer_cholesky(
+    loss: NetworkLoss, x: ArrayLike, damping: float = 1e-4, curvature: str = "ggn"
+) -> list[np.ndarray]:
     """PᵀP = H + damping I in each layer: for layers small enough to factor their Hessian.
 
     Returns a list of P's blocks, (n_l, n_l). ``curvature`` as for
@@ -52,7 +56,9 @@ def layer_cholesky(loss, x, damping=1e-4, curvature="ggn"):
     return [_upper(H + shift * np.eye(len(H)), f"the Hessian of layer {i}") for i, H in blocks]
 
 
-def kronecker_cholesky(loss, x, damping=1e-3, factors=kronecker_factors):
+def kronecker_cholesky(
+    loss: Loss, x: ArrayLike, damping: float = 1e-3, factors: Callable = kronecker_factors
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """PᵀP = A ⊗ G in each layer, both :func:`damped` by damping + λ (appendix B, factored).
 
     λ is the loss's own penalty; ``factors(loss, x)`` returns a pair (A, G) for each layer. Returns
@@ -66,7 +72,7 @@ def kronecker_cholesky(loss, x, damping=1e-3, factors=kronecker_factors):
     return P
 
 
-def damped(A, G, damping):
+def damped(A: np.ndarray, G: np.ndarray, damping: float) -> tuple[np.ndarray, np.ndarray]:
     """(A + πγI, G + γ/π I) with γ² = damping: A ⊗ G gains damping I, and two cross terms.
 
     π² is the ratio of the mean eigenvalues of A and G, so that the two are damped alike: factored

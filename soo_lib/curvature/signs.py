@@ -3,13 +3,16 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import eigvalsh
 
+from ..losses.base import Loss
+from ..losses.network import NetworkLoss
 from .layers import backward_hessians, layer_hessians
 from .spectrum import extreme_eigenvalues, operator
 
 
-def smallest_eigenvalue(loss, x, seed=0):
+def smallest_eigenvalue(loss: Loss, x: ArrayLike, seed: int = 0) -> tuple[float, np.ndarray]:
     """Smallest eigenvalue of ``loss``'s Hessian at ``x``, and its eigenvector, (n_params,).
 
     ``seed`` draws the start of :func:`soo_lib.curvature.extreme_eigenvalues`.
@@ -27,7 +30,7 @@ class LayerSigns(NamedTuple):
     gnorm: float  #: largest entry of the gradient: only where this is 0 does a sign tell a saddle
 
 
-def layer_signs(loss, x):
+def layer_signs(loss: NetworkLoss, x: ArrayLike) -> LayerSigns:
     """Where the curvature is negative: in which layers, and in the Hessian as a whole.
 
     Positive semi-definite layer blocks do not make the Hessian so: the blocks between layers count

@@ -7,11 +7,13 @@ form a large one; scipy's ``eigsh``, ``cg`` and ``lobpcg`` meet the operators ju
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh, eigh_tridiagonal, norm, qr
 from scipy.sparse import issparse
-from scipy.sparse.linalg import LinearOperator, aslinearoperator
+from scipy.sparse.linalg import ArpackError, LinearOperator, aslinearoperator, eigsh
 
 from ..checks import as_count, as_number, as_rng, as_vector, size_of
+from ..losses.base import Loss
 from .kronecker import kronecker_factors
 from .layers import layer_hessians
 
@@ -59,7 +61,9 @@ def rejected(w, Q):
     return w
 
 
-def quadrature(A, v, steps):
+def quadrature(
+    A: ArrayLike | LinearOperator, v: ArrayLike, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Nodes θ and weights w of Gauss's rule for ``v``: Σ wᵢ f(θᵢ) ≈ vᵀf(A)v / vᵀv.
 
     Parameters
@@ -103,7 +107,7 @@ def quadrature(A, v, steps):
 SMALL = 500  # up to so many columns a matrix is formed: Lanczos might take as many products
 
 
-def operator(loss, x, curvature="exact"):
+def operator(loss: Loss, x: ArrayLike, curvature: str = "exact") -> LinearOperator:
     """The curvature of ``loss`` at ``x``, its penalty included, as a symmetric linear operator.
 
     Parameters
@@ -167,14 +171,20 @@ def operator(loss, x, curvature="exact"):
 
 
 class Extremes(NamedTuple):
-    """Both ends of a spectrum, as :func:`extreme_eigenvalues` finds them (Wu and Simon 2000)."""
+    """Both ends of a spectrum, as scipy's ARPACK finds them (Lehoucq and others 1998)."""
 
     values: np.ndarray  #: eigenvalues, (2k,), ascending
     vectors: np.ndarray  #: eigenvectors, (n, 2k), a column each
     residuals: np.ndarray  #: ‖Av - λv‖ of each, (2k,)
 
 
-def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
+def extreme_eigenvalues(
+    A: ArrayLike | LinearOperator,
+    k: int = 1,
+    tol: float = 1e-8,
+    products: int = 1000,
+    seed: int = 0,
+) -> Extremes:
     """The ``k`` smallest and the ``k`` largest eigenvalues, and their eigenvectors, by Lanczos.
 
     Parameters
@@ -183,22 +193,27 @@ def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
     k : int
         How many at each end; all there are, where 2k >= n.
     tol : float
-        Residual at which to stop, as a share of the distance between the two ends.
+        Residual at which to stop, as a share of A's largest eigenvalue by size, up to a factor of
+        three.
     products : int
-        Most products with A, >= 2k. Where eigenvalues crowd at an end they may run out first, and
-        ``residuals`` tell how far it got. Up to 500 columns A is formed instead.
+        About the most products with A, >= 2k: half of them for each end, rounded up to whole
+        restarts of 60 vectors, or 8k. Where eigenvalues crowd at an end they may run out; it is
+        then done again with the root of ``tol``, or from one start alone, and ``residuals`` tell
+        how far that got. Up to 500 columns A is formed instead.
     seed : int
         Of the random start.
 
     Returns
     -------
     Extremes
+        Vectors are orthonormal within each end.
 
     Notes
     -----
-    Thick restarts (Wu and Simon 2000): a full space of 100 vectors, or 8k, is cut to the Ritz
-    vectors nearest the ends. A Krylov space holds one vector of a multiple eigenvalue, so that
-    its other copies may be missing where k > 1.
+    scipy's ``eigsh`` for either end: ARPACK's restarted Lanczos (Lehoucq, Sorensen and Yang 1998).
+    It stops at a residual relative to the eigenvalue, which one near 0 would never reach: so it is
+    given A/c + I, with c twice the size of A by a few steps of :func:`quadrature`. A Krylov space
+    holds one vector of a multiple eigenvalue, so that its other copies may be missing where k > 1.
 
     Examples
     --------
@@ -207,36 +222,34 @@ def extreme_eigenvalues(A, k=1, tol=1e-8, products=1000, seed=0):
     """
     A, k, tol = as_symmetric(A), as_count(k, "k"), as_number(tol, "tol", 0)
     n, products = A.shape[0], as_count(products, "products", 2 * k)
-    rng, size = as_rng(seed), max(100, 8 * k)
+    rng, size = as_rng(seed), max(60, 8 * k)
     if n <= max(SMALL, size):
         H = A @ np.eye(n)
         values, vectors = eigh(0.5 * (H + H.T), driver="evd")  # the default's may give up
         ends = np.r_[: min(k, n), max(k, n - k) : n]
         values, vectors = values[ends], vectors[:, ends]
-        residuals = map(norm, (H @ vectors - values * vectors).T)
-        return Extremes(values, vectors, np.array([*residuals]))
-    Q, T, j, w = np.empty((size, n)), np.zeros((size, size)), 0, rng.normal(size=n)
-    for count in range(1, products + 1):
-        Q[j] = w / norm(w)
-        w, j = A @ Q[j], j + 1
-        T[j - 1, :j] = Q[:j] @ w  # T = QAQᵀ, its lower triangle
-        w = rejected(w, Q[:j])
-        left = norm(w)
-        closed = left <= 1e-13 * np.abs(T[:j, :j]).max()
-        if j % 20 and j < size and count < products and not closed:
-            continue  # to look at T each time would take longer than a small net's product
-        values, Y = eigh(T[:j, :j], driver="evd")
-        ends = np.r_[: min(k, j), max(k, j - k) : j]
-        residuals = left * np.abs(Y[-1, ends])
-        if j >= 2 * k and residuals.max() <= tol * (values[-1] - values[0]):
-            break
-        if closed:
-            w = rejected(rng.normal(size=n), Q[:j])
-        if j == size:
-            keep = np.r_[: 3 * size // 10, size - 3 * size // 10 : size]
-            j = len(keep)
-            Q[:j], T[:j, :j] = Y[:, keep].T @ Q, np.diag(values[keep])
-    return Extremes(values[ends], (Y[:, ends].T @ Q[: len(Y)]).T, residuals)
+        return Extremes(values, vectors, np.array([*map(norm, (H @ vectors - values * vectors).T)]))
+    v = rng.normal(size=n)
+    c = 2 * np.abs(quadrature(A, v, 10)[0]).max() or 1.0
+    shifted = symmetric(n, lambda p: A @ p / c + p)
+    restarts = -(-products // (2 * size))
+    ends = [
+        _end(shifted, k, which, tol, v0=v, ncv=size, maxiter=restarts) for which in ("SA", "LA")
+    ]
+    values = c * (np.concatenate([found for found, _ in ends]) - 1)
+    vectors = np.hstack([V for _, V in ends])
+    residuals = [norm(A @ q - value * q) for value, q in zip(values, vectors.T)]
+    return Extremes(values, vectors, np.array(residuals))
+
+
+def _end(A, k, which, tol, **how):
+    """``eigsh``; where its restarts run out, with a looser tolerance, and at last with any."""
+    for share in (tol, tol**0.5, 1.0):
+        try:
+            return eigsh(A, k, which=which, tol=share, **how)
+        except ArpackError as error:
+            reason = error
+    raise ValueError(f"A must have eigenvalues that eigsh finds; {reason}")
 
 
 class Density(NamedTuple):
@@ -248,7 +261,14 @@ class Density(NamedTuple):
     weights: np.ndarray  #: >= 0, with the sum 1
 
 
-def spectral_density(A, steps=80, starts=10, width=None, points=1000, seed=0):
+def spectral_density(
+    A: ArrayLike | LinearOperator,
+    steps: int = 80,
+    starts: int = 10,
+    width: float | None = None,
+    points: int = 1000,
+    seed: int = 0,
+) -> Density:
     """How the eigenvalues of ``A`` lie, by stochastic Lanczos quadrature.
 
     Parameters
@@ -296,7 +316,7 @@ def spectral_density(A, steps=80, starts=10, width=None, points=1000, seed=0):
     return Density(grid, density / (width * np.sqrt(2 * np.pi)), nodes, weights)
 
 
-def trace(A, products=90, seed=0):
+def trace(A: ArrayLike | LinearOperator, products: int = 90, seed: int = 0) -> tuple[float, float]:
     """The trace of ``A`` from a few products: Hutch++ (Meyer, Musco, Musco and Woodruff 2020).
 
     Parameters

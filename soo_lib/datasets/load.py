@@ -1,4 +1,4 @@
-"""The book's data: Fashion-MNIST, the two-class points and the digits."""
+"""Load the book's data: Fashion-MNIST, the two-class points and the digits."""
 
 import numpy as np
 
@@ -25,26 +25,28 @@ CLASSES = [
 
 
 def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True, mapped=False):
-    """Fashion-MNIST, split into training, dev and test rows.
+    """Load Fashion-MNIST, split into training, dev and test rows.
 
-    Looks in turn in the cache (the folder that the environment variable SOO_LIB_DATA names, else
-    the user's cache folder), the Debian/Ubuntu package ``dataset-fashion-mnist``, OpenML (kept in
-    the cache) and, without a network, the sample of 6,000 + 1,000 images in this library.
+    It looks in turn in the cache (the folder that the environment variable SOO_LIB_DATA names, or
+    else the user's cache folder), in the Debian/Ubuntu package ``dataset-fashion-mnist`` and at
+    OpenML, whose files it keeps in the cache. Without a network it takes the sample of 6,000 +
+    1,000 images that ships with this library.
 
     Parameters
     ----------
     n_train, n_dev : int
-        Training and dev rows, drawn at random from the 60,000 official training images.
+        How many training and dev rows to draw at random from the 60,000 official training images.
         n_train=None takes all that are not dev rows; the dev rows do not depend on n_train.
         The sample gives at most 1,000 dev rows, and at most the rest to train.
     seed : int
         Seed of the split.
     standardize : bool
-        True: pixels minus their mean, over their standard deviation, two scalars computed in
-        float64 from the training rows alone. False: pixels / 255.
+        True: subtract the pixels' mean and divide by their standard deviation, two scalars that
+        are computed in float64 from the training rows alone. False: divide by 255.
     mapped : bool
-        True: X_train, X_dev, X_test are the pixels, as uint8 memory maps of files in the cache,
-        for ``net.loss(X, y, scale=1 / std, shift=-mean / std)``, which converts a block at a time.
+        True: X_train, X_dev and X_test are the pixels as they are, uint8 memory maps of files in
+        the cache. Give them to ``net.loss(X, y, scale=1 / std, shift=-mean / std)``, which
+        converts a block at a time.
 
     Returns
     -------
@@ -57,8 +59,8 @@ def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True, map
     Raises
     ------
     ValueError
-        A bad argument; a file that is truncated or altered (by its SHA-256). Such a file is
-        deleted from the cache, so that the next call looks further.
+        If an argument is bad, or if a file is truncated or altered, as its SHA-256 tells. Such a
+        file is deleted from the cache, so that the next call looks further.
     """
     as_count(n_dev, "n_dev", 0, N_ROWS - 1)
     if n_train is not None:
@@ -72,7 +74,7 @@ def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True, map
     dev, train = order[:n_dev], order[n_dev:][:n_train]
 
     mean, std = _mean_std(X[train], 255, standardize)
-    # A pixel has only 256 values: scale those in float64, then look each pixel up.
+    # A pixel has only 256 values, so those are scaled in float64 and each pixel is looked up.
     scaled = ((np.arange(256) - mean) / std).astype(np.float32)
 
     def read(rows):
@@ -107,23 +109,24 @@ def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True, map
 
 
 def make_two_class(seed=0, n_train=800, n_val=100):
-    """Two overlapping classes in the plane, for logistic regression.
+    """Make two overlapping classes in the plane, for logistic regression.
 
-    A stand-in for the paper's data (section 3.1): x1 is normal, x2 log-normal and not rescaled,
-    which makes the loss badly conditioned. In each class x1 and log x2 have their means and
-    standard deviations, and a correlation of 0.7, exactly, whatever the seed.
+    They stand in for the paper's data (section 3.1). x1 is normal; x2 is log-normal and not
+    rescaled, which makes the loss badly conditioned. In each class the means and the standard
+    deviations of x1 and log x2, and their correlation of 0.7, hold exactly, whatever the seed.
 
-    With seed 0 the smallest mean logistic loss is .408, the accuracy on the validation rows
-    there .81, and x1 and x2 correlate at .60 in class 0, .59 in class 1. Seeds 0 to 49 give a
-    loss of .402 to .425; an accuracy of .74 to .85, for 30 of them .80 or more, as 100 rows are
-    few; and correlations of .44 to .63, median .57, as a log-normal's tail is long.
+    With seed 0 the smallest mean logistic loss is .408, and the accuracy on the validation rows is
+    .81 there; x1 and x2 correlate at .60 in class 0 and at .59 in class 1. Over seeds 0 to 49 the
+    loss lies between .402 and .425. The accuracy lies between .74 and .85, because 100 rows are
+    few, and for 30 of the seeds it is .80 or more. The correlations lie between .44 and .63, with
+    the median .57, because a log-normal's tail is long.
 
     Parameters
     ----------
     seed : int
         Seed of the points.
     n_train, n_val : int
-        Rows, at least 6: half of them class 0, half class 1 (an odd one is class 1).
+        At least 6 rows each: half are of class 0, half of class 1, and an odd one of class 1.
 
     Returns
     -------
@@ -134,7 +137,7 @@ def make_two_class(seed=0, n_train=800, n_val=100):
     Raises
     ------
     ValueError
-        A bad argument.
+        If an argument is bad.
     """
     as_count(n_train, "n_train", 6)
     as_count(n_val, "n_val", 6)
@@ -146,7 +149,7 @@ def make_two_class(seed=0, n_train=800, n_val=100):
 
 
 def load_digits(n_train=1400, seed=0, standardize=True):
-    """scikit-learn's 1,797 digits of 8 x 8 pixels, split at random into training and test rows.
+    """Load scikit-learn's 1,797 digits of 8 x 8 pixels, split at random into train and test rows.
 
     Parameters
     ----------
@@ -155,7 +158,7 @@ def load_digits(n_train=1400, seed=0, standardize=True):
     seed : int
         Seed of the split.
     standardize : bool
-        As for `load_fashion_mnist`; False: pixels / 16.
+        As for `load_fashion_mnist`; False: divide by 16.
 
     Returns
     -------
@@ -166,7 +169,7 @@ def load_digits(n_train=1400, seed=0, standardize=True):
     Raises
     ------
     ValueError
-        A bad argument.
+        If an argument is bad.
     """
     X, y = sklearn.datasets.load_digits(return_X_y=True)
     as_count(n_train, "n_train", 1, len(X) - 1)
@@ -190,7 +193,7 @@ def _two_class_rows(m, rng):
     X = []
     for size, mean, sd in classes:
         z = rng.standard_normal((2, size))
-        # Give z mean 0 and covariance I exactly: then the optimum hardly depends on the seed.
+        # z gets mean 0 and covariance I exactly, so that the optimum hardly depends on the seed.
         z -= z.mean(axis=1, keepdims=True)
         z = corner @ np.linalg.solve(np.linalg.cholesky(np.cov(z, bias=True)), z)
         x1, log_x2 = mean[0] + sd[0] * z[0], mean[1] + sd[1] * z[1]

@@ -1,4 +1,4 @@
-"""Where Fashion-MNIST comes from: the cache, Debian's package, OpenML or the sample, checked."""
+"""Get Fashion-MNIST from the cache, Debian's package, OpenML or the sample, and check it."""
 
 import gzip
 import hashlib
@@ -30,7 +30,7 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 SAMPLE = Path(__file__).parent / "data"
 
-OPENML_BYTES = 38_600_000  # about: only the progress bar uses it
+OPENML_BYTES = 38_600_000  # roughly; only the progress bar uses it
 
 TIMEOUT = 10  # seconds without an answer before OpenML counts as out of reach
 
@@ -53,19 +53,20 @@ SAMPLE_SHA256 = {
 
 
 def cache_folder(variable="SOO_LIB_DATA", part=""):
-    """Where files stay between runs: the folder in ``variable``, or a ``part`` of our cache.
+    """Return the folder where files stay between runs.
 
-    By default where downloads are kept; the pages keep the runs of their explorers in another.
+    It is the folder that the environment ``variable`` names, or else a ``part`` of our own cache.
+    By default downloads are kept there; the pages keep the runs of their explorers in another.
     """
     user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "soo_lib" / part
     return Path(os.environ.get(variable) or user).expanduser()
 
 
-@lru_cache(maxsize=1)  # also remembers that there was no network: no page waits for it twice
+@lru_cache(maxsize=1)  # it remembers a lack of network too, so that no page waits for it twice
 def pixels(cache):
-    """X, y, X_test, y_test as read-only uint8 arrays, (rows, 784) and (rows,), and their source.
+    """Return X, y, X_test, y_test, read-only uint8 of (rows, 784) and (rows,), and their source.
 
-    Looks in the folder ``cache``, Debian's package, OpenML and the sample, in this order. A file
+    It looks in the folder ``cache``, Debian's package, OpenML and the sample, in this order. A file
     that is not what its SHA-256 says raises ValueError.
     """
     for folder, source in (cache, "cache"), (DEBIAN, "debian"):
@@ -89,7 +90,10 @@ def pixels(cache):
 
 
 def as_map(rows, folder):
-    """Read-only uint8 ``rows``, (m, n), as a map of a file in ``folder``, named by its content."""
+    """Return uint8 ``rows``, (m, n), as a read-only map of a file in ``folder``.
+
+    The file is named by its content, so that equal rows share it.
+    """
     path = folder / f"rows-{hashlib.sha256(rows).hexdigest()[:16]}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +104,7 @@ def as_map(rows, folder):
 
 
 def _read(folder, source):
-    """The four files of a folder as {name: bytes}, decompressed and checked."""
+    """Return the four files of a folder as {name: bytes}, decompressed and checked."""
     sample = source == "sample"
     files = {}
     for name, expected in (SAMPLE_SHA256 if sample else SHA256).items():
@@ -143,7 +147,7 @@ def _check_sha256(file, found, expected, source):
 
 
 def _download():
-    """The four files from OpenML, checked: about 40 MB, then a minute of decoding."""
+    """Fetch the four files from OpenML and check them: about 40 MB, then a minute of decoding."""
     if sys.platform == "emscripten":
         raise URLError("a page of the book asks no other host, and has no threads")
     timeout, done = socket.getdefaulttimeout(), threading.Event()
@@ -185,13 +189,13 @@ def _show_progress(folder, done):
         delay=1,
     ) as bar:  # delay: no bar where there is no network
         while not done.wait(0.2):
-            with suppress(OSError):  # a file moved to its final name meanwhile: look again
+            with suppress(OSError):  # a file may just have moved to its final name: look again
                 size = sum(path.stat().st_size for path in Path(folder).rglob("*"))
                 bar.update(min(size, OPENML_BYTES) - bar.n)
 
 
 def _idx(array):
-    """A uint8 array as the bytes of an IDX file, the format of the original files."""
+    """Return a uint8 array as the bytes of an IDX file, the format of the original files."""
     return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
 
 

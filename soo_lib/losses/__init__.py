@@ -1,5 +1,6 @@
 """Functions to minimise, and losses around a loss."""
 
+from .adapters import from_jax, from_torch
 from .base import L2, Loss, as_loss
 from .batches import Batched, Reshuffled, draw, partition
 from .logistic import Logistic
@@ -20,4 +21,6 @@ __all__ = [
     "Batched",
     "Reshuffled",
     "Preconditioned",
+    "from_torch",
+    "from_jax",
 ]

@@ -1,68 +1,60 @@
 """Batches, and the loss as a mean over batches (paper, section 3.3 and eq. 28)."""
 
-from functools import reduce, wraps
+from functools import reduce
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..checks import as_count, as_rng
 from .base import Loss, as_loss, over_data
 
 
 class Mean(Loss):
-    """A loss that is a mean over parts; a subclass says how that is taken.
+    """A loss that is a weighted mean over parts.
 
-    Its ``mean(what, *vectors)`` is the weighted mean of ``value(part, what, *vectors)``.
+    A subclass writes ``mean(what, *vectors)``, the mean of ``value(part, what, *vectors)``: of the
+    values, gradients or other results of its parts.
     """
 
-    def fun(self, x):
+    def fun(self, x: ArrayLike) -> float:
         return float(self.mean("fun", x))
 
-    def jac(self, x):
+    def jac(self, x: ArrayLike) -> np.ndarray:
         return self.mean("jac", x)
 
-    def fun_and_jac(self, x):
+    def fun_and_jac(self, x: ArrayLike) -> tuple[float, np.ndarray]:
         f, g = self.mean("fun_and_jac", x)
         return float(f), g
 
-    def hess(self, x):
+    def hess(self, x: ArrayLike) -> np.ndarray:
         return self.mean("hess", x)
 
-    def hessp(self, x, p):
+    def hessp(self, x: ArrayLike, p: ArrayLike) -> np.ndarray:
         return self.mean("hessp", x, p)
 
-    def ggnp(self, x, p):
+    def ggnp(self, x: ArrayLike, p: ArrayLike) -> np.ndarray:
         return self.mean("ggnp", x, p)
 
 
-def over_parts(function):
-    """The ``function(loss, x)``, a mean over the rows, made the mean over parts where loss is."""
-
-    @wraps(function)
-    def whole(loss, x):
-        return loss.mean(whole, x) if isinstance(loss, Mean) else function(loss, x)
-
-    return whole
-
-
 def value(part, what, *vectors):
-    """What the loss ``part`` says of ``vectors``: by its method ``what``, or a function of it."""
+    """A part's result: of its method named ``what``, or of a function ``what(part, *vectors)``."""
     return getattr(part, what)(*vectors) if isinstance(what, str) else what(part, *vectors)
 
 
 def plus(a, b):
-    """``a`` + ``b``, of numbers and arrays, or of tuples and lists of them, entry by entry."""
+    """``a`` + ``b``: numbers or arrays, or tuples or lists of them, which are added one by one."""
     return type(a)(map(plus, a, b)) if isinstance(a, tuple | list) else a + b
 
 
 def times(weight, a):
-    """``weight`` · ``a``, of the same."""
+    """The number ``weight`` times ``a``, which is of such a kind too."""
     return type(a)(times(weight, b) for b in a) if isinstance(a, tuple | list) else weight * a
 
 
 MOST = 10**8  # rows, in all batches together: beyond, a slip would fill the memory for hours
 
 
-def partition(m, batch_size, seed=None):
+def partition(m: int, batch_size: int, seed: int | None = None) -> list[np.ndarray]:
     """Disjoint batches that cover all rows; the last is ragged if the sizes do not divide.
 
     Parameters
@@ -85,7 +77,9 @@ def partition(m, batch_size, seed=None):
     return [rows[i : i + size] for i in range(0, m, size)]
 
 
-def draw(m, batch_size, n_batches, seed=0):
+def draw(
+    m: int, batch_size: int, n_batches: int, seed: int | np.random.Generator = 0
+) -> list[np.ndarray]:
     """Batches drawn one by one: no row twice in a batch, but batches may overlap.
 
     Parameters
@@ -143,7 +137,7 @@ class Batched(Mean):
     False
     """
 
-    def __init__(self, loss, batches, weights=None):
+    def __init__(self, loss: Loss, batches: list, weights: str | None = None):
         if weights not in (None, "rows"):
             raise ValueError(f"weights must be None or 'rows'; got {weights!r}")
         listed = isinstance(batches, list | tuple) and all(np.size(rows) for rows in batches)
@@ -158,14 +152,14 @@ class Batched(Mean):
         self.weights = sizes / sizes.sum()
 
     def mean(self, what, *vectors):
-        """The mean over the batches, one after another, of what each is asked."""
+        """The mean of the batches' results, one batch after another."""
         shares = zip(self.weights, self.parts)
         return reduce(plus, (times(w, value(part, what, *vectors)) for w, part in shares))
 
-    def gnorm(self, g):
+    def gnorm(self, g: np.ndarray) -> float:
         return self.loss.gnorm(g)
 
-    def why_no_minimum(self, x):
+    def why_no_minimum(self, x: np.ndarray) -> str:
         return self.loss.why_no_minimum(x)
 
 
@@ -181,7 +175,7 @@ class Reshuffled(Loss):
         As for :func:`draw`.
     """
 
-    def __init__(self, loss, batch_size, n_batches, seed=0):
+    def __init__(self, loss: Loss, batch_size: int, n_batches: int, seed: int = 0):
         self.loss = as_loss(over_data(loss, "n_params", "fun_and_jac"), None)
         self.n_params, self.n_samples = loss.n_params, loss.n_samples
         draw(loss.n_samples, batch_size, n_batches)  # complain now, not at the first evaluation
@@ -189,25 +183,25 @@ class Reshuffled(Loss):
         self.dtype = getattr(loss, "dtype", float)
         self.rng = as_rng(seed)
 
-    def fun(self, x):
+    def fun(self, x: ArrayLike) -> float:
         return self._fresh().fun(x)
 
-    def jac(self, x):
+    def jac(self, x: ArrayLike) -> np.ndarray:
         return self._fresh().jac(x)
 
-    def fun_and_jac(self, x):
+    def fun_and_jac(self, x: ArrayLike) -> tuple[float, np.ndarray]:
         return self._fresh().fun_and_jac(x)
 
-    def hess(self, x):
+    def hess(self, x: ArrayLike) -> np.ndarray:
         return self._fresh().hess(x)
 
-    def hessp(self, x, p):
+    def hessp(self, x: ArrayLike, p: ArrayLike) -> np.ndarray:
         return self._fresh().hessp(x, p)
 
-    def ggnp(self, x, p):
+    def ggnp(self, x: ArrayLike, p: ArrayLike) -> np.ndarray:
         return self._fresh().ggnp(x, p)
 
-    def gnorm(self, g):
+    def gnorm(self, g: np.ndarray) -> float:
         return self.loss.gnorm(g)
 
     def _fresh(self):

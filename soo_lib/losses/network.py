@@ -4,21 +4,18 @@ Rows are samples, so a layer reads Z = X W + b with W of shape (n_in, n_out): th
 eq. 19 transposed. The parameters of all layers lie in one flat vector ``x``.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
-from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from ..checks import as_count, as_real_type, as_rng, as_table, as_vector, check_memory, take
 from .activations import ACTIVATIONS, cross_entropy, flush
 from .base import L2, Loss
 from .blocks import BLOCK, as_rows, average
 from .products import gauss_newton_product, hessian_product, linearize
-
-KEPT = 2**26  # bytes that what products at one point share may fill until the next point
-
-_points = WeakKeyDictionary()  # of the loss asked last: x, and for each block its data and point
 
 
 class Network:
@@ -39,7 +36,7 @@ class Network:
         Where layer l's weights (row-major), then its biases, lie inside ``x``.
     """
 
-    def __init__(self, sizes, activation="sigmoid"):
+    def __init__(self, sizes: Sequence[int], activation: str = "sigmoid"):
         listed = np.iterable(sizes) and not isinstance(sizes, str)
         self.sizes = [as_count(n, f"sizes[{i}]") for i, n in enumerate(sizes if listed else [])]
         if len(self.sizes) < 2 or self.sizes[-1] < 2:
@@ -56,11 +53,11 @@ class Network:
         return f"Network({self.sizes}, activation={self.activation!r})"
 
     @property
-    def shapes(self):
+    def shapes(self) -> list[tuple[int, int]]:
         """The pair (n_in, n_out) of each layer, a list."""
         return list(pairwise(self.sizes))
 
-    def unpack(self, x):
+    def unpack(self, x: ArrayLike) -> list[tuple[np.ndarray, np.ndarray]]:
         """``x`` as a list of (W, b), (n_in, n_out) and (n_out,): views, which write to ``x``."""
         x = np.asarray(x)
         if x.shape != (self.n_params,):
@@ -68,7 +65,7 @@ class Network:
         parts = zip(self.sizes[1:], [x[part] for part in self.layer_slices], strict=True)
         return [(flat[:-n_out].reshape(-1, n_out), flat[-n_out:]) for n_out, flat in parts]
 
-    def pack(self, layers):
+    def pack(self, layers: list) -> np.ndarray:
         """The flat vector ``x``, (n_params,), of a list of (W, b) as from :meth:`unpack`."""
         need, got = [(shape, shape[1:]) for shape in self.shapes], repr(layers)[:60]
         with suppress(TypeError, ValueError):  # not a list of pairs
@@ -77,7 +74,7 @@ class Network:
             raise ValueError(f"layers must have the shapes (W, b) {need}; got {got}")
         return np.concatenate([np.ravel(part) for layer in layers for part in layer]).astype(float)
 
-    def init(self, seed, scale="fan_in"):
+    def init(self, seed: int, scale: str = "fan_in") -> np.ndarray:
         """A random start, (n_params,): normal weights, biases 0.
 
         Parameters
@@ -122,7 +119,7 @@ class Network:
                 D *= slope(A[layer])  # eq. 27
                 flush(D)
 
-    def predict(self, x, X):
+    def predict(self, x: ArrayLike, X: ArrayLike) -> np.ndarray:
         """The most likely label of each row of ``X``, (m, n_in), as (m,) integers."""
         X = as_table(X, self.sizes[0], getattr(X, "dtype", None) == np.float32 and np.float32)
         layers = self.unpack(as_vector(x, self.n_params).astype(X.dtype))
@@ -130,7 +127,16 @@ class Network:
             blocks = [self.forward(layers, X[i : i + BLOCK])[-1] for i in range(0, len(X), BLOCK)]
         return np.concatenate(blocks).argmax(axis=1)
 
-    def loss(self, X, y, l2=0.0, penalize_bias=False, dtype=np.float64, scale=1.0, shift=0.0):
+    def loss(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        l2: float = 0.0,
+        penalize_bias: bool = False,
+        dtype: DTypeLike = np.float64,
+        scale: float = 1.0,
+        shift: float = 0.0,
+    ) -> "NetworkLoss":
         """The :class:`NetworkLoss` on ``X``, (m, n_in), and whole numbers ``y``, (m,), from 0.
 
         ``l2`` weighs the penalty on the weights, and the biases if ``penalize_bias``; ``dtype`` is
@@ -160,11 +166,11 @@ class NetworkLoss(Loss):
         self.net, self.X, self.y, self.penalty = net, X, y, penalty
         self.n_samples, self.n_params, self.dtype = len(X), net.n_params, X.dtype
 
-    def subset(self, rows):
+    def subset(self, rows: ArrayLike) -> "NetworkLoss":
         """The same loss on some ``rows``, a list of integers."""
         return NetworkLoss(self.net, *take(self.X, self.y, rows), self.penalty)
 
-    def fun(self, x):
+    def fun(self, x: ArrayLike) -> float:
         layers = self.layers(x)
 
         def kernel(X, y, _):
@@ -172,10 +178,10 @@ class NetworkLoss(Loss):
 
         return self.average(kernel)[0] + self.penalty.fun(x)
 
-    def jac(self, x):
+    def jac(self, x: ArrayLike) -> np.ndarray:
         return self.fun_and_jac(x)[1]
 
-    def fun_and_jac(self, x):
+    def fun_and_jac(self, x: ArrayLike) -> tuple[float, np.ndarray]:
         layers = self.layers(x)
 
         def kernel(X, y, gradient):
@@ -189,44 +195,24 @@ class NetworkLoss(Loss):
         g += g_penalty
         return f + f_penalty, g
 
-    def hessp(self, x, p):
+    def hessp(self, x: ArrayLike, p: ArrayLike) -> np.ndarray:
         return self._product(x, p, hessian_product)
 
-    def ggnp(self, x, p):
+    def ggnp(self, x: ArrayLike, p: ArrayLike) -> np.ndarray:
         """The Gauss-Newton matrix times ``p``: see :func:`soo_lib.curvature.ggn_product`."""
         return self._product(x, p, gauss_newton_product)
 
     def _product(self, x, p, multiply):
         layers, tangents = self.layers(x), self.layers(p, "p")
-        before, points = _points.get(self, (None, {}))
-        if not np.array_equal(before, x):
-            points = {}
-            _points.clear()
-            _points[self] = np.array(x), points
 
         def kernel(X, y, product):
-            point = self._point(points, layers, X, y, multiply is hessian_product)
+            point = linearize(self.net, layers, X, y, multiply is hessian_product)
             multiply(self.net, layers, tangents, point, self.net.unpack(product))
             return 0.0
 
         return self.average(kernel, self.n_params)[1] + self.penalty.hessp(x, p)
 
-    def _point(self, points, layers, X, y, exact):
-        """``linearize`` of a block; found once as long as the data stay as they are.
-
-        Solvers ask for many products at one point: up to half of the work is the point's.
-        """
-        place = exact, y.ctypes.data  # of the block in self.y
-        rows, labels, point = points.get(place, (None, None, None))
-        if not (np.array_equal(rows, X) and np.array_equal(labels, y)):
-            if kept := 5 * self.n_samples * sum(self.net.sizes) * X.itemsize <= KEPT:
-                X, y = X.copy(), y.copy()  # bytes are converted over those of the block before
-            point = linearize(self.net, layers, X, y, exact)
-            if kept:
-                points[place] = X, y, point
-        return point
-
-    def hess(self, x):
+    def hess(self, x: ArrayLike) -> np.ndarray:
         """All second derivatives, between layers too: n_params products; MemoryError over 2 GB."""
         check_memory(self.n_params, "the Hessian")
         H = np.stack([self.hessp(x, p) for p in np.eye(self.n_params)])
@@ -237,5 +223,5 @@ class NetworkLoss(Loss):
         return self.net.unpack(as_vector(x, self.n_params, name).astype(self.dtype))
 
     def average(self, kernel, size=0):
-        """Means over the samples: see ``strips``."""
+        """Means over the samples: see :mod:`soo_lib.losses.blocks`."""
         return average(kernel, self.X, self.y, size, self.n_params)

@@ -7,6 +7,7 @@ here. Every solver is preconditioned by wrapping its loss, scipy's included.
 import copy
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import lapack, lu_solve
 
 from ..checks import as_vector
@@ -55,7 +56,7 @@ class Preconditioned(Loss):
     False
     """
 
-    def __init__(self, loss, P):
+    def __init__(self, loss: Loss, P: ArrayLike | list):
         named = [("P", P)]
         if isinstance(P, list):
             named = [(f"P[{i}]", block) for i, block in enumerate(P)]
@@ -74,49 +75,49 @@ class Preconditioned(Loss):
         if hasattr(loss, "n_samples"):
             self.n_samples = loss.n_samples
 
-    def to_p(self, x):
+    def to_p(self, x: ArrayLike) -> np.ndarray:
         """p = P x, both (n_params,)."""
         return self._times(x)
 
-    def to_x(self, p):
+    def to_x(self, p: ArrayLike) -> np.ndarray:
         """x = P⁻¹p, both (n_params,)."""
         return self._times(p, inverse=True)
 
-    def subset(self, rows):
+    def subset(self, rows: ArrayLike) -> "Preconditioned":
         """The same loss on some ``rows``, a list of integers, in the same variables."""
         part = copy.copy(self)
         part.loss = self.loss.subset(rows)
         part.n_samples = part.loss.n_samples
         return part
 
-    def fun(self, p):
+    def fun(self, p: ArrayLike) -> float:
         return self.loss.fun(self.to_x(p))
 
-    def jac(self, p):
+    def jac(self, p: ArrayLike) -> np.ndarray:
         return self._pull(self.loss.jac(self.to_x(p)))
 
-    def fun_and_jac(self, p):
+    def fun_and_jac(self, p: ArrayLike) -> tuple[float, np.ndarray]:
         f, g = self.loss.fun_and_jac(self.to_x(p))
         return f, self._pull(g)  # eq. 9
 
-    def hess(self, p):
+    def hess(self, p: ArrayLike) -> np.ndarray:
         half = np.apply_along_axis(self._pull, 0, self.loss.hess(self.to_x(p)))
         return np.apply_along_axis(self._pull, 0, half.T)  # eq. 10
 
-    def hessp(self, p, v):
+    def hessp(self, p: ArrayLike, v: ArrayLike) -> np.ndarray:
         return self._pull(self.loss.hessp(self.to_x(p), self._times(v, "p", inverse=True)))
 
-    def ggnp(self, p, v):
+    def ggnp(self, p: ArrayLike, v: ArrayLike) -> np.ndarray:
         return self._pull(self.loss.ggnp(self.to_x(p), self._times(v, "p", inverse=True)))
 
-    def push(self, g):
+    def push(self, g: ArrayLike) -> np.ndarray:
         """∇L = Pᵀ∇L̂ (eq. 9), from the gradient ``g`` in p; both (n_params,)."""
         return self._times(g, "g", transposed=True)
 
-    def gnorm(self, g):
+    def gnorm(self, g: np.ndarray) -> float:
         return self.loss.gnorm(self.push(g))
 
-    def why_no_minimum(self, p):
+    def why_no_minimum(self, p: np.ndarray) -> str:
         return self.loss.why_no_minimum(self.to_x(p))
 
     def _pull(self, g):

@@ -35,8 +35,10 @@ def linearize(net, layers, X, y, exact=True):
     D[-1], P = output(A[-1], y)
     for layer in reversed(range(1, len(layers) if exact else 1)):
         G = D[layer] @ layers[layer][0].T  # eq. 26
-        bends[layer] = second(A[layer], slopes[layer]) * G
-        D[layer - 1] = flush(slopes[layer] * G)  # eq. 27
+        bends[layer] = second(A[layer], slopes[layer])
+        bends[layer] *= G
+        G *= slopes[layer]
+        D[layer - 1] = flush(G)  # eq. 27
     return Point(A, P, slopes, D, bends, np.ones(len(X), X.dtype))
 
 

@@ -18,10 +18,15 @@ from .line_search import Ray, Step, backtracking, fixed, wolfe
 from .minimize import minimize
 from .recorder import Recorder, Row, Trace
 from .refresh import minimize_refreshed
+from .stop import Criteria, Reason, Status, explain
 from .trust import TrustRegion
 
 __all__ = [
     "minimize",
+    "Status",
+    "Reason",
+    "explain",
+    "Criteria",
     "minimize_refreshed",
     "Gradient",
     "Newton",

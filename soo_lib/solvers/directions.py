@@ -23,7 +23,7 @@ class Gradient:
     search, settings = "wolfe", {}  # the step rule unless told, and settings that come with it
     restarted = "restarted from steepest descent"
     fresh, note = True, ""
-    accuracy = 0.5  # of a step inside a radius, at first: products with a Hessian are dear
+    accuracy = 0.5  # relative residual at which a step inside a radius ends: products are dear
 
     def __call__(self, loss, x, g):
         return -g
@@ -213,11 +213,12 @@ class BFGS(Gradient):
         if self.fresh:
             self.H = np.eye(len(s)) * (s @ y) / (y @ y)  # N&W eq. 6.20
         elif self.pairs < len(s):
-            self.H *= max(1.0, s @ y / (y @ self.H @ y))
+            self.H *= max(1.0, s @ y / (y @ self.H @ y))  # Oren and Luenberger 1974
+        # N&W eq. 6.17, H <- (I - ρ s yᵀ) H (I - ρ y sᵀ) + ρ s sᵀ, multiplied out
         rho, Hy = 1 / (s @ y), self.H @ y
-        sHy = np.outer(s, Hy)  # N&W eq. 6.17, multiplied out
+        sHy = np.outer(s, Hy)
         self.H = self.H - rho * (sHy + sHy.T) + rho * (1 + rho * (y @ Hy)) * np.outer(s, s)
-        self.pairs = self.pairs + 1 if np.isfinite(self.H).all() else 0  # 1 / (s @ y) may be none
+        self.pairs = self.pairs + 1 if np.isfinite(self.H).all() else 0  # 1 / (s @ y) may overflow
 
     def product(self, loss, x):
         """d ↦ Bd with B = H⁻¹."""

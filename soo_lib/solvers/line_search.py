@@ -4,6 +4,7 @@ Each rule looks at the loss along a ray, φ(α) = L(x + αp), a :class:`Ray`, an
 accepted :class:`Step`, or None when it finds none.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,8 @@ class Ray:
     def __init__(self, loss, x, f, g, p):
         self.loss, self.x, self.p = loss, x, p
         self.fun0, self.slope0 = f, float(g @ p)
-        self.rounding = 4 * rounding(loss, x, f, g)  # values of φ carry a few such errors
+        dtype = getattr(loss, "dtype", float)
+        self.rounding = 4 * rounding(x, f, g, dtype)  # values of φ carry a few such errors
 
     def at(self, alpha):
         """φ(``alpha``) alone: cheaper than the whole step."""
@@ -47,12 +49,12 @@ class Ray:
         return f <= self.fun0 + c1 * alpha * self.slope0 + slack
 
 
-def fixed():
+def fixed() -> Callable:
     """The same step every time, without a look at the result."""
     return lambda ray, trial: ray.step(trial)
 
 
-def backtracking(c1=1e-4, shrink=0.5, max_trials=60):
+def backtracking(c1: float = 1e-4, shrink: float = 0.5, max_trials: int = 60) -> Callable:
     """Shrink the step until the loss decreases enough (Armijo; N&W algorithm 3.1).
 
     Parameters
@@ -84,7 +86,7 @@ def backtracking(c1=1e-4, shrink=0.5, max_trials=60):
     return search
 
 
-def wolfe(c1=1e-4, c2=0.9, max_trials=40):
+def wolfe(c1: float = 1e-4, c2: float = 0.9, max_trials: int = 40) -> Callable:
     """A step that satisfies the strong Wolfe conditions (N&W algorithms 3.5 and 3.6).
 
     ::
@@ -183,7 +185,7 @@ def trust():
         # radius has been cut for want of one, or a wrong gradient would have the last word.
         if abs(fall) <= 100 * ray.rounding and not refused:
             fall = 0.5 * trial * (ray.slope0 + step.jac @ ray.p)
-        enough = fall <= 1e-4 * trial * ray.slope0  # no number is not enough either
+        enough = fall <= 1e-4 * trial * ray.slope0  # NaN compares false, so it is refused
         refused = not enough or np.array_equal(step.x, ray.x)
         return None if refused else step
 

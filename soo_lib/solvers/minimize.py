@@ -1,38 +1,39 @@
 """Solvers: a direction rule times a step rule (eqs 1 and 29), and scipy's behind one recorder."""
 
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize
 
 from ..checks import as_count, as_number, as_vector
-from ..losses.base import as_loss
+from ..losses.base import Loss, as_loss
 from ..losses.blocks import calm
 from .directions import DIRECTIONS
 from .krylov import Cubic, HessianFree, Modelled
 from .line_search import LINE_SEARCHES, Ray
 from .recorder import Recorder
-from .scipy import SCIPY, _scipy
-from .stop import why_no_decrease
+from .scipy import SCIPY, scipys
+from .stop import Criteria, Status, why_no_decrease
 from .trust import TrustRegion
 
 OWN = {**DIRECTIONS, "hessian-free": HessianFree, "arc": Cubic}
 
-OUT_OF_ITERATIONS = "stopped at maxiter = {} before it converged"
-
 
 def minimize(
-    loss,
-    x0,
-    method="newton",
-    line_search=None,
-    step=1.0,
-    maxiter=100,
-    gtol=1e-8,
-    ftol=0.0,
-    callback=None,
-    **settings,
-):
+    loss: Loss,
+    x0: ArrayLike,
+    method: str = "newton",
+    line_search: str | None = None,
+    step: float = 1.0,
+    maxiter: int = 100,
+    gtol: float = 1e-8,
+    ftol: float = 0.0,
+    callback: Callable | None = None,
+    **settings: Any,
+) -> optimize.OptimizeResult:
     """Minimise a loss: a direction rule times a step rule.
 
     Parameters
@@ -42,9 +43,9 @@ def minimize(
     x0 : (n,) array
         Start.
     method : str
-        Direction rule: "gradient", "newton", "nlcg", "bfgs", "lbfgs", "hessian-free", "arc". Or a
-        solver of ``scipy.optimize.minimize`` under its own name: "CG", "BFGS", "L-BFGS-B",
-        "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact".
+        Direction rule, in lower case: "gradient", "newton", "nlcg", "bfgs", "lbfgs",
+        "hessian-free", "arc". Or a solver of ``scipy.optimize.minimize``, spelt as scipy spells it:
+        "CG", "BFGS", "L-BFGS-B", "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact".
     line_search : {"fixed", "backtracking", "wolfe", "trust"}, optional
         Step rule of our own methods. Unless told, the strong Wolfe conditions; backtracking for
         "hessian-free"; for "arc" one trial, to accept or refuse. "trust" bounds the step by a
@@ -70,8 +71,9 @@ def minimize(
     -------
     scipy.optimize.OptimizeResult
         ``x``, ``fun``, ``jac``, ``success``, ``message``, ``nit``, ``nfev``, ``njev``, ``nhev``,
-        ``nhessp`` and ``trace``, a :class:`soo_lib.solvers.Trace` with ``nit + 1`` rows. Without
-        success ``x`` is the best point seen. ``trace.note`` says where a direction had to bend:
+        ``nhessp``, ``status``, a :class:`soo_lib.solvers.Status`, and ``trace``, a
+        :class:`soo_lib.solvers.Trace` with ``nit + 1`` rows. Without success ``x`` is the best
+        point seen. ``trace.note`` says where a direction had to bend:
         a Hessian modified, a pair left out, nlcg's β = 0, a restart.
 
     Raises
@@ -81,10 +83,8 @@ def minimize(
 
     Notes
     -----
-    A search that fails is asked why: mostly 25 to 100 evaluations, which are counted. A run whose
-    last 40 iterations led nowhere but within the rounding of the loss, in its ``dtype``, stops.
-    Neither is a success: ``gtol`` was not met, though in float32 that is often all there is to
-    reach.
+    A search that fails is looked into (:class:`soo_lib.solvers.Status` has what may be found): some
+    200 evaluations, which are counted.
 
     Examples
     --------
@@ -96,8 +96,12 @@ def minimize(
     loss = as_loss(loss, x0)
     x = as_vector(x0, loss.n_params, "x0", finite=True).copy()
     step = as_number(step, "step", minimum=0, above=True)
-    maxiter = as_count(maxiter, "maxiter", minimum=0)
-    gtol, ftol = as_number(gtol, "gtol", minimum=0), as_number(ftol, "ftol", minimum=0)
+    criteria = Criteria(
+        as_count(maxiter, "maxiter", minimum=0),
+        as_number(gtol, "gtol", minimum=0),
+        as_number(ftol, "ftol", minimum=0),
+        callback,
+    )
     if method in list(OWN):  # a list: what is asked for may not be hashable
         if line_search is None:
             line_search, settings = OWN[method].search, {**OWN[method].settings, **settings}
@@ -113,23 +117,23 @@ def minimize(
     else:
         raise ValueError(f"method must be one of {', '.join([*OWN, *SCIPY])}; got {method!r}")
 
-    recorder = Recorder(loss, gtol, ftol, callback)
+    recorder = Recorder(loss)
     with calm():
         if method in SCIPY:
-            failure = _scipy(recorder, x, method, maxiter, settings)
+            reason = scipys(recorder, x, method, criteria, settings)
         else:
             # N&W section 3.5: a direction with no scale of its own starts from the last success
             rescale = line_search == "wolfe" and not direction.scaled
-            failure = _descend(recorder, x, direction, search, step, rescale, maxiter)
-        return as_result(recorder, failure or OUT_OF_ITERATIONS.format(maxiter))
+            reason = _descend(recorder, x, direction, search, step, rescale, criteria)
+        return as_result(recorder, reason)
 
 
-def _descend(loss, x, direction, search, step, rescale, maxiter):
-    """The loop of every method of our own. Returns why it failed, or None."""
-    f, g = loss.fun_and_jac(x)
-    loss.row(x, f, g)
+def _descend(loss, x, direction, search, step, rescale, criteria):
+    """The loop of every method of our own. Returns the :class:`Reason` why it stopped."""
+    f, g = loss.begin(x)
+    reason = criteria(loss)
     trial, last, slope, restart = step, None, np.nan, ""
-    while not loss.outcome and loss.nit < maxiter:
+    while not reason:
         p = direction(loss, x, g)
         ray = Ray(loss, x, f, g, p)
         if rescale and last and ray.slope0 < 0:
@@ -137,7 +141,7 @@ def _descend(loss, x, direction, search, step, rescale, maxiter):
         found = search(ray, trial) if ray.slope0 < 0 else None
         if found is None:
             if direction.fresh:
-                return why_no_decrease(loss, x, f, g, p)
+                return why_no_decrease(loss.counted(), x, f, g, p, loss.dtype)
             direction.restart()
             restart = direction.restarted
             continue
@@ -145,29 +149,28 @@ def _descend(loss, x, direction, search, step, rescale, maxiter):
         x, f, g = found.x, found.fun, found.jac  # eq. 1
         loss.row(x, f, g, found.alpha, "; ".join(filter(None, (restart, direction.note))))
         last, slope, restart = found, ray.slope0, ""
-    return None
+        reason = criteria(loss)
+    return reason
 
 
-def as_result(recorder, failure):
-    """scipy's result of a ``recorder``'s run; ``failure`` is why it ended, if that is not known."""
-    trace, (x, f, g) = recorder.trace, recorder.last
-    success, message = recorder.outcome or (False, failure)
-    best = recorder.best
-    if not success and best[1] is not None and not f <= best[0]:  # f may be NaN
-        f, x = best
+def as_result(recorder, reason):
+    """scipy's result of a ``recorder``'s run, which ended for a ``reason``."""
+    x, f, g = recorder.last
+    if not reason.status.success and recorder.best[1] is not None and not f <= recorder.best[0]:
+        f, x = recorder.best  # f may be NaN
         g = np.array(recorder.loss.jac(x.copy()), float)
-    reason = recorder.loss.why_no_minimum(x) if np.isfinite(x).all() else ""
-    if reason:
-        success, message = False, reason
+    finite = np.isfinite(x).all()
+    if finite and (words := recorder.loss.why_no_minimum(x)):
+        reason = Status.NO_MINIMUM.because(words=words)
     counts = {name: getattr(recorder, name) for name in ("nit", "nfev", "njev", "nhev", "nhessp")}
     return optimize.OptimizeResult(
         x=x,
         fun=f,
         jac=g,
-        success=success,
-        status=0 if success else 1,
-        message=message,
-        trace=trace,
+        success=reason.status.success,
+        status=reason.status,
+        message=reason.message,
+        trace=recorder.trace,
         **counts,
     )
 

@@ -1,29 +1,43 @@
 """A preconditioner that keeps up with the point: made anew now and then, the solver restarted."""
 
 import time
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import ArrayLike
+from scipy.optimize import OptimizeResult
 
 from ..checks import as_count, as_function, as_rng, as_vector
-from ..losses.base import as_loss, over_data
+from ..losses.base import Loss, as_loss, over_data
 from ..losses.preconditioned import Preconditioned
-from .minimize import OUT_OF_ITERATIONS, minimize
+from .minimize import minimize
 from .recorder import Trace
-from .stop import GAVE_UP, NO_DECREASE, RESAMPLED
+from .stop import Status
 
 COUNTED = "nfev", "njev", "nhev", "nhessp", "seconds"
+# A search that failed with an old P may succeed with a new one.
+GO_ON = (
+    Status.MAXITER,
+    Status.WRONG_GRADIENT,
+    Status.RESAMPLED,
+    Status.KINK,
+    Status.GAVE_UP,
+    Status.UNTOLD,
+)
 
 
 def minimize_refreshed(
-    loss,
-    x0,
-    kind,
-    every=10,
-    rows=None,
-    seed=0,
-    method="lbfgs",
-    maxiter=100,
-    callback=None,
-    **settings,
-):
+    loss: Loss,
+    x0: ArrayLike,
+    kind: Callable,
+    every: int = 10,
+    rows: int | None = None,
+    seed: int = 0,
+    method: str = "lbfgs",
+    maxiter: int = 100,
+    callback: Callable | None = None,
+    **settings: Any,
+) -> OptimizeResult:
     """Minimise in p = P x, with a new P every so many iterations.
 
     Parameters
@@ -84,13 +98,10 @@ def minimize_refreshed(
         ]
         before = {name: before[name] + found.get(name, 0) for name in COUNTED}
         before["seconds"] = trace.rows[-1].seconds
-        x, nit, spent = change.to_x(found.x), len(trace) - 1, OUT_OF_ITERATIONS.format(limit)
-        # A search that failed with an old P may succeed with a new one.
-        failed = NO_DECREASE, RESAMPLED, GAVE_UP
-        again = found.message == spent or found.message.startswith(failed)
-        if not again or found.nit == 0 or nit == maxiter:
-            message = found.message.replace(spent, OUT_OF_ITERATIONS.format(maxiter))
+        x, nit = change.to_x(found.x), len(trace) - 1
+        if found.status not in GO_ON or found.nit == 0 or nit == maxiter:
             before.pop("seconds")
-            found.update(x=x, jac=change.push(found.jac), nit=nit, trace=trace, message=message)
-            found.update(before)
+            found.update(x=x, jac=change.push(found.jac), nit=nit, trace=trace, **before)
+            if found.status is Status.MAXITER:
+                found.message = Status.MAXITER.because(maxiter=maxiter).message
             return found

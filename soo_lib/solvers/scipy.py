@@ -1,11 +1,12 @@
-"""scipy's solvers behind the same recorder as our own."""
+"""scipy's solvers behind the same recorder as our own (eq. 29 after every iteration)."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 from scipy import optimize
 
-from .stop import BEYOND, why_no_decrease
+from .stop import Status, why_no_decrease
 
 # scipy's methods, and which second derivatives each asks for
 SCIPY = {
@@ -17,43 +18,48 @@ SCIPY = {
     "trust-krylov": ("hessp",),
     "trust-exact": ("hess",),
 }
+# Our criteria, asked after every iteration, stand in for scipy's, which differ by method.
+NEVER = {"L-BFGS-B": {"ftol": 0, "gtol": 0, "maxfun": np.inf}, "Newton-CG": {"xtol": 0}}
 
 
-def _scipy(loss, x, method, maxiter, options):
-    """scipy's solver of that name behind the same recorder. Returns why it failed, or None."""
-    start = [loss.fun_and_jac(x)]
-    loss.row(x, *start[0])
-    if loss.outcome or maxiter == 0:
-        return None
+def scipys(loss, x, method, criteria, options):
+    """Run scipy's solver ``method`` from ``x``, (n,), on the recorder ``loss``.
+
+    ``options`` go to scipy as they are; returns the :class:`~soo_lib.solvers.stop.Reason`.
+    """
+    start = [loss.begin(x)]
+    reason, ours = criteria(loss), False
+
+    def asked(function, *at):  # what is raised in here is the loss's or the callback's own
+        nonlocal ours
+        ours = True
+        found = function(*at)
+        ours = False
+        return found
 
     def fun_and_jac(z):  # scipy's first look is at the start, which has been counted
-        return start.pop() if start else loss.fun_and_jac(z)
+        return start.pop() if start else asked(loss.fun_and_jac, z)
+
+    def ending(second, *at):  # where numbers overflow scipy's trust regions may never stop asking
+        found = asked(getattr(loss, second), *at)
+        products = loss.nhessp - loss.trace.rows[-1].nhessp
+        if not np.isfinite(found).all():
+            raise ArithmeticError("the second derivatives are not finite")
+        if products > 1000 + 10 * len(x):
+            raise ArithmeticError("it asks for second derivatives without end")
+        return found
 
     def after_iteration(z):
+        nonlocal reason
         with loss.idle():
-            f, g = loss.recall(z)
-        loss.row(z, f, g)
-        if loss.outcome:
+            f, g = asked(loss.recall, z)
+        loss.row(z.copy(), f, g)
+        reason = asked(criteria, loss)
+        if reason:
             raise StopIteration
 
-    class Overflow(Exception):
-        """Of our own: what a loss raises is not for us to catch."""
-
-    # scipy's trust regions fall over a number or step that is none, or turn for ever: do without
-    def hess(z):
-        H = np.nan_to_num(loss.hess(z), posinf=0, neginf=0)
-        if np.isinf(np.linalg.norm(H)) or np.isinf(np.linalg.norm(loss.last[2])):
-            raise Overflow
-        return np.where(np.abs(H) > 1e-150 * np.abs(loss.last[2]).max(), H, 0)
-
-    def hessp(z, p):
-        if not np.isfinite(p).all():
-            raise Overflow
-        product = loss.hessp(z, p)
-        return product if 0 < np.abs(p * (p @ p / (p @ product))).max() < 1e150 else 0 * p
-
-    # Our criteria, checked after every iteration, stand in for scipy's, which differ by method.
-    never = {"L-BFGS-B": {"ftol": 0, "gtol": 0, "maxfun": np.inf}, "Newton-CG": {"xtol": 0}}
+    if reason:
+        return reason
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Unknown solver options", optimize.OptimizeWarning)
         try:
@@ -63,17 +69,25 @@ def _scipy(loss, x, method, maxiter, options):
                 jac=True,
                 method=method,
                 callback=after_iteration,
-                options={"maxiter": maxiter, **never.get(method, {"gtol": 0}), **options},
-                **{f.__name__: f for f in (hess, hessp) if f.__name__ in SCIPY[method]},
+                options={
+                    "maxiter": criteria.maxiter,
+                    **NEVER.get(method, {"gtol": 0}),
+                    **options,
+                },
+                **{name: partial(ending, name) for name in SCIPY[method]},
             )
-        except Overflow:
-            return BEYOND
+            words = str(found.message).rstrip(".: ")
         except optimize.OptimizeWarning as warning:
             known = "see scipy.optimize.show_options('minimize', method)"
             raise ValueError(f"settings of scipy's {method}: {warning}; {known}") from warning
-    if loss.outcome or loss.nit >= maxiter:
-        return None
+        except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+            if ours:
+                raise
+            return Status.SCIPY.because(words=error)
+    if reason:
+        return reason
     if found.status == 1:  # a limit of scipy's own, such as maxfun
-        return f"stopped by scipy: {str(found.message).rstrip('.: ')}"
-    why = why_no_decrease(loss, *loss.last, -loss.last[2])  # scipy's may be of two points
-    return f"{why} (scipy: {str(found.message).rstrip('.: ')})"
+        return Status.SCIPY.because(words=words)
+    x, f, g = loss.last  # scipy's own x and jac may belong to two points
+    why = why_no_decrease(loss.counted(), x, f, g, -g, loss.dtype)
+    return why._replace(message=f"{why.message} (scipy: {words})")

@@ -1,205 +1,236 @@
-"""Why a search or a run ends where it does: the floor of rounding, or a gradient that is wrong.
+"""When a run stops, and why: the criteria, the statuses, and every message a run can end with.
 
-Both are told from differences of the loss, and those by their rounding (N&W section 8.1).
+A run that ends before its gradient is small is looked into with the loss's own values: asked twice
+for the same point, put to the gradient test (:func:`soo_lib.gradient_test`), and the fall that its
+model still promises held against the rounding of the loss (N&W sections 3.5 and 8.1).
 """
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
 import numpy as np
+from scipy.optimize import OptimizeResult
 
-from ..checks import as_vector, size_of
+from ..checks import as_function, as_real, as_vector, coarser, size_of
+from ..gradient_test import judge
+from ..losses.base import as_loss
+from .recorder import Counted
 
-NO_DECREASE = (
-    "line search found no decrease along a descent direction; is the gradient right? is the loss "
-    "re-sampled? has it a kink here, as of a ReLU?"
-)
-
-RESAMPLED = (
-    "line search found no decrease along a descent direction: the loss is re-sampled, drawn anew "
-    "at each evaluation, so the search compares values of different losses; keep its batches fixed"
-)
-
-ROUNDING = "no further decrease: the differences of the loss are lost in rounding, the floor of {}"
-
-STILL = (
-    "no further decrease: the last {} iterations changed the loss by no more than its rounding, "
-    "the floor of {}"
-)
-
-GAVE_UP = (
-    "the search gave up where the loss still falls, as its gradient foretells: it may have no "
-    "minimum, or a kink ahead; or allow more trials, or another first step"
-)
-
-BEYOND = (
-    "the search gave up where the loss has a gradient whose square is 0 or infinite in float64; "
-    "scale the loss"
-)
+NO_DECREASE = "line search found no decrease along a descent direction"
 
 
-def rounding(loss, x, f, g):
-    """How finely values of ``loss`` can be told at ``x``: ``u(|f| + Σ|xᵢgᵢ|)``, u of its ``dtype``.
+class Status(Enum):
+    """How a run ended. The value is its message; what stands in braces was measured."""
 
-    A value ``f`` is rounded, and so is the point, (n_params,), where ``g`` is the gradient.
+    CONVERGED = "converged: gradient norm {gnorm:.2g} <= gtol"
+    AT_START = (
+        "converged: gradient norm {gnorm:.2g} <= gtol already at x0; gtol is absolute, and knows "
+        "no loss's units"
+    )
+    UNCHANGED = "converged: the last iteration changed the loss by at most ftol"
+    EPOCHS = "ran {epochs} epochs"
+
+    MAXITER = "stopped at maxiter = {maxiter} before it converged"
+    CALLBACK = "stopped by the callback"
+    NO_START = "the loss or its gradient is not finite at x0: start elsewhere"
+    DIVERGED = "diverged: the loss is no longer finite; the step is too long"
+    UNBOUNDED = "diverged: the loss is no longer finite; it has no minimum"
+    NOT_FINITE = (
+        "the loss or its gradient is not finite where a step ended: a kink, or too far a step"
+    )
+    ABOVE = "ended above its start; the step is too long"
+    NO_MINIMUM = "{words}"
+
+    RESAMPLED = (
+        f"{NO_DECREASE}: the loss is re-sampled, drawn anew at each evaluation, so the search "
+        "compares values of different losses; keep its batches fixed"
+    )
+    WRONG_GRADIENT = (
+        f"{NO_DECREASE}: the gradient is wrong. Differences of the loss agree with each other and "
+        "not with it; try gradient_test(loss, x)"
+    )
+    KINK = (
+        f"{NO_DECREASE}: the loss has a kink here, as a ReLU or an absolute value has, and no "
+        "gradient; smooth it, or use a method without gradients"
+    )
+    ROUNDING = (
+        "no further decrease: the differences of the loss are lost in rounding, the floor of "
+        "{dtype}"
+    )
+    SCALE = (
+        "the search gave up where the loss has a gradient whose square is 0 or infinite in "
+        "float64; scale the loss"
+    )
+    GAVE_UP = (
+        "the search gave up where the loss still falls, as its gradient foretells: it may have no "
+        "minimum, or a kink ahead; or allow more trials, or another first step"
+    )
+    UNTOLD = (
+        f"{NO_DECREASE}, and the values of the loss do not tell why: they cancel, lie on a "
+        "plateau, or jump. Is the gradient right? Is the loss smooth?"
+    )
+    SCIPY = "stopped by scipy: {words}"
+    STOPPED = "stopped where the loss still falls, as its gradient foretells: {words}"
+    SETTLED = "the solver says that it converged: gradient norm {gnorm:.2g}; {words}"
+
+    @property
+    def success(self) -> bool:
+        """Whether the run found what it was asked for."""
+        return self in (
+            Status.CONVERGED,
+            Status.AT_START,
+            Status.UNCHANGED,
+            Status.EPOCHS,
+            Status.SETTLED,
+        )
+
+    def because(self, **measured: Any) -> "Reason":
+        """The :class:`Reason` with this status, and what was ``measured`` in its message."""
+        return Reason(self, self.value.format(**measured))
+
+
+class Reason(NamedTuple):
+    """Why a run stopped."""
+
+    status: Status  #: for a program
+    message: str  #: for a reader
+
+
+@dataclass
+class Criteria:
+    """What is asked after each iteration; see :func:`soo_lib.solvers.minimize` (eq. 29)."""
+
+    maxiter: int
+    gtol: float = 0.0
+    ftol: float = 0.0
+    callback: object = None
+
+    def __post_init__(self):
+        if self.callback is not None:
+            as_function(self.callback, "callback")
+
+    def __call__(self, recorder):
+        """The :class:`Reason` to stop after the ``recorder``'s last row, or None."""
+        *before, row = recorder.trace.rows[-2:]
+        with recorder.idle():
+            told = self.callback is None or not before or _tell(self.callback, recorder)
+        if not np.isfinite([row.fun, row.gnorm]).all():
+            if not before:
+                return Status.NO_START.because()
+            if np.isfinite(row.fun):
+                return Status.NOT_FINITE.because()
+            return (Status.UNBOUNDED if row.fun == -np.inf else Status.DIVERGED).because()
+        if row.gnorm <= self.gtol:
+            at_start = not before and row.gnorm > 0
+            return (Status.AT_START if at_start else Status.CONVERGED).because(gnorm=row.gnorm)
+        # A radius that refuses its step has not moved, and has not converged.
+        if self.ftol and before and recorder.moved and abs(before[0].fun - row.fun) <= self.ftol:
+            return Status.UNCHANGED.because()  # eq. 29
+        if not told:
+            return Status.CALLBACK.because()
+        if recorder.nit >= self.maxiter:
+            return Status.MAXITER.because(maxiter=self.maxiter)
+        return None
+
+
+def _tell(callback, recorder):
+    """Call a ``callback`` as scipy does; whether it lets the run go on."""
+    x, f, _ = recorder.last
+    try:
+        if list(inspect.signature(callback).parameters) == ["intermediate_result"]:
+            found = OptimizeResult(x=x.copy(), fun=f, nit=recorder.nit)
+            callback(intermediate_result=found)
+        else:
+            callback(x.copy())
+    except StopIteration:
+        return False
+    return True
+
+
+def rounding(x, f, g, dtype):
+    """How finely values of a loss can be told at ``x``: u(|f| + Σ|xᵢgᵢ|).
+
+    The value ``f`` is rounded, and so is the point, (n,), where ``g``, (n,), is the gradient; u is
+    the rounding unit of ``dtype``.
     """
-    x, g = as_vector(x, size_of(x)), as_vector(g, size_of(g), "g")
-    u = np.finfo(getattr(loss, "dtype", float)).eps
-    return float(u * (abs(f) + np.abs(x) @ np.abs(g)))
-
-
-@np.errstate(all="ignore")  # the steps end where the loss overflows
-def why_no_decrease(loss, x, f, g, p):
-    """Why a search from ``x`` along ``p``, (n_params,), found no decrease of ``loss``, in words.
-
-    ``f`` and ``g`` are its value and gradient at ``x``, and gᵀp < 0. Unless ``p`` itself shows that
-    g is wrong the values are asked for a slope that g does not tell: :func:`another_slope`.
-    """
-    if not 1e-154 < np.abs(g).max() < 1e154:  # all that follows is of squares
-        return BEYOND
-    p = as_vector(p, len(g), "p")
-    if not g @ p < 0:
-        p = -g
-    noise = rounding(loss, x, f, g)
-    again, g_again = loss.fun_and_jac(x)  # a second look: is the loss the same?
-    dtype = np.dtype(getattr(loss, "dtype", float))
-    same = np.finfo(dtype).eps ** (1 / 3)  # sums in another order are less
-    if not (abs(again - f) <= 100 * noise and np.abs(g_again - g).max() <= same * np.abs(g).max()):
-        return RESAMPLED
-    why = _along(loss, x, f, g, p, noise) or ROUNDING.format(dtype.name)
-    return NO_DECREASE if why != NO_DECREASE and another_slope(loss, x, f, g) else why
+    return float(np.finfo(dtype).eps * (abs(f) + np.abs(x) @ np.abs(g)))
 
 
 @np.errstate(all="ignore")
-def another_slope(loss, x, f, g):
-    """Whether values of ``loss`` near ``x``, (n_params,), tell a slope that is not the gradient's.
+def why_no_decrease(loss, x, f, g, p, dtype=float):
+    """The :class:`Reason` why a search from ``x`` along ``p``, (n,), found no lower point.
 
-    ``f`` and ``g`` are its value and gradient at ``x``. Along -g the two agree at last where g has
-    lost an entry: the run has gone down the others. So this looks along fixed directions that owe
-    nothing to g, in steps four times as long, one after the other, forwards and backwards at once:
-    the curvature, which hides a slope near a minimum, falls out of the difference. Three alike
-    beyond rounding, but not g's, are a slope, if no kink is near: at a kink the two sides part, or
-    g turns at once; and if longer steps do not take g's side, as of a saw of the finest teeth, or
-    foretell by it what they do, once a leap has shown larger terms that round to nothing near x.
-    What lies within the rounding of the loss, or is 0 along all of them, stays hidden.
+    ``f`` and ``g`` are the value and the gradient of ``loss`` at ``x``, ``dtype`` is the precision
+    of its values. Along ``p`` the gradient test sees what the search saw, and in one direction of
+    each variable's own size what ``p`` cannot show: where the gradient lacks an entry, ``p`` lacks
+    it too, and along ``p`` all is right.
     """
-    far = np.abs(x).max() or 1.0
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], (3, len(x)))
-    own = np.where(x, np.abs(x) / far, 1.0)  # variables of different units
-    along = signs[0], signs[1] * own, signs[2] * (g == 0)
-    return any(_tells_another(loss, x, f, g, v, _scale(x[v != 0])) for v in along if v.any())
+    if not 1e-154 < np.abs(g).max() < 1e154:  # squares are all that a search has to go by
+        return Status.SCALE.because()
+    again, g_again = loss.fun_and_jac(x)
+    noise = rounding(x, f, g, dtype)
+    same = np.finfo(dtype).eps ** (1 / 3)  # a sum in another order changes less
+    if not (abs(again - f) <= 100 * noise and np.abs(g_again - g).max() <= same * np.abs(g).max()):
+        return Status.RESAMPLED.because()
+
+    size = np.linalg.norm(x) or 1.0
+    own = np.where(x != 0, np.abs(x), size) * np.random.default_rng(0).choice([-1.0, 1.0], len(x))
+    d = (p if g @ p < 0 else -g) * size / np.linalg.norm(p)
+    along, across = judge(loss, x, f, g, d, dtype), judge(loss, x, f, g, own, dtype)
+    if "wrong" in (along.verdict, across.verdict):
+        return Status.WRONG_GRADIENT.because()
+    if along.kink or across.kink:
+        return Status.KINK.because()
+    fall = (g @ d) ** 2 / (2 * along.bend)  # of the parabola along d to its lowest point
+    fall = abs(g @ d) if np.isnan(fall) else fall  # of a line
+    if 0 < fall <= 100 * max(noise, along.rounding):
+        return Status.ROUNDING.because(dtype=np.dtype(dtype).name)
+    return (Status.GAVE_UP if along.verdict == "right" else Status.UNTOLD).because()
 
 
-def _scale(x):
-    size = np.abs(x).max()
-    return size if size > 1e-100 else 1.0  # 0, or on the way to it
+def explain(result: OptimizeResult, fun: Callable, jac: Callable) -> Reason:
+    """Why a finished run stopped, with what the loss says at its end.
 
+    Parameters
+    ----------
+    result : scipy.optimize.OptimizeResult
+        Of :func:`scipy.optimize.minimize`, or of ours; or anything with ``x``, (n,), and, if it has
+        them, ``success`` and ``message``.
+    fun, jac : callable
+        The loss and its gradient, as the solver was given them.
 
-def _tells_another(loss, x, f, g, v, far):
-    look = getattr(loss, "aside", loss.fun_and_jac)  # a recorder's: what is seen here is no trial
-    slope, both, noise = g @ v, np.array([1.0, -1.0]), rounding(loss, x, f, g)
-    change, turn, told, other = np.zeros(2), np.zeros(2), np.nan, np.nan  # other: as in _along
-    alike, right, nearer, spent, least, peak, h = 0, 0, 0, 0, np.inf, 0.0, 1e-14 * far
-    foretold, rough = 0, False
-    for _ in range(48):
-        points = [x + h * s * v for s in both]
-        ends = [look(z) for z in points]
-        before, turned, known = change, turn, told
-        change = np.array([value - f for value, _ in ends])
-        turn = both * [end @ v - slope for _, end in ends]
-        if not np.isfinite([change, turn]).all() or h > 1e15 * far:
-            break
-        size = np.abs(change).max()
-        lost = max(noise, *(rounding(loss, z, *end) for z, end in zip(points, ends, strict=True)))
-        told = (change[0] - change[1]) / (2 * h)
-        off, clear = abs(told - slope), 100 * lost / h  # values tell slopes above the latter
-        kink = abs(16 * before.sum() - change.sum()) / (6 * h)  # half of what it turns by
-        smooth = kink <= 0.1 * off and np.abs(turn - 4 * turned).max() <= 0.5 * off
-        same = smooth and abs(told - known) <= 0.1 * off and min(off, abs(told)) > clear
-        alike = alike + 1 if same and size > peak else 0  # no shorter step did more
-        error = abs(told - slope - (turn[0] - turn[1]) / 6)  # of Simpson's rule
-        right = right + 1 if error <= 0.05 * abs(told) and abs(told) > clear else 0
-        # Longer steps side with g where they bend as it foretells, and what it hid is not there.
-        bent = abs(change.sum() - h * turn.sum() / 2) <= 0.05 * abs(change.sum())
-        nearer = nearer + 1 if bent and error <= 0.1 * abs(other - slope) else 0
-        other = told if alike == 2 and np.isnan(other) else np.nan if nearer == 2 else other
-        leap = 1e3 * max(abs(known - other), abs(other - slope))
-        rough = rough or abs(told - other) > leap
-        model = h * (both * slope + turn / 2)
-        foretold = foretold + 1 if np.abs(change - model).max() <= 0.05 * size else 0
-        other = np.nan if rough and foretold >= 2 else other
-        spent = spent + 1 if clear > 0.5 * least else 0
-        least, peak = min(clear, least), max(size, peak)
-        if np.isnan(other) and (right == 2 or (spent >= 3 and not alike)):
-            break  # longer steps tell no more
-        h *= 4 if size > 100 * lost else 16
-    return not np.isnan(other)
+    Returns
+    -------
+    Reason
+        ``status`` and ``message``: the gradient that was found small, or what stands in its way.
 
-
-def _along(loss, x, f, g, p, noise):
-    """What the loss along ``p`` says of a search that failed; "" where it was lost in rounding.
-
-    The slopes at both ends of a step foretell what it does to the loss, h(s₀ + s₁)/2. Steps four
-    times as long, one after the other, leave rounding behind, wherever it comes from: a right
-    gradient then foretells two in a row, also at a minimum. A wrong one shows in the values alone.
-    Two of them, a(h) and a(4h) above ``f``, have the slope (16 a(h) - a(4h))/12h at ``x``; where
-    that comes out alike three times, but not as the gradient's, while that bends no more than a
-    parabola's, it is no rounding, unless longer steps take the gradient's side: a loss that
-    cancels may be a saw of the finest teeth. Nor is a kink: there the slope turns at once, within
-    the rounding of the loss, and then no more, and the values rise by it.
+    Examples
+    --------
+    >>> from scipy.optimize import minimize
+    >>> from soo_lib.losses import Rosenbrock
+    >>> loss = Rosenbrock()
+    >>> run = minimize(loss.fun, [-1.2, 1.0], jac=lambda x: -loss.jac(x), method="BFGS")
+    >>> explain(run, loss.fun, lambda x: -loss.jac(x)).status.name
+    'WRONG_GRADIENT'
     """
-    d = p / np.abs(p).max()
-    slope, far = g @ d, _scale(x)
-    h = max(min(200 * noise / -slope, 1e-4 * far), 1e-14 * far)  # noise is 0 where f and x are
-    # In a row; the slope that the values told last, and one that they told alike (NaN: none)
-    foretold, alike, nearer, kinks, known, other = 0, 0, 0, 0, np.nan, np.nan
-    change, turn, falls, fell, moved, still = 0.0, 0.0, 0, False, False, False
-    rough = False  # a leap of what values tell: larger terms round to nothing nearer to x
-    for _ in range(48):
-        z = x + h * d
-        value, end = loss.fun_and_jac(z)
-        before, change, model = change, value - f, 0.5 * (g + end) @ (z - x)
-        ahead = end @ d
-        turned, turn = turn, ahead - slope  # of the slope along d: 4 times as much of a parabola
-        if not np.isfinite(change + model) or h > 1e15 * far:  # there x itself is lost in rounding
-            break
-        if change == 0:  # where a loss cancels it may not move for many decades of h: leap
-            still = still or min(-slope, -slope - turn) * h > 100 * noise  # by the slopes it falls
-            h, foretold, alike, known = 16 * h, 0, 0, np.nan
-            if not moved and 1e15 * far < h < 1e15:  # x is next to 0, and the loss's scale is not
-                h, far = max(h, 1e-14), 1.0
-            continue
-        moved = True
-        size, error = max(abs(change), abs(model)), abs(change - model)
-        if size > 100 * max(noise, rounding(loss, z, value, end)):
-            foretold = foretold + 1 if error <= 0.05 * size else 0
-            told = (16 * before - change) / (3 * h) if before else np.nan
-            off, steady = abs(told - slope), abs(turn - 4 * turned) <= abs(told - slope)
-            alike = alike + 1 if steady and abs(told - known) <= 0.1 * off else 0
-            nearer = nearer + 1 if foretold and off <= 0.1 * abs(other - slope) else 0
-            leap = 1e3 * max(abs(known - other), abs(other - slope))
-            rough = rough or abs(told - other) > leap
-            other = np.nan if rough and foretold >= 2 else other
-            about = 20 * model < change < model / 20  # what is foretold, roughly
-            falls = falls + 1 if about and change < 4 * before < 0 else 0
-            fell = fell or falls == 2
-            known, other = told, known if alike == 2 else np.nan if nearer == 2 else other
-            # Across a kink the slope ahead stays the same, and the loss rises by it.
-            kink = abs(turn - turned) <= 0.05 * turn and abs(change - h * ahead) <= 0.05 * change
-            kinks = kinks + 1 if kink and -slope >= 0.01 * ahead else 0
-            if kinks == 2:  # one, if most of the turn is in one place, as wide as rounding
-                low, high, room = 0.0, h, noise / ahead
-                for _ in range(60):
-                    if high - low <= room:
-                        break
-                    middle = 0.5 * (low + high)
-                    past = loss.fun_and_jac(x + middle * d)[1] @ d - slope >= 0.5 * turn
-                    low, high = (low, middle) if past else (middle, high)
-                ends = [loss.fun_and_jac(x + at * d)[1] for at in (max(0, low - room), high + room)]
-                if (ends[1] - ends[0]) @ d >= 0.5 * turn:
-                    return NO_DECREASE
-        if foretold >= 2 and np.isnan(other):
-            bend = turn / h  # a parabola's lowest point is slope²/2bend below
-            lost = 0 < slope**2 <= 200 * max(noise, error) * bend
-            return "" if lost else GAVE_UP
-        h *= 4
-    if (still and not moved) or not np.isnan(other):
-        return NO_DECREASE
-    return GAVE_UP if fell else ""  # off a plateau it falls in more of a hurry than foretold
+    x = as_vector(result.x, size_of(result.x), "result.x", finite=True).copy()
+    pair = SimpleNamespace(fun=as_function(fun, "fun"), jac=as_function(jac, "jac"))
+    loss = Counted(as_loss(pair, x))
+    value = as_real(fun(x.copy()), (), "fun(x)")
+    f, g = float(value), as_vector(jac(x.copy()), len(x), "jac(x)").copy()
+    if not np.isfinite(f) or not np.isfinite(g).all():
+        return Status.NOT_FINITE.because()
+    reason = why_no_decrease(loss, x, f, g, -g, coarser(float, value.dtype))
+    told = Status.WRONG_GRADIENT, Status.RESAMPLED, Status.KINK  # scipy may call them a success
+    words = str(getattr(result, "message", "no message")).rstrip(".: ")
+    if not g.any():
+        return Status.CONVERGED.because(gnorm=0.0)
+    if getattr(result, "success", False) and reason.status not in told:
+        return Status.SETTLED.because(gnorm=np.abs(g).max(), words=words)
+    if reason.status is Status.GAVE_UP:  # it need not have searched
+        return Status.STOPPED.because(words=words)
+    return reason

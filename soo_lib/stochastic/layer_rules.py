@@ -1,37 +1,33 @@
 """Mini-batch rules that see the layers of a network, and each layer's weights as a matrix.
 
-They are called as ``rule(batch, x, f, g, step, state)``, as all rules are. In "kronecker" W and the
-biases are one matrix (paper, appendix B); in the others W, (n_in, n_out), is one by itself, as in
-their reference implementations, which keep it transposed.
+They are made and called as those of :mod:`soo_lib.stochastic.rules` are; all but "adahessian" are
+for networks alone. In "kronecker" W and the biases are one matrix (paper, appendix B); in the
+others W, (n_in, n_out), is one by itself, as in their reference implementations, which keep it
+transposed.
 """
 
-from types import SimpleNamespace
+from collections import defaultdict
 
 import numpy as np
 import scipy.linalg
 
-from ..curvature.kronecker import kronecker_factors, rescaled
+from ..checks import as_count, as_number, as_one_of, as_share
+from ..curvature.kronecker import ekfac_factors, kronecker_factors
 from ..curvature.preconditioners import damped, shifts
 from ..losses.blocks import product
-from .rules import adam
+from .rules import Rule, adam
 
 QUINTIC = 3.4445, -4.775, 2.0315  # steepest at 0: it gets within .3 of 1 in five steps, and stays
 
 
 def kronecker(
-    batch,
-    x,
-    f,
-    g,
-    step,
-    state,
-    damping=1e-2,
-    momentum=0.9,
-    refresh=10,
-    decay=0.0,
-    truncate=0.0,
-    ekfac=False,
-):
+    damping: float = 1e-2,
+    momentum: float = 0.9,
+    refresh: int = 10,
+    decay: float = 0.0,
+    truncate: float = 0.0,
+    ekfac: bool = False,
+) -> Rule:
     """v <- μv + (A ⊗ G)⁻¹g in each layer, Δx = -αv, μ = ``momentum`` (appendix B).
 
     The factors are those of every ``refresh``-th batch, or with ``decay`` > 0 an average with the
@@ -41,28 +37,37 @@ def kronecker(
     cost next to nothing. With ``ekfac`` the products of all eigenvalues give way to the batch's
     curvature along the same axes (George and others 2018; a second visit).
     """
-    if ekfac and truncate:
+    damping = as_number(damping, "damping", 0, above=True)
+    momentum, decay = as_share(momentum, "momentum"), as_share(decay, "decay")
+    refresh, truncate = as_count(refresh, "refresh"), as_number(truncate, "truncate", 0)
+    if as_one_of(ekfac, "ekfac", (True, False)) and truncate:
         raise ValueError(f"truncate must be 0 with ekfac; got {truncate!r}")
-    dtype = batch.loss.dtype
-    if (state.k - 1) % refresh == 0:
-        new = kronecker_factors(batch.loss, x)
-        batch.visits += 1 + ekfac
-        if not all(np.isfinite(factor).all() for pair in new for factor in pair):
-            return np.full_like(x, np.nan)  # they overflow before the loss does; the loop will stop
-        state.pairs = [
-            tuple(decay * old + (1 - decay) * factor for old, factor in zip(*pairs))
-            for pairs in zip(getattr(state, "pairs", new), new)
-        ]
-        if ekfac:
-            bases = rescaled(batch.loss, x, state.pairs)
-            state.inverses = [_scaled(U, V, 1 / (S + damping), dtype) for U, V, S in bases]
-        else:
-            state.inverses = [_inverse(*pair, damping, truncate, dtype) for pair in state.pairs]
-    p = np.empty_like(g)
-    for inverse, (A, G), part in zip(state.inverses, state.pairs, batch.loss.net.layer_slices):
-        p[part] = inverse(g[part].reshape(len(A), len(G)).astype(dtype)).ravel()
-    state.v = momentum * state.v + p
-    return -step * state.v
+    pairs, inverses, v, k = None, None, 0.0, 0
+
+    def rule(batch, x, f, g, step):
+        nonlocal pairs, inverses, v, k
+        dtype = batch.loss.dtype
+        if k % refresh == 0:
+            new = kronecker_factors(batch.loss, x)
+            batch.visits += 1 + ekfac
+            if not all(np.isfinite(factor).all() for pair in new for factor in pair):
+                return np.full_like(x, np.nan), step  # they overflow before the loss does
+            pairs = [
+                tuple(decay * old + (1 - decay) * factor for old, factor in zip(*both))
+                for both in zip(pairs or new, new)
+            ]
+            if ekfac:
+                axes = ekfac_factors(batch.loss, x, pairs)
+                inverses = [_scaled(U, V, 1 / (S + damping), dtype) for U, V, S in axes]
+            else:
+                inverses = [_inverse(A, G, damping, truncate, dtype) for A, G in pairs]
+        p = np.empty_like(g)
+        for inverse, (A, G), part in zip(inverses, pairs, batch.loss.net.layer_slices):
+            p[part] = inverse(g[part].reshape(len(A), len(G)).astype(dtype)).ravel()
+        v, k = momentum * v + p, k + 1
+        return -step * v, step
+
+    return rule
 
 
 def _inverse(A, G, damping, truncate, dtype):
@@ -89,24 +94,38 @@ def _scaled(U, V, S, dtype):
     return lambda P: product(U, product(U.T, P, V) * S, V.T)
 
 
-def adahessian(batch, x, f, g, step, state, beta1=0.9, beta2=0.999, eps=1e-4, weight_decay=0.0):
+def adahessian(
+    beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-4, weight_decay: float = 0.0
+) -> Rule:
     """Adam with h² in place of g², h an estimate of the Hessian's diagonal from one product.
 
     ``h = |u·Hu|`` with signs u drawn at random, and in a network its mean over each unit's weights;
     ``beta1``, ``beta2`` and ``eps`` as in Adam. ``weight_decay``: Δx -= α·weight_decay·x (Yao and
     others 2021). A product is a second visit to the rows.
     """
-    u = state.rng.choice([-1.0, 1.0], len(x))
-    h = np.abs(u * batch.hessp(x, u))
-    for part, shape in matrices(getattr(batch.loss, "net", None)):
-        h[part] = np.tile(h[part].reshape(shape).mean(axis=0), shape[0])
-    state.m = beta1 * state.m + (1 - beta1) * g
-    state.v = beta2 * state.v + (1 - beta2) * h * h
-    root = np.sqrt(state.v / (1 - beta2**state.k)) + eps
-    return -step * (state.m / (1 - beta1**state.k) / root + weight_decay * x)
+    beta1, beta2 = as_share(beta1, "beta1"), as_share(beta2, "beta2")
+    eps = as_number(eps, "eps", 0, above=True)
+    weight_decay = as_number(weight_decay, "weight_decay", 0)
+    m, v, k = 0.0, 0.0, 0
+
+    def rule(batch, x, f, g, step):
+        nonlocal m, v, k
+        k += 1
+        u = batch.rng.choice([-1.0, 1.0], len(x))
+        h = np.abs(u * batch.hessp(x, u))
+        for part, shape in matrices(batch.loss):
+            h[part] = np.tile(h[part].reshape(shape).mean(axis=0), shape[0])
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * h * h
+        root = np.sqrt(v / (1 - beta2**k)) + eps
+        return -step * (m / (1 - beta1**k) / root + weight_decay * x), step
+
+    return rule
 
 
-def muon(batch, x, f, g, step, state, momentum=0.95, nesterov=True, last="adam", weight_decay=0.0):
+def muon(
+    momentum: float = 0.95, nesterov: bool = True, last: str = "adam", weight_decay: float = 0.0
+) -> Rule:
     """Gradients averaged, their singular values set to about 1: ΔW = -.2 α √max(n_in, n_out) UVᵀ.
 
     UVᵀ is that of (1 - μ)G + μM, μ = ``momentum``, or without ``nesterov`` of the average M, by
@@ -114,29 +133,33 @@ def muon(batch, x, f, g, step, state, momentum=0.95, nesterov=True, last="adam",
     biases and, unless ``last`` is "muon", the last layer go by Adam (.9, .95). ``weight_decay``:
     ΔW -= α·weight_decay·W. Jordan and others (2024), scaled as by Liu and others (2025).
     """
-    change = adam(batch, x, f, g, step, state, 0.9, 0.95)
-    for part, G in _gradients(batch, g)[: None if last == "muon" else -1]:
-        M = state.kept[part.start] = momentum * state.kept.get(part.start, 0.0) + (1 - momentum) * G
-        UV = newton_schulz((1 - momentum) * G + momentum * M if nesterov else M)
-        change[part] = (-0.2 * step * np.sqrt(max(G.shape)) * UV).ravel()
-    return change - _decayed(batch, x, step * weight_decay)
+    momentum = as_share(momentum, "momentum")
+    as_one_of(nesterov, "nesterov", (True, False))
+    by_adam = 1 if as_one_of(last, "last", ("adam", "muon")) == "adam" else 0
+    weight_decay = as_number(weight_decay, "weight_decay", 0)
+    others, averages = adam(0.9, 0.95), defaultdict(float)
+
+    def rule(batch, x, f, g, step):
+        change, _ = others(batch, x, f, g, step)
+        layers = _gradients(batch, g)
+        for layer, (part, G) in enumerate(layers[: len(layers) - by_adam]):
+            M = averages[layer] = momentum * averages[layer] + (1 - momentum) * G
+            UV = newton_schulz((1 - momentum) * G + momentum * M if nesterov else M)
+            change[part] = (-0.2 * step * np.sqrt(max(G.shape)) * UV).ravel()
+        return change - _decayed(batch, x, step * weight_decay), step
+
+    return rule
 
 
 def shampoo(
-    batch,
-    x,
-    f,
-    g,
-    step,
-    state,
-    beta1=0.9,
-    beta2=0.999,
-    decay=0.95,
-    refresh=10,
-    eps=1e-12,
-    graft=True,
-    weight_decay=0.0,
-):
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    decay: float = 0.95,
+    refresh: int = 10,
+    eps: float = 1e-12,
+    graft: bool = True,
+    weight_decay: float = 0.0,
+) -> Rule:
     """P = L^-¼ M R^-¼ with the means L of GGᵀ and R of GᵀG; ΔW = -αP.
 
     M is the average of Adam (``beta1``), freed of its start, ``decay`` what L and R keep from step
@@ -145,74 +168,99 @@ def shampoo(
     biases go by Adam. ``weight_decay``: ΔW -= α·weight_decay·W. Gupta, Koren and Singer (2018);
     Shi and others (2023).
     """
-    change = adam(batch, x, f, g, step, state, beta1, beta2)
-    for part, G in _gradients(batch, g):
-        kept = state.kept.setdefault(part.start, SimpleNamespace(L=0.0, R=0.0))
-        weight = 1 - decay if decay < 1 else 1.0
-        kept.L = decay * kept.L + weight * (G @ G.T)
-        kept.R = decay * kept.R + weight * (G.T @ G)
-        if (state.k - 1) % refresh == 0:
-            start = 1 - decay**state.k if decay < 1 else 1.0
-            kept.roots = [matrix_root(F / start, 4, eps).astype(G.dtype) for F in (kept.L, kept.R)]
-        M = (state.m[part] / (1 - beta1**state.k)).reshape(G.shape).astype(G.dtype)
-        P = product(kept.roots[0], M, kept.roots[1])
-        size = np.linalg.norm(change[part]) / (np.linalg.norm(P) or 1.0) if graft else step
-        change[part] = -(size * P).ravel()
-    return change - _decayed(batch, x, step * weight_decay)
+    others = adam(beta1, beta2)
+    beta1, refresh = as_share(beta1, "beta1"), as_count(refresh, "refresh")
+    if as_number(decay, "decay", 0) > 1:
+        raise ValueError(f"decay must be a number >= 0 and <= 1; got {decay!r}")
+    decay, eps = float(decay), as_number(eps, "eps", 0, above=True)
+    as_one_of(graft, "graft", (True, False))
+    weight_decay = as_number(weight_decay, "weight_decay", 0)
+    weight = 1 - decay if decay < 1 else 1.0
+    m, L, R, roots, k = 0.0, defaultdict(float), defaultdict(float), {}, 0
+
+    def rule(batch, x, f, g, step):
+        nonlocal m, k
+        k += 1
+        m = beta1 * m + (1 - beta1) * g
+        change, _ = others(batch, x, f, g, step)
+        start = 1 - decay**k if decay < 1 else 1.0
+        for layer, (part, G) in enumerate(_gradients(batch, g)):
+            L[layer] = decay * L[layer] + weight * (G @ G.T)
+            R[layer] = decay * R[layer] + weight * (G.T @ G)
+            if (k - 1) % refresh == 0:
+                roots[layer] = [
+                    matrix_root(F / start, 4, eps).astype(G.dtype) for F in (L[layer], R[layer])
+                ]
+            left, right = roots[layer]
+            P = product(left, (m[part] / (1 - beta1**k)).reshape(G.shape).astype(G.dtype), right)
+            size = np.linalg.norm(change[part]) / (np.linalg.norm(P) or 1.0) if graft else step
+            change[part] = -(size * P).ravel()
+        return change - _decayed(batch, x, step * weight_decay), step
+
+    return rule
 
 
 def soap(
-    batch,
-    x,
-    f,
-    g,
-    step,
-    state,
-    beta1=0.95,
-    beta2=0.95,
-    decay=0.95,
-    refresh=10,
-    eps=1e-8,
-    weight_decay=0.0,
-):
-    """Adam in the eigenbasis of Shampoo's L and R: ΔW = -α U [M/(√V + eps)] Vᵀ.
+    beta1: float = 0.95,
+    beta2: float = 0.95,
+    decay: float = 0.95,
+    refresh: int = 10,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> Rule:
+    """Adam in the eigenbasis of Shampoo's L and R: ΔW = -α Q [QᵀMS/(√V + eps)] Sᵀ.
 
-    M and V average G and (UᵀGV)² by ``beta1`` and ``beta2``, L and R by ``decay``. Their bases are
-    eigenvectors at first, and after every ``refresh``-th step one step of orthogonal iteration; the
-    first batch makes them, and moves nothing. The biases go by the same Adam, with ``eps`` beside
-    √V before that is freed of its start. ``weight_decay``: W -= α·weight_decay·W after the step.
-    Vyas and others (2024).
+    M and V average G and (QᵀGS)² by ``beta1`` and ``beta2``, L and R by ``decay``. Their bases Q
+    and S are eigenvectors at first, and after every ``refresh``-th step one step of orthogonal
+    iteration; the first batch makes them, and moves nothing. The biases go by the same Adam, with
+    ``eps`` beside √V before that is freed of its start. ``weight_decay``: W -= α·weight_decay·W
+    after the step. Vyas and others (2024).
     """
-    k = state.k - 1
-    if k:
-        state.m = beta1 * state.m + (1 - beta1) * g
-        state.v = beta2 * state.v + (1 - beta2) * g * g
-        alpha = step * np.sqrt(1 - beta2**k) / (1 - beta1**k)
-        change = -alpha * state.m / (np.sqrt(state.v) + eps)
-    else:
-        change = np.zeros_like(x)
-    for part, G in _gradients(batch, g):
-        kept = state.kept.setdefault(part.start, SimpleNamespace(V=0.0, L=0.0, R=0.0))
-        if k:
-            U, V = kept.bases
-            kept.V = beta2 * kept.V + (1 - beta2) * product(U.T, G, V) ** 2
-            M = state.m[part].reshape(G.shape).astype(G.dtype)
-            P = product(U.T, M, V) / (np.sqrt(kept.V) + eps)
-            change[part] = -alpha * product(U, P, V.T).ravel()
-        kept.L = decay * kept.L + (1 - decay) * (G @ G.T)
-        kept.R = decay * kept.R + (1 - decay) * (G.T @ G)
-        if not k:
-            kept.bases = [eigh(F)[1][:, ::-1].astype(G.dtype) for F in (kept.L, kept.R)]
-        elif k % refresh == 0:
-            for side, F in enumerate((kept.L, kept.R)):
-                FQ = F @ kept.bases[side]
-                order = np.argsort(-np.sum(kept.bases[side] * FQ, axis=0), kind="stable")
-                kept.V = np.take(kept.V, order, axis=side)
-                kept.bases[side] = np.linalg.qr(FQ[:, order])[0]
-    return change - _decayed(batch, x + change, step * weight_decay if k else 0.0)
+    beta1, beta2 = as_share(beta1, "beta1"), as_share(beta2, "beta2")
+    decay, refresh = as_share(decay, "decay"), as_count(refresh, "refresh")
+    eps = as_number(eps, "eps", 0, above=True)
+    weight_decay = as_number(weight_decay, "weight_decay", 0)
+    m, v, k = 0.0, 0.0, 0
+    V, L, R, bases = defaultdict(float), defaultdict(float), defaultdict(float), {}
+
+    def rule(batch, x, f, g, step):
+        nonlocal m, v, k
+        layers, change = _gradients(batch, g), np.zeros_like(x)
+        if k:  # the first batch makes the bases, and moves nothing
+            m = beta1 * m + (1 - beta1) * g
+            v = beta2 * v + (1 - beta2) * g * g
+            alpha = step * np.sqrt(1 - beta2**k) / (1 - beta1**k)
+            change = -alpha * m / (np.sqrt(v) + eps)
+            for layer, (part, G) in enumerate(layers):
+                Q, S = bases[layer]
+                V[layer] = beta2 * V[layer] + (1 - beta2) * product(Q.T, G, S) ** 2
+                P = product(Q.T, m[part].reshape(G.shape).astype(G.dtype), S)
+                P = P / (np.sqrt(V[layer]) + eps)
+                change[part] = -alpha * product(Q, P, S.T).ravel()
+            change = change - _decayed(batch, x + change, step * weight_decay)
+        for layer, (_, G) in enumerate(layers):
+            L[layer] = decay * L[layer] + (1 - decay) * (G @ G.T)
+            R[layer] = decay * R[layer] + (1 - decay) * (G.T @ G)
+            if k == 0:
+                bases[layer] = [_eigh(F)[1][:, ::-1].astype(G.dtype) for F in (L[layer], R[layer])]
+            elif k % refresh == 0:
+                for side, F in enumerate((L[layer], R[layer])):
+                    FQ = F @ bases[layer][side]
+                    order = np.argsort(-np.sum(bases[layer][side] * FQ, axis=0), kind="stable")
+                    V[layer] = np.take(V[layer], order, axis=side)
+                    bases[layer][side] = np.linalg.qr(FQ[:, order])[0]
+        k += 1
+        return change, step
+
+    return rule
 
 
-def newton_schulz(G, steps=5, coefficients=QUINTIC):
+LAYER_RULES = {"kronecker": kronecker, "muon": muon, "shampoo": shampoo, "soap": soap}
+
+
+def newton_schulz(
+    G: np.ndarray, steps: int = 5, coefficients: tuple[float, float, float] = QUINTIC
+) -> np.ndarray:
     """About UVᵀ of G = U S Vᵀ, by products alone; both (n, m).
 
     X <- aX + (bA + cA²)X with A = XXᵀ maps every singular value s to as + bs³ + cs⁵, from
@@ -229,13 +277,13 @@ def newton_schulz(G, steps=5, coefficients=QUINTIC):
     return X.T if len(G) > len(G.T) else X
 
 
-def matrix_root(A, p, eps=0.0):
+def matrix_root(A: np.ndarray, p: int, eps: float = 0.0) -> np.ndarray:
     """A^(-1/p), (n, n), of a symmetric positive definite A, (n, n), with ``eps`` added to it.
 
     By its eigenvalues, of which the negative ones that rounding leaves are lifted to 0 first (Shi
     and others 2023). ValueError where A is singular and no ``eps`` helps.
     """
-    values, Q = eigh(A)
+    values, Q = _eigh(A)
     if eps == 0 and values[0] <= len(A) * np.finfo(float).eps * abs(values[-1]):
         raise ValueError(
             f"A must be positive definite to have a root -1/{p}: give an eps > 0; got eigenvalues "
@@ -244,34 +292,37 @@ def matrix_root(A, p, eps=0.0):
     return (Q * (values - min(values[0], 0) + eps) ** (-1 / p)) @ Q.T
 
 
-def eigh(A):
-    """Eigenvalues, (n,), ascending, and eigenvectors, (n, n), of A, (n, n), in float64.
-
-    NaN where A is not finite, for which numpy has an error: the loop says that a run diverged. As
-    LAPACK's (Anderson and others 1999).
-    """
-    if not np.isfinite(A).all():
+def _eigh(A):
+    """Eigenvalues, (n,), ascending, and eigenvectors, (n, n), of A, (n, n), in float64."""
+    if not np.isfinite(A).all():  # numpy would raise; the loop is to say that the run diverged
         return np.full(len(A), np.nan), np.full(A.shape, np.nan)
     return np.linalg.eigh(np.asarray(A, float))
 
 
-def matrices(net):
-    """Where W of each layer of ``net`` lies in x: pairs (slice, (n_in, n_out)); none for None."""
-    if net is None:
+def matrices(loss):
+    """Where W of each layer of a ``loss``, or of a network, lies in x: pairs (slice, shape).
+
+    The shapes of our networks are (n_in, n_out); a module's own come from its adapter. Without
+    layers there are none.
+    """
+    if hasattr(loss, "matrices"):
+        return loss.matrices
+    net = getattr(loss, "net", loss)
+    if not hasattr(net, "layer_slices"):
         return []
     starts = [part.start for part in net.layer_slices]
     return [(slice(i, i + n * m), (n, m)) for i, (n, m) in zip(starts, net.shapes)]
 
 
 def _gradients(batch, g):
-    """The part of g in each W: pairs (slice, G) in the network's precision."""
-    places = matrices(batch.loss.net)
+    """The gradient of each W within g: pairs (slice, G), G in the network's precision."""
+    places = matrices(batch.loss)
     return [(part, g[part].reshape(shape).astype(batch.loss.dtype)) for part, shape in places]
 
 
 def _decayed(batch, x, share):
     """``share`` of the weights in x, and 0 of its biases."""
     lost = np.zeros_like(x)
-    for part, _ in matrices(getattr(batch.loss, "net", None)):
+    for part, _ in matrices(batch.loss):
         lost[part] = share * x[part]
     return lost

@@ -1,12 +1,11 @@
 """Mini-batch methods (paper, section 3.3): one loop over the epochs, for every rule."""
 
-# TODO from . import layer_rules
-# TODO from . import rules
 import inspect
-from functools import partial
-from types import SimpleNamespace
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import OptimizeResult
 from tqdm import tqdm
 
 from ..checks import as_count, as_number, as_rng, as_vector
@@ -15,58 +14,43 @@ from ..losses.batches import partition
 from ..losses.blocks import calm
 from ..solvers.minimize import as_result
 from ..solvers.recorder import Recorder
-from . import layer_rules, rules
-from .schedules import _share
+from ..solvers.stop import Criteria, Status
+from . import rules
+from .layer_rules import LAYER_RULES, adahessian
+from .rules import Rule
+from .schedules import Schedule, as_schedule
 
-_all = (
-    rules.sgd,
-    rules.momentum,
-    rules.nesterov,
-    rules.adagrad,
-    rules.rmsprop,
-    rules.adam,
-    rules.aprox,
-    rules.sls,
-    rules.schedule_free,
-    layer_rules.adahessian,
-    layer_rules.kronecker,
-    layer_rules.muon,
-    layer_rules.shampoo,
-    layer_rules.soap,
-    rules.lbfgs,
-    rules.cg,
-)
-
-RULES = {rule.__name__: rule for rule in _all}
-
-OF_NETWORKS = "kronecker", "muon", "shampoo", "soap"
-
-CHOICES = {
-    "nesterov": (True, False),
-    "ekfac": (True, False),
-    "graft": (True, False),
-    "last": ("adam", "muon"),
+RULES = {
+    "sgd": rules.sgd,
+    "momentum": rules.momentum,
+    "nesterov": rules.nesterov,
+    "adagrad": rules.adagrad,
+    "rmsprop": rules.rmsprop,
+    "adam": rules.adam,
+    "aprox": rules.aprox,
+    "sls": rules.sls,
+    "schedule_free": rules.schedule_free,
+    "adahessian": adahessian,
+    **LAYER_RULES,
+    "lbfgs": rules.lbfgs,
+    "cg": rules.cg,
 }
-
-POSITIVE = "eps", "damping", "c1", "shrink"
-
-SHARES = "momentum", "beta", "beta1", "beta2", "decay", "c1", "shrink"
 
 
 def minimize_stochastic(
-    loss,
-    x0,
-    rule="sgd",
-    batch_size=128,
-    epochs=10,
-    step=0.1,
-    seed=0,
-    schedule=None,
-    variance_reduction=False,
-    callback=None,
-    progress=False,
+    loss: Loss,
+    x0: ArrayLike,
+    rule: str | Rule = "sgd",
+    batch_size: int = 128,
+    epochs: int = 10,
+    step: float = 0.1,
+    seed: int = 0,
+    schedule: Schedule | None = None,
+    variance_reduction: bool = False,
+    callback: Callable | None = None,
+    progress: bool = False,
     **settings,
-):
+) -> OptimizeResult:
     """Minimise a loss over data, looking at a batch of its rows at a time.
 
     Parameters
@@ -80,8 +64,9 @@ def minimize_stochastic(
         "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "aprox", "sls",
         "schedule_free", "lbfgs", "cg": the functions of :mod:`soo_lib.stochastic.rules`.
         "adahessian", and for networks alone "kronecker", "muon", "shampoo", "soap": those of
-        :mod:`soo_lib.stochastic.layer_rules`. Or one of your own,
-        ``rule(batch, x, f, g, step, state)``.
+        :mod:`soo_lib.stochastic.layer_rules`. Or one of your own, a function
+        ``rule(batch, x, f, g, step)`` that returns the change of x, (n_params,), and the step that
+        it took; one that remembers something is made anew for each run.
     batch_size, seed : int
         Of :func:`soo_lib.losses.partition`, which deals the rows anew for each epoch.
     epochs : int
@@ -97,7 +82,7 @@ def minimize_stochastic(
     progress : bool
         Show a progress bar.
     **settings
-        Of the rule.
+        Of the rule, where that is a name.
 
     Returns
     -------
@@ -106,14 +91,15 @@ def minimize_stochastic(
         and ``gnorm`` are those of all rows, whose evaluation is not the run's own and not in its
         ``seconds``. ``nfev``, ``njev`` and ``evaluations`` count *rows*: each once for a gradient,
         a Hessian-vector product, a batch's Kronecker factors or a trial of "sls". ``step`` is the
-        epoch's last. A run succeeds if it ends below
-        its start; without success ``x`` is the best of the epochs' ends.
+        last that the rule took in the epoch. A run succeeds if it ends no higher than it started;
+        without success ``x`` is the best of the epochs' ends.
 
     Raises
     ------
     ValueError
-        For an argument out of its range, a rule or setting that is not known, a rule that does not
-        fit the loss, or a schedule whose values are not positive.
+        For an argument or setting out of its range, a rule or setting that is not known, a rule
+        that does not fit the loss or does not return a pair, or a schedule whose values are not
+        positive.
 
     Examples
     --------
@@ -127,79 +113,74 @@ def minimize_stochastic(
     """
     loss = as_loss(over_data(loss), x0)
     x, m = as_vector(x0, loss.n_params, "x0", finite=True).copy(), loss.n_samples
-    change, share = _rule(rule, loss, settings), _share(schedule)
+    rule, schedule = _rule(rule, loss, settings), as_schedule(schedule, "schedule")
     size = as_count(batch_size, "batch_size", maximum=m)
     epochs, step = as_count(epochs, "epochs", 0), as_number(step, "step", 0, above=True)
     rng = as_rng(seed)
     own = rng.spawn(1)[0]  # for what a rule draws, so that all rules see the same batches
-    state = SimpleNamespace(k=0, m=0.0, v=0.0, kept={}, rng=own, batches=-(-m // size), result=None)
-    recorder, anchor = Recorder(loss, callback=callback), None
-
-    def look(*step):
-        at = x if state.result is None else state.result
-        with recorder.idle():
-            f, g = loss.fun_and_jac(at)
-        recorder.row(at, f, g, *step)
+    batches, k = -(-m // size), 0
+    recorder, anchor, taken = Recorder(loss), None, np.nan
+    criteria = Criteria(epochs, callback=callback)
 
     with calm(), tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
-        look()
-        while not recorder.outcome and recorder.nit < epochs:
+        while True:
+            reported = getattr(rule, "result", x)
+            with recorder.idle():  # the look at all rows is the reader's, not the run's
+                f, g = loss.fun_and_jac(reported.copy())
+            recorder.row(reported, float(f), np.array(g, float), taken)
+            if reason := criteria(recorder):
+                break
             if variance_reduction:
                 anchor = x, np.array(loss.jac(x), float)
                 recorder.njev += m
             for rows in partition(m, size, rng):
-                batch, state.k = Batch(loss, rows, anchor), state.k + 1
+                batch = Batch(loss, rows, anchor, 1 / batches, own)
                 f, g = batch.fun_and_jac(x)
                 finite = np.isfinite(f)
                 if finite:
-                    state.step = step * share((state.k - 1) / (epochs * state.batches))
-                    x = x + change(batch, x, f, g, state.step, state)
+                    alpha = step * schedule(k / (epochs * batches))
+                    change, taken = _pair(rule(batch, x, f, g, alpha), len(x))
+                    x, k = x + change, k + 1
                 recorder.njev += batch.visits * len(rows)
                 if not finite:
                     break  # nor is the mean over all rows, and the recorder will say so
             recorder.nfev = recorder.njev
-            look(state.step)
             bar.update()
-        if not recorder.outcome and recorder.last[1] <= recorder.trace.fun[0]:
-            recorder.outcome = True, f"ran {epochs} epochs"
-        return as_result(recorder, "ended above its start; the step is too long")
+        if reason.status is Status.MAXITER:
+            lower = recorder.last[1] <= recorder.trace.fun[0]
+            reason = (Status.EPOCHS if lower else Status.ABOVE).because(epochs=epochs)
+        return as_result(recorder, reason)
 
 
 def _rule(rule, loss, settings):
-    """The rule as a function of what it is called with."""
+    """The rule of that name, made with its settings; or the reader's own as it is."""
     if callable(rule):
         if settings:
             named = ", ".join(sorted(settings))
             raise ValueError(f"rule must be a name where there are settings; got {rule!r}, {named}")
-        return lambda batch, x, *more: as_vector(rule(batch, x, *more), len(x), "the rule's change")
+        return rule
     if rule not in list(RULES):  # a list: what is asked for may not be hashable
         raise ValueError(f"rule must be one of {', '.join(RULES)}, or a callable; got {rule!r}")
-    known = list(inspect.signature(RULES[rule]).parameters)[6:]
+    known = list(inspect.signature(RULES[rule]).parameters)
     unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ValueError(f"settings of {rule} must be among {known}; got {', '.join(unknown)}")
-    if rule in OF_NETWORKS and not hasattr(loss, "net"):
+    layered = hasattr(loss, "net") or (hasattr(loss, "matrices") and rule != "kronecker")
+    if rule in LAYER_RULES and not layered:
         raise ValueError(f"loss must be a network's for the rule {rule!r}; got {loss!r}")
-    return partial(RULES[rule], **{name: _setting(rule, name, settings[name]) for name in settings})
+    return RULES[rule](**settings)
 
 
-def _setting(rule, name, value):
-    if name in ("memory", "refresh"):
-        return as_count(value, name)
-    if name in CHOICES:
-        if value not in list(CHOICES[name]):  # a list: it may not be hashable
-            raise ValueError(f"{name} must be one of {CHOICES[name]}; got {value!r}")
-        return value
-    number = as_number(value, name, -np.inf if name == "low" else 0, name in POSITIVE)
-    if name == "growth" and number < 1:
-        raise ValueError(f"growth must be a number >= 1; got {value!r}")
-    if number >= 1 and name in SHARES and (rule, name, number) != ("shampoo", "decay", 1):
-        raise ValueError(f"{name} must be a number >= 0 and < 1; got {value!r}")
-    return number
+def _pair(answer, n_params):
+    """What a rule returned: the change of x, (n_params,), and the step length that it took."""
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        raise ValueError(f"rule must return the pair (change, step); got {answer!r}")
+    change, step = answer
+    return as_vector(change, n_params, "the rule's change"), as_number(step, "the rule's step")
 
 
 class Batch(Loss):
-    """The loss on some rows, which counts its ``visits``.
+    """The loss on some rows, which counts its ``visits`` to them.
 
     Parameters
     ----------
@@ -210,27 +191,31 @@ class Batch(Loss):
         (∇L(anchor) - ∇L_B(anchor))ᵀ(x - anchor). At the anchor every batch then has the gradient
         of all rows, and near it nearly; the mean over batches is right anywhere, and curvature is
         untouched (SVRG, Johnson and Zhang).
+    share : float
+        One over the number of batches in an epoch.
+    rng : numpy.random.Generator, optional
+        For a rule that draws.
     """
 
-    def __init__(self, loss, rows, anchor=None):
+    def __init__(self, loss, rows, anchor=None, share=1.0, rng=None):
         self.loss = loss if len(rows) == loss.n_samples else loss.subset(rows)
-        self.n_params, self.visits, self.tilt = loss.n_params, 0, None
+        self.n_params, self.share, self.rng = loss.n_params, share, rng
+        self.visits, self.anchor, self.tilt = 0, None, None
         if anchor is not None:
-            x, g = anchor
-            self.tilt = x, g - self.jac(x)
+            self.anchor, g = anchor
+            self.tilt = g - self.jac(self.anchor)
 
     def fun(self, x):
         self.visits += 1
-        anchor, t = self.tilt or (x, 0 * x)
-        return self.loss.fun(x) + float(t @ (x - anchor))
+        f = self.loss.fun(x)
+        return f if self.tilt is None else f + float(self.tilt @ (x - self.anchor))
 
     def fun_and_jac(self, x):
         self.visits += 1
         f, g = self.loss.fun_and_jac(x)
         if self.tilt is None:
             return f, np.array(g, float)  # a copy: a loss may use its arrays again
-        anchor, t = self.tilt
-        return f + float(t @ (x - anchor)), g + t
+        return f + float(self.tilt @ (x - self.anchor)), g + self.tilt
 
     def jac(self, x):
         return self.fun_and_jac(x)[1]

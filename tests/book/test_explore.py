@@ -24,15 +24,15 @@ def descend(solver, step):
     loss = Rosenbrock()
     trace = minimize(loss, [0, 0], solver, "backtracking", step=step, maxiter=8).trace
     x, y = np.transpose(trace.x)
-    return {
-        "runs": [explore.columns(trace, solver, x=x, y=y)],
-        "note": solver,
+    return explore.State(
+        runs=[explore.columns(trace, solver, x=x, y=y)],
+        note=solver,
         **explore.landscape(loss, trace, *BOX),
-    }
+    )
 
 
 def doubled(x):
-    return {"runs": [{"label": "", "color": "", "y": FACTOR * np.array([x])}]}
+    return explore.State([{"label": "", "color": "", "y": FACTOR * np.array([x])}])
 
 
 CONTROLS = {"solver": ["newton", "gradient"], "step": [1, 0.1]}
@@ -160,7 +160,7 @@ def test_what_a_state_depends_on_is_in_the_key(tmp_path, monkeypatch):
     keys.append(precompute._digest(doubled, grid))
     for path in precompute.LIBRARY.rglob("*.py"):
         copy = tmp_path / path.relative_to(precompute.LIBRARY)
-        copy.parent.mkdir(exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
     monkeypatch.setattr(precompute, "LIBRARY", tmp_path)
     assert precompute._digest(doubled, grid) == keys[-1]  # the content counts, not the place
@@ -284,9 +284,9 @@ def test_the_still_figure_draws_every_panel():
 
 
 def test_the_live_pictures_have_the_looks_of_the_figures():
-    drawn = (WEB / "live" / "draw.js").read_text("utf-8")
+    drawn = (WEB / "draw" / "draw.js").read_text("utf-8")
     (colors,) = re.findall(r"COLORS = \{(.*?)\}", drawn, re.DOTALL)
-    (dashes,) = re.findall(r"DASH = \{(.*?)\}", drawn)
+    (dashes,) = re.findall(r"DASH = \{(.*?)\}", drawn, re.DOTALL)
     colors, dashes = (dict(re.findall(r'(\w+): "?([#\w]+)', text)) for text in (colors, dashes))
     assert colors.keys() == dashes.keys() and len(colors) == 9
     for name, color in colors.items():

@@ -19,7 +19,7 @@ DAMPING = 1e-2
 
 
 def memory():
-    return SimpleNamespace(k=0, m=0.0, v=0.0, kept={}, rng=np.random.default_rng(0))
+    return SimpleNamespace(m=0.0, rule=None, rng=np.random.default_rng(0))
 
 
 def blocks(H):

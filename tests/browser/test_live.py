@@ -8,6 +8,7 @@ import http.server
 import itertools
 import re
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from conftest import Quiet
 from helpers import Saddle, WrongSign
 
 from soo_lib.book.live import WEB
+from soo_lib.gradient_test import judge
 from soo_lib.losses import Batched, Logistic, Loss, Network, Rosenbrock
-from soo_lib.solvers import Recorder, minimize, recorder, stop
-from soo_lib.solvers.stop import NO_DECREASE, RESAMPLED, why_no_decrease
+from soo_lib.solvers import Status, minimize, stop
+from soo_lib.solvers.stop import why_no_decrease
 from soo_lib.stochastic import minimize_stochastic
 
 METHODS = "gradient", "newton", "nlcg", "bfgs", "lbfgs"
@@ -165,9 +167,16 @@ def combinations():
                 }
 
 
+# All that the engine exports, by name, as the expressions in LOSSES take it.
+ENGINE = """async () => {
+    const names = ["linalg", "random", "losses/rosenbrock", "losses/plane", "losses/logistic",
+        "losses/network", "losses/batches", "solvers/minimize", "stochastic/minimize"];
+    const modules = await Promise.all(names.map((name) => import(`./live/${name}.js`)));
+    return Object.assign({}, ...modules);
+}"""
+
 RUN = """async ({ runs, data }) => {
-    const names = ["losses", "network", "sampling", "solvers", "rules"];
-    const all = Object.assign({}, ...await Promise.all(names.map((n) => import(`./${n}.js`))));
+    const all = await engine();
     const deal = (batches, k = 0) => () => batches[k++ % batches.length];
     const keys = [...Object.keys(all), "data", "deal"];
     const values = [...Object.values(all), data, deal];
@@ -191,19 +200,27 @@ RUN = """async ({ runs, data }) => {
 
 
 @pytest.fixture(autouse=True)
-def without_the_last_question(monkeypatch):
-    """The page's gradients are its own: it looks for no slope that they hide, and counts none."""
-    for module in (stop, recorder):
-        monkeypatch.setattr(module, "another_slope", lambda *_: False)
+def along_the_step_alone(monkeypatch):
+    """The page's gradients are its own: it asks along the direction that failed, and no other."""
+    asked, answers = stop.judge, []
+
+    def judge(*question):
+        if answers:
+            return answers.pop()
+        answers.append(asked(*question))
+        return answers[0]
+
+    monkeypatch.setattr(stop, "judge", judge)
 
 
 @pytest.fixture(scope="module")
 def page(chromium):
-    handler = functools.partial(Quiet, directory=WEB / "live")
+    handler = functools.partial(Quiet, directory=WEB)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = chromium.new_page()
         page.goto(f"http://localhost:{server.server_port}/")
+        page.evaluate(f"window.engine = {ENGINE}; 0")
         yield page
         page.close()
         server.shutdown()
@@ -271,19 +288,20 @@ def test_a_resampled_loss_is_named_at_the_start(page):
     looks = [np.delete(np.arange(40), k).tolist() for k in range(40)]
     seen = page.evaluate(
         """async ({ X, Y, looks }) => {
-        const { Logistic } = await import("./losses.js"), { times } = await import("./linalg.js");
-        const { Reshuffled } = await import("./sampling.js");
-        const { why_no_decrease } = await import("./stuck.js");
+        const { Logistic } = await import("./live/losses/logistic.js");
+        const { times } = await import("./live/linalg.js");
+        const { Reshuffled } = await import("./live/losses/batches.js");
+        const { why_no_decrease } = await import("./live/solvers/stop.js");
         const full = new Logistic(Float64Array.from(X.flat()), Y), x = new Float64Array(3);
         const loss = new Reshuffled(full, 39, 1, 0, () => looks.pop());
         const [f, g] = loss.fun_and_jac(x);
-        return why_no_decrease(loss, x, f, g, times(-1, g));
+        return why_no_decrease(loss, x, f, g, times(-1, g)).message;
     }""",
         {"X": X.tolist(), "Y": Y.tolist(), "looks": looks},
     )
     loss, x = Dealt(Logistic(X, Y), looks[::-1]), np.zeros(3)
     f, g = loss.fun_and_jac(x)
-    assert seen == why_no_decrease(loss, x, f, g, -g) == RESAMPLED
+    assert seen == why_no_decrease(loss, x, f, g, -g).message == Status.RESAMPLED.value
 
 
 @pytest.mark.parametrize("weight, ridge", [(10, 0), (10, 1e-18), (10, 1e-14), (1, 0), (1e4, 0)])
@@ -291,11 +309,12 @@ def test_a_kink_is_no_rounding(page, weight, ridge):
     """On the ridge of |x| + w|y|, where steepest descent is stuck."""
     seen = page.evaluate(
         """async ([w, x]) => {
-        const { why_no_decrease } = await import("./stuck.js");
+        const { why_no_decrease } = await import("./live/solvers/stop.js");
         const fun_and_jac = ([x, y]) => [Math.abs(x) + w * Math.abs(y),
             Float64Array.of(x < 0 ? -1 : 1, y < 0 ? -w : w)];
         const at = Float64Array.from(x), [f, g] = fun_and_jac(at);
-        return why_no_decrease({ fun_and_jac }, at, f, g, g.map((v) => -v));
+        const fun = (x) => fun_and_jac(x)[0];
+        return why_no_decrease({ fun, fun_and_jac }, at, f, g, g.map((v) => -v)).message;
     }""",
         [weight, [1.1, ridge]],
     )
@@ -303,13 +322,15 @@ def test_a_kink_is_no_rounding(page, weight, ridge):
     class Ridge(Loss):
         n_params = 2
 
+        def fun(self, x):
+            return abs(x[0]) + weight * abs(x[1])
+
         def fun_and_jac(self, x):
-            sign = np.where(x < 0, -1.0, 1.0) * [1, weight]
-            return abs(x[0]) + weight * abs(x[1]), sign
+            return self.fun(x), np.where(x < 0, -1.0, 1.0) * [1, weight]
 
     x = np.array([1.1, ridge])
     f, g = Ridge().fun_and_jac(x)
-    assert seen == why_no_decrease(Ridge(), x, f, g, -g) == NO_DECREASE
+    assert seen == why_no_decrease(Ridge(), x, f, g, -g).message == Status.KINK.value
 
 
 @pytest.mark.parametrize("kind", ["tanh", "sigmoid", "relu"])
@@ -356,8 +377,7 @@ def test_diverging_rule_says_so(page):
 
 
 DERIVATIVES = """async ({ js, data, x0, seed }) => {
-    const names = ["losses", "network", "sampling", "linalg"];
-    const all = Object.assign({}, ...await Promise.all(names.map((n) => import(`./${n}.js`))));
+    const all = await engine();
     const loss = new Function(...Object.keys(all), "data", `return ${js}`)(
         ...Object.values(all), data);
     const { plus, dot, product } = all, x = Float64Array.from(x0), random = all.normal(seed);
@@ -403,29 +423,31 @@ def test_derivatives_by_differences_of_their_own(page, name):
     np.testing.assert_allclose(seen["H"], loss.hess(x0).ravel(), rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("slope, walk", [(0, 0), (0, 1), (1e-9, 0)], ids=["still", "on", "down"])
-def test_a_stall_is_the_same_stall(page, slope, walk):
-    """Rows of a run that leads nowhere, on along a valley, or down: told apart alike."""
-    k = np.arange(60)
-    f = 1 - slope * k + 1e-16 * (k % 3)
-    xs = np.c_[walk * k + np.sin(k), np.cos(k)]
-    gs = np.c_[1e-7 * (1 + k % 5), np.zeros(60)]
-    recorder = Recorder(Quadratic(1, 0))
-    for row in zip(xs, f, gs):
-        if not recorder.outcome:
-            recorder.row(*row)
+@pytest.mark.parametrize("factor", [1, 2, -1, 1.01])
+@pytest.mark.parametrize("x", [[-1.2, 1.0], [1.0, 1.0], [0.3, -2.0]])
+def test_the_gradient_test_is_the_same(page, factor, x):
     seen = page.evaluate(
-        """async ([xs, fs, gs]) => {
-        const { Recorder } = await import("./trace.js");
-        const { Quadratic } = await import("./losses.js");
-        const recorder = new Recorder(new Quadratic(1, 0)), at = (v) => Float64Array.from(v);
-        xs.forEach((x, i) => recorder.outcome || recorder.row(at(x), fs[i], at(gs[i])));
-        return [recorder.nit, recorder.outcome];
+        """async ([x, factor]) => {
+        const { judge } = await import("./live/gradient_test.js");
+        const { Rosenbrock } = await import("./live/losses/rosenbrock.js");
+        const loss = new Rosenbrock(1, 50), at = Float64Array.from(x);
+        const jac = (x) => loss.jac(x).map((v) => factor * v);
+        const wrong = { fun: (x) => loss.fun(x), fun_and_jac: (x) => [loss.fun(x), jac(x)] };
+        const d = Float64Array.of(0.6, -0.8), { verdict, eps, errors, order } =
+            judge(wrong, at, loss.fun(at), jac(at), d);
+        return { verdict, eps, errors, order: String(order) };
     }""",
-        [xs.tolist(), f.tolist(), gs.tolist()],
+        [x, factor],
     )
-    assert seen == [recorder.nit, list(recorder.outcome) if recorder.outcome else None]
-    assert bool(recorder.outcome) == (slope == walk == 0)
+    loss = Rosenbrock(1, 50)
+    wrong = SimpleNamespace(fun=loss.fun, fun_and_jac=lambda x: (loss.fun(x), factor * loss.jac(x)))
+    x, d = np.array(x), np.array([0.6, -0.8])
+    known = judge(wrong, x, loss.fun(x), factor * loss.jac(x), d)
+    assert seen["verdict"] == known.verdict
+    clear = known.errors > 1e-6 * np.abs(loss.jac(x)).max()
+    np.testing.assert_allclose(np.array(seen["errors"])[clear], known.errors[clear], rtol=1e-6)
+    if np.isfinite(known.order):
+        assert float(seen["order"]) == pytest.approx(known.order, abs=1e-3)
 
 
 def test_linear_algebra(page):
@@ -435,8 +457,9 @@ def test_linear_algebra(page):
     A[4] = A[:, 4] = 0  # a column that needs no reflection
     seen = page.evaluate(
         """async (flat) => {
-        const { cho_solve, cholesky, eigh, product } = await import("./linalg.js");
-        const { lanczos } = await import("./spectrum.js"), { drain } = await import("./solvers.js");
+        const { cho_solve, cholesky, eigh, product } = await import("./live/linalg.js");
+        const { lanczos } = await import("./live/curvature/spectrum.js");
+        const { drain } = await import("./live/solvers/minimize.js");
         const A = Float64Array.from(flat), { values, vectors } = eigh(A, 30);
         const P = A.map((v, i) => v + (i % 31 ? 0 : 40));
         return { values: [...values], vectors: [...vectors], 
@@ -457,7 +480,8 @@ def test_linear_algebra(page):
 
 def test_numbers_and_ticks_for_a_reader(page):
     seen = page.evaluate("""async () => {
-        const { show } = await import("./elements.js"), { scale } = await import("./draw.js");
+        const { show } = await import("./draw/elements.js");
+        const { scale } = await import("./draw/draw.js");
         return [[1e-8, -1e-8, -1.5e-8, 1.5e6, -0.25, 0].map((v) => show(v)),
             scale(-2, 2).ticks, scale(-0.3, -0.1).ticks, scale(0.5, 4, true).ticks]; }""")
     assert seen[0] == ["10⁻⁸", "−10⁻⁸", "−1.5·10⁻⁸", "1.5·10⁶", "−0.25", "0"]

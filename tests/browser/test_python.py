@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from built import HTML, ROOT
@@ -23,7 +22,10 @@ SOURCES = sorted((ROOT / "book" / "exercises").glob("*.ipynb"))
 NAMES = [path.stem for path in SOURCES]
 ARMIJO = "book/exercises/armijo.html"
 HEAD = "def armijo(fun, x, p, f, slope, c1):\n"
-RIGHT = HEAD + "    a = 1.0\n    while fun(x + a * p) > f + c1 * a * slope:\n        a /= 2\n    return a"
+RIGHT = (
+    HEAD
+    + "    a = 1.0\n    while fun(x + a * p) > f + c1 * a * slope:\n        a /= 2\n    return a"
+)
 DONE = """() => document.querySelector('.soo-main').textContent === 'Check'
     && document.querySelector('.soo-verdict').textContent"""
 

@@ -1,4 +1,4 @@
-"""The β formulas of non-linear conjugate gradients, against linear CG and in closed form."""
+"""What only one direction rule does: first the β formulas of non-linear conjugate gradients."""
 
 import numpy as np
 import pytest

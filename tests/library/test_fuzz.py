@@ -7,6 +7,7 @@ No other exception, no warning, no hang. Some seconds here; for ten minutes and 
 
 import inspect
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -213,10 +214,17 @@ def kind(name):
 
 
 def stochastically(rule):
-    """A rule by way of the one loop that calls it."""
+    """A rule by way of the one loop that calls it, now and then with one setting of its own."""
+    settings = [*inspect.signature(stochastic.RULES[rule]).parameters]
+    one = st.dictionaries(choices(settings), odd, max_size=1) if settings else st.just({})
+
+    def minimize(*loss_and_x, setting, **more):
+        return stochastic.minimize_stochastic(*loss_and_x, **more, **setting)
+
     return at_x(
-        stochastic.minimize_stochastic,
+        minimize,
         ["logistic", "network", "float32"],
+        setting=one,
         rule=st.just(rule),
         batch_size=counts,
         epochs=mostly(st.integers(0, 2)),
@@ -269,6 +277,8 @@ CALLS = {
     "coarser": lambda d: checks.coarser(float, d.draw(st.sampled_from([np.float32, int, "U1"]))),
     "size_of": lambda d: checks.size_of(d.draw(odd)),
     "as_count": lambda d: checks.as_count(d.draw(odd), "value"),
+    "as_share": lambda d: checks.as_share(d.draw(odd), "value"),
+    "as_one_of": lambda d: checks.as_one_of(d.draw(odd), "value", (True, "a")),
     "as_rng": lambda d: checks.as_rng(d.draw(odd)),
     "as_vector": lambda d: checks.as_vector(d.draw(odd), 2),
     "as_table": lambda d: checks.as_table(d.draw(odd)),
@@ -293,9 +303,7 @@ CALLS = {
     "as_rows": lambda d: strips.as_rows(
         d.draw(mostly(arrays(np.uint8, (5, 3)))), 3, float, **draws(d, scale=shares, shift=shares)
     ),
-    "Bytes": lambda d: strips.Bytes(d.draw(arrays(np.uint8, (5, 3))), np.arange(256.0)).read(
-        np.empty((7, 3))
-    ),
+    "Bytes": lambda d: np.asarray(strips.Bytes(d.draw(arrays(np.uint8, (5, 3))), np.arange(256.0))),
     "Network.unpack": lambda d: NET.unpack(d.draw(vectors(14))),
     "Network.pack": lambda d: NET.pack(d.draw(mostly(st.just(NET.unpack(np.ones(14)))))),
     "Network.predict": lambda d: NET.predict(d.draw(vectors(14)), d.draw(tables(5, 3))),
@@ -306,7 +314,7 @@ CALLS = {
     "softmax_product": lambda d: activations.softmax_product(
         np.full((5, 2), d.draw(mild)), X[:, :2]
     ),
-    "side_by_side": lambda d: list(strips.side_by_side(np.sum, [X, Y], d.draw(st.booleans()))),
+    "side_by_side": lambda d: strips.side_by_side(np.sum, [X, Y], d.draw(st.booleans())),
     "average": lambda d: strips.average(
         lambda X, y, total: float(y.sum()), X, Y, 2, d.draw(st.floats(0, 1e9))
     ),
@@ -368,7 +376,6 @@ CALLS = {
     "value": lambda d: means.value(LOGISTIC, "jac", d.draw(vectors(3))),
     "plus": lambda d: means.plus((1.0, [np.ones(2)]), (d.draw(mild), [np.zeros(2)])),
     "times": lambda d: means.times(d.draw(mild), (1.0, [np.ones(2)])),
-    "over_parts": lambda d: means.over_parts(lambda loss, x: loss.jac(x))(MEAN, d.draw(vectors(3))),
     "Part": lambda d: distributed.Part(d.draw(odd), (1, 2)).loss,
     "Distributed": lambda d: distributed.Distributed(
         **draws(d, build=mostly(st.just(Logistic)), specs=mostly(st.just([(X, Y)])), client=odd)
@@ -379,10 +386,20 @@ CALLS = {
     "Reshuffled": lambda d: sampling.Reshuffled(
         LOGISTIC, **draws(d, batch_size=counts, n_batches=counts, seed=seeds)
     ),
-    "rounding": at_x(lambda loss, x, g: stuck.rounding(loss, x, 1.0, g), vectors_=2),
-    "another_slope": at_x(lambda loss, x: stuck.another_slope(loss, x, *loss.fun_and_jac(x))),
-    "why_no_decrease": at_x(
-        lambda loss, x, p: stuck.why_no_decrease(loss, x, *loss.fun_and_jac(x), p), vectors_=2
+    "rounding": at_x(
+        lambda loss, x, g: stuck.rounding(np.ravel(x), 1.0, np.ravel(g), float), vectors_=2
+    ),
+    "judge": lambda d: gradient_test.judge(
+        LOGISTIC, X[0], *LOGISTIC.fun_and_jac(X[0]), d.draw(arrays(float, 3, elements=mild))
+    ),
+    "explain": lambda d: stuck.explain(
+        SimpleNamespace(x=d.draw(vectors(3))), LOGISTIC.fun, LOGISTIC.jac
+    ),
+    "Criteria": lambda d: stuck.Criteria(3, callback=d.draw(odd)),
+    "Reason": lambda d: stuck.Reason(stuck.Status.SCALE, ""),
+    "Status": lambda d: d.draw(st.sampled_from(list(stuck.Status))).success,
+    "why_no_decrease": lambda d: stuck.why_no_decrease(
+        LOGISTIC, X[0], *LOGISTIC.fun_and_jac(X[0]), d.draw(arrays(float, 3, elements=mild))
     ),
     **{
         beta.__name__: at_x(
@@ -433,7 +450,9 @@ CALLS = {
         broken(d), d.draw(vectors(2)), **draws(d, **SOLVE)
     ),
     "calm": lambda d: strips.calm(),
-    "as_result": lambda d: solvers.as_result(recorded(), d.draw(st.text())),
+    "as_result": lambda d: solvers.as_result(
+        recorded(), d.draw(st.sampled_from([stuck.Status.SCALE, stuck.Status.KINK])).because()
+    ),
     "squared_gradients": on_net(curvature.squared_gradients),
     "output": lambda d: activations.output(np.full((5, 2), d.draw(mild)), Y),
     "Batch": lambda d: stochastic.Batch(LOGISTIC, np.arange(3)).fun_and_jac(d.draw(vectors(3))),
@@ -451,6 +470,7 @@ CALLS = {
         seed=seeds,
         maxiter=mostly(st.integers(0, 6)),
     ),
+    "as_schedule": lambda d: stochastic.as_schedule(d.draw(odd), "schedule"),
     "constant": lambda d: stochastic.constant(d.draw(shares)),
     "cosine": lambda d: stochastic.cosine(d.draw(st.floats(0, 1))),
     "warm_up": lambda d: stochastic.warm_up(
@@ -460,10 +480,9 @@ CALLS = {
     "matrix_root": lambda d: layer_rules.matrix_root(
         np.diag([1.0, d.draw(mild)]), 4, d.draw(st.floats(0, 1))
     ),
-    "eigh": lambda d: layer_rules.eigh(np.diag([1.0, d.draw(wild)])),
-    "matrices": lambda d: layer_rules.matrices(d.draw(choices([None, NET]))),
-    "rescaled": on_net(
-        lambda loss, x: roots.rescaled(loss, x, curvature.kronecker_factors(loss, x))
+    "matrices": lambda d: layer_rules.matrices(d.draw(choices([LOGISTIC, NET]))),
+    "ekfac_factors": on_net(
+        lambda loss, x: roots.ekfac_factors(loss, x, curvature.kronecker_factors(loss, x))
     ),
     "backward_roots": on_net(
         lambda loss, x: list(roots.backward_roots(loss.net, loss.layers(x), loss.X, loss.y))
@@ -479,6 +498,7 @@ CALLS = {
     "load_fashion_mnist": lambda d: datasets.load_fashion_mnist(
         **draws(d, n_train=st.one_of(st.none(), odd), n_dev=odd, seed=st.just(-1))
     ),
+    "keeper": lambda d: records.keeper(d.draw(st.text())),
     "load_record": lambda d: records.load_record(d.draw(mostly(st.just("fig1"))), "book/results"),
     "table": lambda d: records.table(["a"], [[d.draw(odd)]]),
 }

@@ -73,10 +73,11 @@ def test_a_right_gradient_passes(loss, x):
 @every_loss
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 def test_a_wrong_gradient_fails(loss, x, fault):
-    for seed in range(5):
-        result = gradient_test(Altered(loss, fault), x, seed=seed)
-        assert not result.ok, result
-        assert repr(result).startswith("GRADIENT WRONG") and "\n" not in repr(result)
+    found = [gradient_test(Altered(loss, fault), x, seed=seed) for seed in range(5)]
+    verdicts, small = [result.verdict for result in found], fault is FAULTS["off by 1e-5"]
+    assert "right" not in verdicts  # a direction may hide a fault
+    assert verdicts.count("wrong") >= (1 if small else 4)
+    assert all("\n" not in repr(result) for result in found)
 
 
 @pytest.mark.parametrize("name", ["rosenbrock", "logistic", "sigmoid", "tanh"])
@@ -208,12 +209,15 @@ def test_coordinates_of_many_scales(name, decades):
     value, slope = SCALED[name]
     scales, rng = np.geomspace(10.0**-decades, 10.0**decades, 6), np.random.default_rng(0)
     x = (1 + 0.3 * rng.normal(size=6)) / scales
-    wrong = np.array([1, 1, 1, 1, 1, -3])
+    wrong, told = np.array([1, 1, 1, 1, 1, -3]), 0
     for factor, ok in ((1.0, True), (1.01, False), (-1.0, False), (wrong, False)):
         loss = SimpleNamespace(fun=lambda x: value(x * scales).sum())
         loss.jac = lambda x, factor=factor: factor * scales * slope(x * scales)
         for seed in range(8):
-            assert gradient_test(loss, x, seed=seed).ok == ok, (factor, seed)
+            verdict = gradient_test(loss, x, seed=seed).verdict
+            assert verdict != ("wrong" if ok else "right"), (factor, seed)
+            told += verdict != "untold"
+    assert told >= 8  # of 32: mixed units hide a slope
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1e-9, 1e-12])
@@ -274,4 +278,5 @@ def test_a_constant_accuses_no_gradient_and_excuses_none(shift):
         loss = Loss()
         loss.n_params, loss.fun = 2, lambda x: Rosenbrock().fun(x) + shift
         loss.jac = lambda x, factor=factor: factor * Rosenbrock().jac(x)
-        assert gradient_test(loss, np.array([-1.2, 1.0])).ok == ok
+        verdict = gradient_test(loss, np.array([-1.2, 1.0])).verdict
+        assert verdict == ("right" if ok else "wrong") or (verdict == "untold" and shift > 1e10)

@@ -22,9 +22,8 @@ from soo_lib.gradient_test import gradient_test
 from soo_lib.losses import Logistic
 from soo_lib.solvers import minimize
 from soo_lib.solvers.minimize import OWN
-from soo_lib.solvers.stop import BEYOND, NO_DECREASE
+from soo_lib.solvers.stop import Status, why_no_decrease
 
-QUESTION = "is the gradient right?"
 TWINS = {  # what of scipy's does the same, as far as there is one
     "newton": "trust-exact",
     "nlcg": "CG",
@@ -140,9 +139,7 @@ def test_every_run_is_honest(name, method, line_search):
     assert found.fun == loss.fun(found.x) or not np.isfinite(found.fun)
     if found.success:
         assert np.abs(loss.jac(found.x)).max() <= gtol_of(name)
-    assert QUESTION not in found.message, found.message
-    known = "converged", "stopped at maxiter", "diverged", "no further decrease", "the search gave"
-    assert found.message.startswith(known), found.message
+    assert found.status not in (Status.WRONG_GRADIENT, Status.RESAMPLED), found.message
 
 
 @pytest.mark.parametrize("scale", [1e160, 1e-160])
@@ -152,7 +149,7 @@ def test_a_gradient_whose_square_is_no_number_is_what_stopped_it(method, scale):
     loss, x0 = Changed(Quadratic(np.geomspace(1, 100, 5)), scale), np.ones(5)
     gtol = 1e-8 * np.abs(loss.jac(x0)).max()
     found = minimize(loss, x0, method, gtol=gtol)
-    assert found.message == BEYOND or (found.success and np.abs(found.jac).max() <= gtol)
+    assert found.status is Status.SCALE or (found.success and np.abs(found.jac).max() <= gtol)
     assert found.success == (method == "newton")
 
 
@@ -180,10 +177,56 @@ def test_solved_where_scipys_twin_solves_it(name, method):
 # ---- wrong gradients
 
 
-def faults(n):
-    one = np.ones(n)
-    one[n // 2] = -3
-    return {"sign": -np.ones(n), "one entry": one}
+def faults(loss, x0):
+    """Nine ways to get a gradient wrong, each a function of x."""
+    n, right = len(x0), loss.jac
+    one, lost, half = np.ones((3, n))
+    one[n // 2], lost[n // 2], half[::2] = -3, 0, 0
+    shift = 0.01 * (np.abs(x0) + 0.1) * np.random.default_rng(5).normal(size=n)
+    constant = 0.01 * np.abs(right(x0)).max()
+
+    def swapped(x):
+        g = right(x)
+        g[[0, -1]] = g[[-1, 0]]
+        return g
+
+    return {
+        "sign": lambda x: -right(x),
+        "twice": lambda x: 2 * right(x),
+        "a third": lambda x: 0.3 * right(x),
+        "one entry": lambda x: one * right(x),
+        "one entry lost": lambda x: lost * right(x),
+        "half lost": lambda x: half * right(x),
+        "two swapped": swapped,
+        "of another point": lambda x: right(x + shift),
+        "a constant too much": lambda x: right(x) + constant,
+    }
+
+
+FAULTS = list(faults(*problems()["rosenbrock"]))
+every_fault = pytest.mark.parametrize("fault", FAULTS)
+
+
+class Wrong(Changed):
+    """A loss with a gradient of another making."""
+
+    def __init__(self, loss, jac):
+        super().__init__(loss)
+        self.jac = jac
+
+
+@every_fault
+def test_wrong_gradients_are_told(fault):
+    """Near the starts of all problems at least nine in ten, of all faults together 95 %."""
+    told = []
+    for loss, x0 in problems().values():
+        x = x0 + 0.1 * np.random.default_rng(0).normal(size=len(x0)) * (np.abs(x0) + 0.1)
+        wrong = Wrong(loss, faults(loss, x0)[fault])
+        f, g = wrong.fun_and_jac(x)
+        told.append(why_no_decrease(wrong, x, f, g, -g).status is Status.WRONG_GRADIENT)
+        g = loss.jac(x)
+        assert why_no_decrease(loss, x, f, g, -g).status is not Status.WRONG_GRADIENT
+    assert np.mean(told) >= (0.9 if fault in ("one entry", "one entry lost") else 0.96)
 
 
 @every_problem
@@ -191,10 +234,9 @@ def faults(n):
 @pytest.mark.parametrize("method", [*OWN, "CG", "BFGS", "L-BFGS-B", "Newton-CG"])
 def test_a_wrong_gradient_is_never_excused(name, method, fault):
     loss, x0 = problems()[name]
-    wrong = Changed(loss, wrong=faults(len(x0))[fault])
+    wrong = Wrong(loss, faults(loss, x0)[fault])
     found = minimize(wrong, x0, method, maxiter=60, gtol=gtol_of(name))
     if found.success:
         assert np.abs(loss.jac(found.x)).max() <= gtol_of(name)
-    assert "rounding" not in found.message, found.message
     if fault == "sign":
-        assert NO_DECREASE in found.message, found.message
+        assert found.status in (Status.WRONG_GRADIENT, Status.MAXITER), found.message

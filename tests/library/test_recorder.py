@@ -1,6 +1,5 @@
 """The recorder: rows, counts, seconds, criteria and callbacks, ours and scipy's alike."""
 
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +8,7 @@ from helpers import Quadratic, Watched, overlapping
 from scipy import optimize
 
 from soo_lib.losses import Loss, Rosenbrock
-from soo_lib.solvers import Recorder, Row, minimize
+from soo_lib.solvers import Row, minimize
 from soo_lib.solvers import recorder as recorder_module
 
 PAIRS = [
@@ -161,30 +160,6 @@ def test_seconds_are_the_losss_and_not_the_callbacks(method, monkeypatch):
     seconds = found.trace.seconds
     assert seconds[0] >= 0 and (np.diff(seconds) >= 0).all()
     assert seconds[-1] == found.nfev == sum(passed) - 500
-
-
-def test_the_recorders_own_work_is_not_in_the_seconds(monkeypatch):
-    """Beside a loss that takes no time, copies of long vectors are all there is to time."""
-
-    class Free(Loss):
-        n_params = 2_000_000
-        gradient = np.ones(n_params)
-
-        def fun(self, x):
-            return 1.0
-
-        def fun_and_jac(self, x):
-            return 1.0, self.gradient
-
-    monkeypatch.setattr(recorder_module, "time", SimpleNamespace(perf_counter=time.thread_time))
-    x, start = np.zeros(Free.n_params), time.thread_time()
-    recorder = Recorder(Free())
-    for _ in range(3):
-        for _ in range(3):
-            f, g = recorder.fun_and_jac(x)
-        recorder.row(x, f, g)
-    recorder.row(x, f, g)
-    assert recorder.trace.seconds[-1] < 0.2 * (time.thread_time() - start)
 
 
 # ---- beside scipy called directly

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from helpers import complains
 from scipy.linalg import fractional_matrix_power
-from test_stochastic import least_squares, network
+from test_stochastic import LeastSquares, least_squares, network
 
-from soo_lib.curvature import backward_roots, kronecker_factors, layer_hessians, rescaled
+from soo_lib.curvature import backward_roots, ekfac_factors, kronecker_factors, layer_hessians
 from soo_lib.losses import Network, partition
 from soo_lib.stochastic import (
     RULES,
@@ -21,30 +21,28 @@ from soo_lib.stochastic import (
     newton_schulz,
     warm_up,
 )
-from soo_lib.stochastic.layer_rules import QUINTIC, _gradients, eigh, matrices
+from soo_lib.stochastic.layer_rules import QUINTIC, _gradients, matrices
 from soo_lib.stochastic.minimize import Batch
 
 RECORD = json.loads((Path(__file__).parents[1] / "data" / "rules.json").read_text())
 NET = Network(RECORD["sizes"])
 
 
-def fresh(batches=1):
-    return SimpleNamespace(
-        k=0, m=0.0, v=0.0, kept={}, batches=batches, result=None, rng=np.random.default_rng(0)
-    )
-
-
 def fed(rule, step, x, gradients_, diagonals=None, net=NET, **settings):
-    """A rule on a list of gradients and, for adahessian, of u·Hu: the points, and its state."""
-    state, path = fresh(), []
+    """A rule on a list of gradients and, for adahessian, of u·Hu: the points, and the rule."""
+    rule, path = RULES[rule](**settings), []
     for k, g in enumerate(gradients_):
-        state.k += 1
-        batch = SimpleNamespace(loss=SimpleNamespace(net=net, dtype=float))
-        batch.hessp = lambda x, u, k=k: u * diagonals[k]
+        batch = SimpleNamespace(
+            loss=SimpleNamespace(net=net, dtype=float),
+            rng=np.random.default_rng(0),
+            hessp=lambda x, u, k=k: u * diagonals[k],
+        )
         length = step(k) if callable(step) else step
-        x = x + RULES[rule](batch, x, 1.0, g, length, state, **settings)
+        change, taken = rule(batch, x, 1.0, g, length)
+        assert taken == length
+        x = x + change
         path.append(x)
-    return np.array(path), state
+    return np.array(path), rule
 
 
 # ---- against the reference implementations
@@ -60,35 +58,35 @@ def test_every_step_is_the_references(run):
             return run["step"] * min((k + 1) / 3, 1)
 
     given = (np.array(RECORD[name]) for name in ("x0", "gradients", "diagonals"))
-    path, state = fed(run["rule"], step, *given, **run["settings"])
+    path, rule = fed(run["rule"], step, *given, **run["settings"])
     assert len(path) == 8 and np.abs(path[-1] - RECORD["x0"]).max() > 0.1
     np.testing.assert_allclose(path, run["x"], rtol=1e-9, atol=2e-12)
     if "result" in run:
-        np.testing.assert_allclose(state.result, run["result"], rtol=1e-9, atol=2e-12)
+        np.testing.assert_allclose(rule.result, run["result"], rtol=1e-9, atol=2e-12)
 
 
 def test_the_search_on_a_batch_is_its_authors():
     """The fifteen lines of their class, on batches that are handed to both."""
     given = RECORD["sls"]
-    loss, x, state = least_squares(), np.zeros(3), fresh(given["n_batches"])
-    loss = type(loss)(given["X"], given["y"])
-    trials = []
+    loss, x = LeastSquares(given["X"], given["y"]), np.zeros(3)
+    rule = RULES["sls"](**{name: given[name] for name in ("c1", "shrink", "growth")})
     for rows, known in zip(given["batches"], given["x"], strict=True):
-        state.k, batch = state.k + 1, loss.subset(rows)
-        batch.fun = lambda x, fun=batch.fun: trials.append(x) or fun(x)
+        batch = Batch(loss, rows, share=1 / given["n_batches"])
         f, g = batch.fun_and_jac(x)
-        trials.clear()
-        settings = {name: given[name] for name in ("c1", "shrink", "growth")}
-        x = x + RULES["sls"](batch, x, f, g, given["step"], state, **settings)
+        change, step = rule(batch, x, f, g, given["step"])
+        np.testing.assert_allclose(change, -step * g, rtol=1e-12)
+        x = x + change
         np.testing.assert_allclose(x, known, rtol=1e-9, atol=1e-12)
-        assert batch.fun(x) <= f - 0.1 * state.step * (g @ g)
+        assert batch.fun(x) <= f - 0.1 * step * (g @ g)
 
 
-def test_rescaled_factors_are_curvlinops_ekfac():
+def test_ekfac_factors_are_curvlinops_ekfac():
     given = RECORD["ekfac"]
     loss = Network(given["sizes"], "tanh").loss(given["X"], np.array(given["y"]))
     x = np.array(given["x"])
-    for (U, V, S), block in zip(rescaled(loss, x, kronecker_factors(loss, x)), given["blocks"]):
+    for (U, V, S), block in zip(
+        ekfac_factors(loss, x, kronecker_factors(loss, x)), given["blocks"]
+    ):
         basis = np.kron(U, V)
         np.testing.assert_allclose(basis * S.ravel() @ basis.T, block, rtol=1e-9, atol=1e-11)
 
@@ -167,11 +165,11 @@ def test_adahessian_estimates_the_diagonal():
     found = minimize_stochastic(plain, np.zeros(3), "adahessian", 3, 1, step=0.1, eps=1e-12)
     g, h = plain.jac(np.zeros(3)), np.diag(plain.hess(np.zeros(3)))
     np.testing.assert_allclose(found.trace.x[1], -0.1 * g / h, rtol=1e-10)
-    state, H, squares = fresh(), loss.hess(x), []
-    batch = SimpleNamespace(loss=loss, hessp=loss.hessp)
-    for state.k in range(1, 1501):
-        RULES["adahessian"](batch, x, 1.0, 0 * x, 0.1, state, beta2=0.0)
-        squares.append(state.v)
+    H, squares = loss.hess(x), []
+    batch = SimpleNamespace(loss=loss, hessp=loss.hessp, rng=np.random.default_rng(0))
+    rule = RULES["adahessian"](beta1=0.0, beta2=0.0, eps=1e-300)
+    for _ in range(1500):  # without memory, and for a gradient of ones: Δx = -1/h
+        squares.append(rule(batch, x, 1.0, np.ones(len(x)), 1.0)[0] ** -2)
     part, shape = matrices(loss.net)[0]
     i = part.stop  # a bias, where nothing is averaged: E(u·Hu)²
     np.testing.assert_allclose(np.mean(squares, axis=0)[i], H[i] @ H[i], rtol=0.15)
@@ -215,7 +213,7 @@ def test_ekfac_is_the_best_diagonal_in_the_pairs_basis():
     """S is the diagonal of QᵀHQ, H the layer's Gauss-Newton block; the pair's own is another."""
     loss, x = network(l2=0.0)
     pairs, blocks = kronecker_factors(loss, x), layer_hessians(loss, x, "ggn")
-    for (A, G), (U, V, S), H in zip(pairs, rescaled(loss, x, pairs), blocks):
+    for (A, G), (U, V, S), H in zip(pairs, ekfac_factors(loss, x, pairs), blocks):
         Q = np.kron(U, V)
         np.testing.assert_allclose(S.ravel(), np.diag(Q.T @ H @ Q), rtol=1e-9, atol=1e-12)
         pair, own = (np.linalg.norm(H - M) for M in (np.kron(A, G), Q * S.ravel() @ Q.T))
@@ -286,8 +284,6 @@ def test_a_singular_factor_has_no_root():
         complains(lambda A=A: matrix_root(A, 4), "A", "positive definite", "eps")
     assert np.isfinite(matrix_root(G @ G.T, 4, 1e-8)).all()
     assert np.isnan(matrix_root(np.full((2, 2), np.inf), 2, 1e-8)).all()
-    values, Q = eigh(np.diag([2.0, 1.0]))
-    np.testing.assert_array_equal(values, [1, 2])
 
 
 def test_the_three_duals_of_the_chapter():
@@ -343,9 +339,13 @@ def test_any_rule_takes_a_schedule(rule):
     if rule != "sls":
         np.testing.assert_allclose(found.trace.step[1:], 0.02 * (1 - np.array([2, 5]) / 12))
 
-    def own(batch, x, f, g, step, state):
+    made = RULES[rule]()
+
+    def own(batch, x, f, g, step):
         lengths.append(step)
-        return RULES[rule](batch, x, f, g, step, state)
+        change, taken = made(batch, x, f, g, step)
+        own.result = getattr(made, "result", x + change)
+        return change, taken
 
     again = minimize_stochastic(loss, x0, own, schedule=schedule, **how)
     np.testing.assert_array_equal(again.x, found.x)
@@ -354,46 +354,21 @@ def test_any_rule_takes_a_schedule(rule):
     np.testing.assert_array_equal(whole.x, minimize_stochastic(loss, x0, rule, **how).x)
 
 
-@pytest.mark.parametrize(
-    "wrong, words",
-    [
-        (0.5, "function"),
-        (lambda t: 0.0, "> 0"),
-        (lambda t: 0.5 - t, "schedule(0.5)"),
-        (lambda t: np.nan, "finite"),
-        (lambda t: "fast", "fast"),
-    ],
-)
-def test_a_schedule_that_is_not_positive(wrong, words):
-    loss = least_squares()
-    complains(
-        lambda: minimize_stochastic(loss, np.zeros(4), batch_size=15, schedule=wrong),
-        "schedule",
-        words,
-    )
-
-
-@pytest.mark.parametrize("share", [0, 1, -0.1, np.nan, "soon"])
-def test_a_warm_up_of_no_length(share):
-    complains(lambda: warm_up(share), "share")
-    for then in (3, lambda t: -1):
-        complains(lambda then=then: warm_up(0.1, then)(0.5), "then")
-
-
 # ---- the loop's part
 
 
 def test_schedule_free_returns_the_mean_of_its_points():
     """With constant steps all z weigh alike, and the trace tells of their mean."""
-    loss, zs = least_squares(), []
+    loss, zs, made = least_squares(), [np.ones(4)], RULES["schedule_free"]()
 
-    def rule(batch, x, f, g, step, state):
-        change = RULES["schedule_free"](batch, x, f, g, step, state)
-        zs.append(state.z)
-        return change
+    def rule(batch, x, f, g, step):
+        zs.append(zs[-1] - step * g)
+        answer = made(batch, x, f, g, step)
+        rule.result = made.result
+        return answer
 
     found = minimize_stochastic(loss, np.ones(4), rule, 10, 3, 0.05)
-    np.testing.assert_allclose(found.x, np.mean(zs, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.x, np.mean(zs[1:], axis=0), rtol=1e-12)
     assert found.fun == loss.fun(found.x) == found.trace.fun[-1]
     named = minimize_stochastic(loss, np.ones(4), "schedule_free", 10, 3, 0.05)
     np.testing.assert_array_equal(named.x, found.x)
@@ -414,13 +389,15 @@ def test_a_search_on_batches_arrives_where_all_rows_agree():
 
 def test_a_search_that_finds_nothing_creeps_on():
     """A wrong gradient: no trial is lower, and the step is the millionth of it."""
-    batch, state = least_squares(), fresh()
-    state.k, x = 1, np.ones(4)
-    g = -batch.jac(x)
-    change = RULES["sls"](batch, x, batch.fun(x), g, 1.0, state)
-    np.testing.assert_allclose(change, -1e-6 * g)
-    assert state.step == 1e-6 and np.isclose(state.share, 2 * 0.9**100)
-    assert not RULES["sls"](batch, x, 1.0, 0 * g, 1.0, state).any()
+    batch, x, rule = Batch(least_squares(), np.arange(60)), np.ones(4), RULES["sls"]()
+    f, g = batch.fun_and_jac(x)
+    change, step = rule(batch, x, f, -g, 1.0)
+    np.testing.assert_allclose(change, 1e-6 * g)
+    assert step == 1e-6 and batch.visits == 101
+    change, step = rule(batch, x, 1.0, 0 * g, 1.0)
+    assert step == 1e-6 and not change.any()
+    change, step = rule(batch, x, f, g, 1.0)  # it goes on from where it gave up
+    assert np.isclose(step, 2 * 2 * 2 * 0.9**100)
 
 
 def test_the_value_of_a_batch_is_that_of_its_pair():
@@ -435,19 +412,14 @@ def test_the_value_of_a_batch_is_that_of_its_pair():
 
 def test_what_is_drawn_leaves_the_batches_alone():
     loss, seen = least_squares(), {}
-    for rule in ("sgd", "adahessian"):
+    for rule, made in (("sgd", RULES["sgd"]()), ("adahessian", RULES["adahessian"]())):
 
-        def own(batch, x, f, g, step, state, rule=rule):
+        def own(batch, x, f, g, step, rule=rule, made=made):
             seen.setdefault(rule, []).append(batch.loss.y[0])
-            return RULES[rule](batch, x, f, g, step, state)
+            return made(batch, x, f, g, step)
 
         minimize_stochastic(loss, np.zeros(4), own, 10, 2, 0.01)
     assert seen["sgd"] == seen["adahessian"]
-
-
-@pytest.mark.parametrize("rule", ["kronecker", "muon", "shampoo", "soap"])
-def test_a_rule_that_wants_layers(rule):
-    complains(lambda: minimize_stochastic(least_squares(), np.zeros(4), rule, 10), "loss", rule)
 
 
 @pytest.mark.parametrize("rule", ["schedule_free", "adahessian", "muon", "shampoo", "soap"])
@@ -458,29 +430,3 @@ def test_a_run_that_diverges_stops_and_says_so(rule):
         found = minimize_stochastic(loss, x0, rule, 10, 50, step=1e200)
     assert not found.success and found.nit < 50 and "diverged" in found.message
     assert found.fun <= loss.fun(x0) and np.isfinite(found.x).all()
-
-
-@pytest.mark.parametrize(
-    "rule, wrong, name",
-    [
-        ("sls", {"c1": 0.0}, "c1"),
-        ("sls", {"shrink": 1.0}, "shrink"),
-        ("sls", {"growth": 0.9}, "growth"),
-        ("schedule_free", {"momentum": 1.0}, "momentum"),
-        ("adahessian", {"weight_decay": -0.1}, "weight_decay"),
-        ("adahessian", {"eps": 0}, "eps"),
-        ("muon", {"last": "sgd"}, "last"),
-        ("muon", {"nesterov": 2}, "nesterov"),
-        ("muon", {"nesterov": [True]}, "nesterov"),
-        ("shampoo", {"graft": "adam"}, "graft"),
-        ("shampoo", {"decay": 1.1}, "decay"),
-        ("shampoo", {"refresh": 0}, "refresh"),
-        ("soap", {"decay": 1.0}, "decay"),
-        ("soap", {"beta2": 1.0}, "beta2"),
-        ("kronecker", {"ekfac": None}, "ekfac"),
-        ("kronecker", {"decay": 1.0}, "decay"),
-    ],
-)
-def test_wrong_settings(rule, wrong, name):
-    loss, x0 = network()
-    complains(lambda: minimize_stochastic(loss, x0, rule, 10, **wrong), name)

@@ -1,5 +1,6 @@
 """Mini-batch methods: PyTorch's trajectories, closed forms, what a run costs and how it ends."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from helpers import Quadratic, complains, overlapping
 from soo_lib.curvature import damped, kronecker_factors
 from soo_lib.losses import Loss, Network, Rosenbrock, partition
 from soo_lib.solvers import LBFGS, minimize
-from soo_lib.stochastic import RULES, minimize_stochastic
-from soo_lib.stochastic.minimize import OF_NETWORKS, Batch
+from soo_lib.stochastic import RULES, minimize_stochastic, warm_up
+from soo_lib.stochastic.layer_rules import LAYER_RULES
+from soo_lib.stochastic.minimize import Batch
 
 TORCH = json.loads((Path(__file__).parents[1] / "data" / "torch.json").read_text())
 EVERY = [(rule, reduced) for rule in RULES for reduced in (False, True)]
@@ -59,9 +61,9 @@ def steps_of(loss, x0, rule, **settings):
     """A run, and the point before each of its steps."""
     path = []
 
-    def spy(batch, x, f, g, step, state, chosen=rule):
+    def spy(batch, x, f, g, step):
         path.append(x)
-        return chosen(batch, x, f, g, step, state)
+        return rule(batch, x, f, g, step)
 
     return minimize_stochastic(loss, x0, spy, **settings), path
 
@@ -88,7 +90,7 @@ def test_a_loss_may_use_its_arrays_again(rule, reduced):
     careful = least_squares()
     loss = Careless(careful.X, careful.y)
     loss.array = np.empty(4)
-    if rule in OF_NETWORKS:
+    if rule in LAYER_RULES:
         return
     runs = [
         minimize_stochastic(each, np.zeros(4), rule, 16, 3, 0.05, variance_reduction=reduced)
@@ -111,11 +113,8 @@ def test_every_step_is_pytorchs(run):
     if run["problem"] == "network":
         loss = Network(TORCH["sizes"], "tanh").loss(X, np.array(y), l2=TORCH["l2"])
 
-    def rule(*given):
-        return RULES[run["rule"]](*given, **run["settings"])
-
     how = {name: TORCH[name] for name in ("batch_size", "epochs", "seed")}
-    found, path = steps_of(loss, x0, rule, step=run["step"], **how)
+    found, path = steps_of(loss, x0, RULES[run["rule"]](**run["settings"]), step=run["step"], **how)
     assert len(path) == len(run["x"]) == 20
     np.testing.assert_allclose([*path[1:], found.x], run["x"], rtol=1e-9, atol=1e-11)
     named = minimize_stochastic(loss, x0, run["rule"], step=run["step"], **how, **run["settings"])
@@ -137,9 +136,9 @@ def test_aprox_stops_where_the_tangent_meets_the_bound():
         (1e9, 0.3 * row.fun(x), 0.7 * 0.5 / (a @ a)),
         (1e9, 2 * row.fun(x), 0.0),  # below the "bound" already
     ]:
-        change = RULES["aprox"](row, x, row.fun(x), g, step, None, low=low)
+        change, _ = RULES["aprox"](low)(row, x, row.fun(x), g, step)
         np.testing.assert_allclose(change, -length * g, rtol=1e-12)
-    assert not RULES["aprox"](row, x, 0.0, 0 * g, 1.0, None).any()
+    assert not RULES["aprox"]()(row, x, 0.0, 0 * g, 1.0)[0].any()
 
 
 def test_aprox_bears_steps_that_sgd_does_not():
@@ -250,7 +249,7 @@ def test_cg_is_the_linear_method_on_a_quadratic():
 
 def test_lbfgs_on_all_rows_is_the_direction_lbfgs():
     loss, x = network()
-    found, path = steps_of(loss, x, RULES["lbfgs"], batch_size=90, epochs=8, step=0.5)
+    found, path = steps_of(loss, x, RULES["lbfgs"](), batch_size=90, epochs=8, step=0.5)
     direction = LBFGS()
     for seen in [*path, found.x]:
         np.testing.assert_array_equal(seen, x)
@@ -263,18 +262,23 @@ def test_lbfgs_on_all_rows_is_the_direction_lbfgs():
     assert found.nfev == 8 * 2 * 90
 
 
-def test_the_pairs_of_lbfgs_hold_two_gradients_of_one_batch():
+def test_the_pairs_of_lbfgs_hold_two_gradients_of_one_batch(monkeypatch):
     """y = H_B s exactly for a quadratic, though no two steps see the same batch."""
     loss, pairs = least_squares(), []
 
-    def rule(batch, x, f, g, step, state):
-        change = RULES["lbfgs"](batch, x, f, g, step, state)
-        s, y, _ = state.direction.pairs[-1]
-        pairs.append((s, y, batch.loss.hess(x)))
-        return change
+    class Watched(LBFGS):
+        def __call__(self, batch, x, g):
+            self.hessian = batch.loss.hess(x)
+            return super().__call__(batch, x, g)
 
+        def update(self, s, g_old, g):
+            super().update(s, g_old, g)
+            pairs.append((*self.pairs[-1][:2], self.hessian))
+
+    monkeypatch.setattr("soo_lib.stochastic.rules.LBFGS", Watched)
     for reduced in (False, True):
-        minimize_stochastic(loss, np.ones(4), rule, 7, 3, 0.05, variance_reduction=reduced)
+        minimize_stochastic(loss, np.ones(4), "lbfgs", 7, 3, 0.05, variance_reduction=reduced)
+    assert len(pairs) == 2 * 3 * 9
     for s, y, H in pairs:
         np.testing.assert_allclose(y, H @ s, rtol=1e-6, atol=1e-12)
 
@@ -397,20 +401,20 @@ def test_each_row_of_the_trace_is_an_epoch(rule, reduced):
 def test_a_ragged_last_batch_is_used_whole_and_alone():
     loss, sizes = least_squares(m=23), []
 
-    def rule(batch, x, f, g, step, state):
-        sizes.append(len(batch.loss.y))
-        return -step * g
+    def rule(batch, x, f, g, step):
+        sizes.append((len(batch.loss.y), batch.share))
+        return -step * g, step
 
     found = minimize_stochastic(loss, np.zeros(4), rule, 10, 2, 0.01)
-    assert sizes == [10, 10, 3] * 2 and found.njev == 46
+    assert sizes == [(10, 1 / 3), (10, 1 / 3), (3, 1 / 3)] * 2 and found.njev == 46
 
 
 def test_epochs_deal_the_rows_anew():
     loss, dealt = least_squares(m=20), []
 
-    def rule(batch, x, f, g, step, state):
+    def rule(batch, x, f, g, step):
         dealt.append(batch.loss.y)
-        return 0 * g
+        return 0 * g, step
 
     minimize_stochastic(loss, np.zeros(4), rule, 5, 2, seed=7)
     epochs = np.concatenate(dealt[:4]), np.concatenate(dealt[4:])
@@ -440,15 +444,17 @@ def test_the_looks_at_all_rows_are_not_in_the_seconds():
 def test_a_run_that_diverges_stops_says_so_and_returns_its_best_point():
     loss, calls = least_squares(), []
 
-    def rule(batch, x, f, g, step, state):
+    def rule(batch, x, f, g, step):
         calls.append(f)
-        return -(0.01 if state.k <= 6 else 1e3) * g  # one good epoch
+        step = 0.01 if len(calls) <= 6 else 1e3  # one good epoch
+        return -step * g, step
 
     found = minimize_stochastic(loss, np.zeros(4), rule, 10, 1000)
     assert not found.success and "diverged" in found.message
     assert found.nit < 999 and np.isfinite(calls).all()
     assert found.fun == found.trace.fun[1] == loss.fun(found.x) == np.nanmin(found.trace.fun)
     np.testing.assert_array_equal(found.x, found.trace.x[1])
+    assert list(found.trace.step[1:]) == [0.01] + [1e3] * (found.nit - 1)  # the rule's own
 
 
 def test_a_run_that_ends_above_its_start_has_no_success():
@@ -485,51 +491,93 @@ def test_a_progress_bar_when_asked(capsys):
 # ---- what is asked wrongly
 
 
-@pytest.mark.parametrize(
-    "wrong, name",
-    [
-        ({"rule": "adamw"}, "rule"),
-        ({"rule": ["sgd"]}, "rule"),
-        ({"rule": lambda *given: 0.0, "momentum": 0.5}, "rule"),
-        ({"batch_size": 0}, "batch_size"),
-        ({"batch_size": 61}, "batch_size"),
-        ({"batch_size": 2.5}, "batch_size"),
-        ({"epochs": -1}, "epochs"),
-        ({"step": 0}, "step"),
-        ({"step": np.nan}, "step"),
-        ({"seed": -1}, "seed"),
-        ({"seed": None}, "seed"),
-        ({"callback": 3}, "callback"),
-        ({"x0": np.zeros(3)}, "x0"),
-        ({"x0": np.full(4, np.inf)}, "x0"),
-        ({"rule": "sgd", "momentum": 0.9}, "settings"),
-        ({"rule": "adam", "eps": 0.0}, "eps"),
-        ({"rule": "adam", "beta2": 1.0}, "beta2"),
-        ({"rule": "momentum", "momentum": -0.1}, "momentum"),
-        ({"rule": "aprox", "low": np.inf}, "low"),
-        ({"rule": "lbfgs", "memory": 0}, "memory"),
-    ],
-)
-def test_wrong_arguments(wrong, name):
-    given = {"x0": np.zeros(4), "batch_size": 10, **wrong}
-    complains(lambda: minimize_stochastic(least_squares(), **given), name)
+WRONG = [  # what is given, the name in the message, what came or what is needed
+    ({"rule": "adamw"}, "rule", "adamw", "adam"),
+    ({"rule": ["sgd"]}, "rule", "['sgd']"),
+    ({"rule": lambda *given: (0.0, 1.0), "momentum": 0.5}, "rule", "name", "momentum"),
+    ({"rule": lambda batch, x, f, g, step: -step * g}, "rule", "(change, step)"),
+    ({"rule": lambda batch, x, f, g, step: [-step * g, step]}, "rule", "(change, step)"),
+    ({"rule": lambda batch, x, f, g, step: (0.0, step)}, "the rule's change", "(43,)"),
+    ({"rule": lambda batch, x, f, g, step: (-step * g, g)}, "the rule's step", "number"),
+    ({"batch_size": 0}, "batch_size", 0, 90),
+    ({"batch_size": 91}, "batch_size", 91),
+    ({"batch_size": 2.5}, "batch_size", 2.5),
+    ({"epochs": -1}, "epochs", -1),
+    ({"step": 0}, "step", "> 0"),
+    ({"step": np.nan}, "step", "nan"),
+    ({"seed": -1}, "seed", -1),
+    ({"seed": None}, "seed", None),
+    ({"callback": 3}, "callback", 3),
+    ({"x0": np.zeros(3)}, "x0", "(43,)", "(3,)"),
+    ({"x0": np.full(43, np.inf)}, "x0", "finite"),
+    ({"schedule": 0.5}, "schedule", "function", 0.5),
+    ({"schedule": lambda t: 0.0}, "schedule(0)", "> 0"),
+    ({"schedule": lambda t: 0.5 - t}, "schedule(0.5)", "> 0"),
+    ({"schedule": lambda t: np.nan}, "schedule(0)", "finite"),
+    ({"schedule": lambda t: "fast"}, "schedule(0)", "fast"),
+    ({"rule": "sgd", "momentum": 0.9}, "settings", "momentum"),
+    ({"rule": "momentum", "momentum": -0.1}, "momentum", -0.1, ">= 0"),
+    ({"rule": "nesterov", "momentum": "much"}, "momentum", "much"),
+    ({"rule": "adagrad", "eps": -1}, "eps", -1),
+    ({"rule": "rmsprop", "beta": 1}, "beta", "< 1"),
+    ({"rule": "rmsprop", "eps": None}, "eps", None),
+    ({"rule": "adam", "beta1": np.nan}, "beta1", "nan"),
+    ({"rule": "adam", "beta2": 1.0}, "beta2", 1.0, "< 1"),
+    ({"rule": "adam", "eps": 0.0}, "eps", "> 0"),
+    ({"rule": "aprox", "low": np.inf}, "low", "inf"),
+    ({"rule": "sls", "c1": 0.0}, "c1", "> 0"),
+    ({"rule": "sls", "c1": 1}, "c1", "< 1"),
+    ({"rule": "sls", "shrink": 1.0}, "shrink", "< 1"),
+    ({"rule": "sls", "growth": 0.9}, "growth", ">= 1"),
+    ({"rule": "schedule_free", "momentum": 1.0}, "momentum", "< 1"),
+    ({"rule": "schedule_free", "weight_decay": -1}, "weight_decay", -1),
+    ({"rule": "lbfgs", "memory": 0}, "memory", 0),
+    ({"rule": "adahessian", "beta1": 2}, "beta1", 2),
+    ({"rule": "adahessian", "beta2": 2}, "beta2", 2),
+    ({"rule": "adahessian", "weight_decay": -0.1}, "weight_decay", -0.1),
+    ({"rule": "adahessian", "eps": 0}, "eps", "> 0"),
+    ({"rule": "muon", "momentum": 1.5}, "momentum", 1.5),
+    ({"rule": "muon", "last": "sgd"}, "last", "sgd", "adam"),
+    ({"rule": "muon", "nesterov": 2}, "nesterov", 2, True),
+    ({"rule": "muon", "nesterov": [True]}, "nesterov", [True]),
+    ({"rule": "muon", "weight_decay": np.inf}, "weight_decay", "inf"),
+    ({"rule": "shampoo", "beta1": 1}, "beta1", "< 1"),
+    ({"rule": "shampoo", "beta2": 1}, "beta2", "< 1"),
+    ({"rule": "shampoo", "graft": "adam"}, "graft", "adam"),
+    ({"rule": "shampoo", "decay": 1.1}, "decay", 1.1, "<= 1"),
+    ({"rule": "shampoo", "refresh": 0}, "refresh", 0),
+    ({"rule": "shampoo", "eps": 0}, "eps", "> 0"),
+    ({"rule": "shampoo", "weight_decay": -1}, "weight_decay", -1),
+    ({"rule": "soap", "beta1": 1.0}, "beta1", "< 1"),
+    ({"rule": "soap", "beta2": 1.0}, "beta2", "< 1"),
+    ({"rule": "soap", "decay": 1.0}, "decay", "< 1"),
+    ({"rule": "soap", "refresh": 1.5}, "refresh", 1.5),
+    ({"rule": "soap", "eps": 0}, "eps", "> 0"),
+    ({"rule": "soap", "weight_decay": -1}, "weight_decay", -1),
+    ({"rule": "kronecker", "damping": 0.0}, "damping", "> 0"),
+    ({"rule": "kronecker", "damping": -1e-2}, "damping", -1e-2),
+    ({"rule": "kronecker", "refresh": 0}, "refresh", 0),
+    ({"rule": "kronecker", "decay": 1.0}, "decay", "< 1"),
+    ({"rule": "kronecker", "momentum": 1.5}, "momentum", 1.5),
+    ({"rule": "kronecker", "truncate": -0.1}, "truncate", -0.1),
+    ({"rule": "kronecker", "truncate": 0.1, "ekfac": True}, "truncate", "ekfac"),
+    ({"rule": "kronecker", "ekfac": None}, "ekfac", None),
+]
 
 
-@pytest.mark.parametrize(
-    "wrong, name",
-    [
-        ({"damping": 0.0}, "damping"),
-        ({"damping": -1e-2}, "damping"),
-        ({"refresh": 0}, "refresh"),
-        ({"decay": 1.0}, "decay"),
-        ({"momentum": 1.5}, "momentum"),
-        ({"truncate": -0.1}, "truncate"),
-        ({"truncate": 0.1, "ekfac": True}, "truncate"),
-    ],
-)
-def test_wrong_settings_of_the_kronecker_rule(wrong, name):
+@pytest.mark.parametrize("wrong, name, got", [(wrong, name, got) for wrong, name, *got in WRONG])
+def test_wrong_arguments(wrong, name, got):
     loss, x0 = network()
-    complains(lambda: minimize_stochastic(loss, x0, "kronecker", 10, **wrong), name)
+    given = {"x0": x0, "batch_size": 10, "epochs": 2, **wrong}
+    complains(lambda: minimize_stochastic(loss, **given), name, *got)
+
+
+def test_every_setting_is_asked_wrongly():
+    """A rule that takes one more must check it, and stand in the table with it."""
+    asked = [(given.get("rule"), name) for given, name, *_ in WRONG]
+    for rule, make in RULES.items():
+        for name in inspect.signature(make).parameters:
+            assert (rule, name) in asked
 
 
 @pytest.mark.parametrize("loss", [Rosenbrock(), Quadratic(2), object()])
@@ -537,12 +585,20 @@ def test_a_loss_without_rows(loss):
     complains(lambda: minimize_stochastic(loss, np.zeros(2)), "loss", "subset")
 
 
-def test_a_rule_that_does_not_fit_the_loss():
-    looks = []
-    loss = least_squares()
+@pytest.mark.parametrize("rule", LAYER_RULES)
+def test_a_rule_that_does_not_fit_the_loss(rule):
+    """It is refused before the loss has been looked at."""
+    loss, looks = least_squares(), []
     loss.fun = looks.append
-    complains(lambda: minimize_stochastic(loss, np.zeros(4), "kronecker", 10), "loss", "kronecker")
+    complains(lambda: minimize_stochastic(loss, np.zeros(4), rule, 10), "loss", rule)
     assert not looks
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, np.nan, "soon"])
+def test_a_warm_up_of_no_length(share):
+    complains(lambda: warm_up(share), "share", share)
+    complains(lambda: warm_up(0.1, 3), "then", 3)
+    complains(lambda: warm_up(0.1, lambda t: -1)(0.5), "then(0.444)", "> 0")
 
 
 class Plain:

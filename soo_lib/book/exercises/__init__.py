@@ -1,7 +1,7 @@
 """Checks of the book's exercises: ``check_<name>(function)`` says what is wrong with an answer.
 
-The problems are random, and their sizes differ, so that no slip goes unseen. A hint comes from
-comparing the answer with what the usual slips would have given, alone and two at a time.
+The problems are random, and their sizes differ, so that no slip goes unseen. For a hint, the answer
+is compared with what the usual slips would have given, alone and two at a time.
 """
 
 from .choices import check_price_to_reach

@@ -8,16 +8,23 @@ KINDS = "falls", "falls", "meets", "returns", "overflows", "at once"
 
 
 def runs(rng, arrive, kinds=KINDS):
-    """Runs on record: a target, the losses, and the calls so far; a few rise on their way."""
+    """Yield runs as on record: a target, the losses, and the calls so far.
+
+    A few of them rise on their way. Where not ``arrive``, no loss reaches the target.
+    """
     for kind in rng.permutation(kinds):
         k = int(rng.integers(16, 22))
         fun = 10.0 * 0.7 ** (np.arange(k) + rng.uniform(0.1, 0.4, size=k))
         first = 0 if kind == "at once" else int(rng.integers(4, 8))
         above = fun[first - 1] - fun[first] if first else fun[0]
-        target = fun[first] + (0 if kind == "meets" else 0.9 * above)  # nearer to the one before
+        target = fun[first] + (
+            0 if kind == "meets" else 0.9 * above
+        )  # it lies nearer to the loss before
         fun[-1] *= 1.7  # the lowest loss is not the last
         if kind == "returns":
-            fun[first + 1 : k // 2 + 1] = 1.5 * target  # so that halving goes on from the middle
+            fun[first + 1 : k // 2 + 1] = (
+                1.5 * target
+            )  # a search by halving goes on from the middle
         elif kind == "leaves":
             fun[-1] = 1.5 * target  # and ends above it
         elif kind == "overflows":
@@ -31,15 +38,16 @@ def runs(rng, arrive, kinds=KINDS):
 
 @checker
 def check_price_to_reach(answer, rng):
-    """``price_to_reach(target, fun, nfev, njev, nhessp)``: passes until the loss is at most target.
+    """Check ``price_to_reach(target, fun, nfev, njev, nhessp)``.
 
-    Half of the points for runs that arrive, half for such as never do.
+    It returns how many passes a run takes until its loss is at most the target. Half of the points
+    are for runs that arrive, half for runs that never do.
     """
     found = sorted(runs(rng, arrive=True), key=lambda run: np.isnan(run[1]).any())
     got = np.array([arrived(answer(*run), *run) for run in found])
 
     def each(which, price):
-        """Of all runs the price at the place that ``which`` finds."""
+        """Return the price of each run at the place that ``which`` finds."""
         return np.array(
             [price(calls, min(max(which(f, t), 0), len(f) - 1)) for t, f, *calls in found]
         )
@@ -134,7 +142,7 @@ def check_price_to_reach(answer, rng):
     def wrong():
         off = np.flatnonzero(~np.isclose(got, right))
         rowless = [i for i in off if "no row" in whose(got[i], found[i][1], found[i][2:])]
-        i = (rowless or off)[0]  # a row may have its price by chance
+        i = (rowless or off)[0]  # a row may have that price by chance
         t, f, *calls = found[i]
         k = first(f, t)
         return (
@@ -188,7 +196,7 @@ def check_price_to_reach(answer, rng):
 
 
 def whose(price, fun, calls):
-    """Which row of a run has this price."""
+    """Say in words which row of a run has this price."""
     rows = np.flatnonzero(np.dot([1, 2, 4], calls) == price)
     if not len(rows):
         return "the price of no row"
@@ -197,7 +205,7 @@ def whose(price, fun, calls):
 
 
 def arrived(got, target, fun, *calls):
-    """The number, of a run that reaches the target."""
+    """Return the price of a run that reaches the target, as a number."""
     nan = ", though in other rows the loss is NaN" * bool(np.isnan(fun).any())
     nan += ", its last" * bool((fun[:-1] > target).all())
     nan += ", and ends above it" * bool(fun[-1] > target)

@@ -8,9 +8,9 @@ from ..hints import checker, compare, mixtures, need, numbers, same, scale
 
 @checker
 def check_softmax_hessian(answer, rng):
-    """``softmax_hessian(z)``, the cross-entropy's Hessian in one sample's logits (eq. 83).
+    """Check ``softmax_hessian(z)``, the cross-entropy's Hessian in one sample's logits (eq. 83).
 
-    Half of the points for the matrix, half for logits of any size.
+    Half of the points are for the matrix, half for logits of any size.
     """
     K = int(rng.integers(4, 7))  # with 3 a mean is too near to the largest of far logits
     z = rng.normal(size=K)
@@ -112,9 +112,9 @@ def check_softmax_hessian(answer, rng):
 
 @checker
 def check_hessian_step(answer, rng):
-    """``hessian_step(W, a, gX, H)``, eqs 66-67 for sigmoid units with outputs a.
+    """Check ``hessian_step(W, a, gX, H)``, eqs 66-67 for sigmoid units with outputs a.
 
-    Two thirds of the points for the first term, one third for that with σ''.
+    Two thirds of the points are for the first term, one third for the term with σ''.
     """
     rows, columns = int(rng.integers(4, 7)), 3
     (W, R), a, gX = rng.normal(size=(2, rows, columns)), rng.random(rows), rng.normal(size=rows)
@@ -231,9 +231,9 @@ def check_hessian_step(answer, rng):
 
 @checker
 def check_sign_rule(answer, rng):
-    """``sign_rule(z, g)``: where σ''(z) g >= 0, for arrays (eqs 87-89, corrected).
+    """Check ``sign_rule(z, g)``, which says where σ''(z) g >= 0 in arrays (eqs 87-89, corrected).
 
-    Half of the points for the signs, half for the zeros.
+    Half of the points are for the signs, half for the zeros.
     """
     z, g = rng.integers(-3, 4, size=(2, 500)) / 2 * rng.choice([1, 1, 1e-6], size=(2, 500))
     z[[0, -1]], g[[0, -1]] = 1, -1  # there a loop that leaves them out shows

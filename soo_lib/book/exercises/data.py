@@ -10,7 +10,7 @@ from ..hints import checker, mixtures, need, numbers, probe, same
 
 @checker
 def check_choose_rows(answer, rng):
-    """``choose_rows(iteration, m, size, hold, seed)``: a sampler that L-BFGS can work with."""
+    """Check ``choose_rows(iteration, m, size, hold, seed)``, a sampler for L-BFGS to work with."""
     for m, size, hold in ((61, 20, 5), (59, 16, 3)):  # some m > size * hold
         seed = int(rng.integers(1000))
 
@@ -110,20 +110,23 @@ def check_choose_rows(answer, rng):
 
 
 def pattern(batch, m):
-    """The gaps from row to row, round the end of the data, the same wherever they begin."""
+    """Return the gaps from row to row, round the end of the data, whichever comes first.
+
+    Batches that are moved round the data have the same gaps.
+    """
     gaps = np.diff(sorted(batch) + [min(batch) + m])
     return min(tuple(np.roll(gaps, k)) for k in range(len(gaps)))
 
 
 @checker
 def check_batch_size(answer, rng):
-    """``batch_size(G, theta)``: the smallest b with (1/b - 1/m) S² <= θ² ‖g‖².
+    """Check ``batch_size(G, theta)``, the smallest b with (1/b - 1/m) S² <= θ² ‖g‖².
 
-    Half of the points for batches much smaller than the data, half for any.
+    Half of the points are for batches much smaller than the data, half for batches of any size.
     """
 
     def cases(m, sizes):
-        """Gradients, one a row, and θ such that a certain b is the smallest."""
+        """Yield gradients, one in each row, and θ such that a certain b is the smallest."""
         shares = rng.permutation(np.linspace(0.15, 0.95, len(sizes)))
         if sizes[-1] == m:  # there m and m - 1 give the same, so the least goes there
             shares = np.roll(shares, -1 - shares.argmin())
@@ -153,7 +156,7 @@ def check_batch_size(answer, rng):
 
 
 def blame(got, right, problems, share):
-    """The Hint for batch sizes that are not right."""
+    """Raise the Hint for batch sizes that are not right."""
     need(not same(got, np.maximum(right, 2)), "Right but where a row is enough: there it gives 2.")
     across = [G.mean(axis=1, keepdims=True) for G, *_ in problems]  # g along the wrong axis
 

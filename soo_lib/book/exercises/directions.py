@@ -7,7 +7,7 @@ from ..hints import checker, compare, mixtures, need, numbers, same, told
 
 @checker
 def check_newton_step(answer, rng):
-    """``newton_step(x, g, H)``, the point that one full Newton step from x leads to (eq. 1)."""
+    """Check ``newton_step(x, g, H)``, the point where one full Newton step from x leads (eq. 1)."""
     n = int(rng.integers(4, 7))
     x, g, R = rng.normal(size=n), rng.normal(size=n), rng.normal(size=(n, n))
     H = R @ R.T + 0.1 * np.eye(n)
@@ -87,15 +87,15 @@ def check_newton_step(answer, rng):
 
 
 def along(a, b):
-    """Whether a is a positive multiple of b."""
+    """Is a a positive multiple of b?"""
     return same(a / np.linalg.norm(a), b / np.linalg.norm(b))
 
 
 @checker
 def check_polak_ribiere(answer, rng):
-    """``polak_ribiere(g, g_old)``: Polak-Ribière's β, at least 0 (N&W eqs 5.44-5.45).
+    """Check ``polak_ribiere(g, g_old)``, Polak-Ribière's β but at least 0 (N&W eqs 5.44-5.45).
 
-    Half of the points for β where it is positive, half for the 0.
+    Half of the points are for β where it is positive, half for the 0.
     """
     g, old = rng.normal(size=(2, 12, 5))
     g[1::2] = 0.6 * old[1::2] + 0.1 * g[1::2]  # here β < 0

@@ -11,9 +11,9 @@ from ..hints import checker, compare, mixtures, need, numbers, probe, same
 
 @checker
 def check_logistic_gradient(answer, rng):
-    """``logistic_gradient(x, X, y)``, the gradient of the mean logistic loss (eqs 16-17).
+    """Check ``logistic_gradient(x, X, y)``, the gradient of the mean logistic loss (eqs 16-17).
 
-    Half of the points for the formula, half for arguments of any size.
+    Half of the points are for the formula, half for arguments of any size.
     """
     m, n = int(rng.integers(11, 17)), int(rng.integers(6, 8))
     X, x = rng.normal(size=(m, n)), rng.normal(size=n)
@@ -71,7 +71,7 @@ def check_logistic_gradient(answer, rng):
         )
 
     def alone():
-        """In words the residual of a sample that is asked for alone."""
+        """Say in words what residual the answer gives for one sample alone."""
         what, q = "Not yet: the gradient is Xᵀ(ŷ - y) / m, with ŷ = σ(Xx).", scipy.special.expit(z)
         for i, row in enumerate(X):
             if (got := probe(answer, x.shape, x, X[i : i + 1], y[i : i + 1])) is None:
@@ -116,7 +116,7 @@ def check_logistic_gradient(answer, rng):
         )
 
 
-KINDS = {  # a bug, and what one who misses it overlooks; told of the first: later ones may follow
+KINDS = {  # a bug, and what whoever misses it overlooks: told of the first, as others may follow
     "block": "It misses a gradient of which a half is wrong: look at each entry, the last ones "
     "too, with a bound below 0.001.",
     **dict.fromkeys(
@@ -140,7 +140,7 @@ OFF = {"above": 0.1, "below": -0.1, "high": 1e-3, "low": -1e-3, "steep": 1e-3}
 
 
 def spoil(g, kind, i):
-    """A gradient with a bug, never by less than 0.001 in an entry; that of one entry is in i."""
+    """Return a gradient with a bug of at least 0.001 in some entry; a bug of one entry is in i."""
     wrong = g.copy()
     if kind in OFF:
         wrong[i] += OFF[kind]
@@ -157,7 +157,10 @@ def spoil(g, kind, i):
 
 
 def where(fun, g, x, looks, away, said):
-    """In words where ``fun`` was looked at, and ``jac`` (so far from x), and how good that is."""
+    """Say in words where the answer looked at ``fun`` and ``jac``, and how good that is.
+
+    ``away`` is how far from x it asked for ``jac``.
+    """
     points = [z for z in map(np.frombuffer, looks) if z.shape == x.shape]
     moves = np.reshape([z - x for z in points if np.abs(z - x).max() > 1e-14], (-1, len(x)))
     if not len(moves):
@@ -167,7 +170,7 @@ def where(fun, g, x, looks, away, said):
     if away > 1e-14:
         return f"It asks for jac at another point than x, {away:.1g} away.", ""
     each = moves.any(axis=0)
-    if said == "none" and not each.all():  # who blames a gradient may do so at the first entry
+    if said == "none" and not each.all():  # one may blame a gradient for its first entry
         return f"It never moves entry {each.argmin()} of x.", ""
     steps = sorted({float(f"{step:.2g}") for step in moves.sum(axis=1)})
     low, high = min(steps[0], 0.0), max(steps[-1], 0.0)
@@ -183,16 +186,17 @@ def where(fun, g, x, looks, away, said):
 
 
 def restless(fun):
-    """``fun``, up and down by one or two ten-thousandths from call to call, never by the same."""
+    """Return ``fun``, off by one or two ten-thousandths, up and down, and never by the same."""
     share = ((-1) ** k * (1 + 0.618034 * k % 1) * 1e-4 for k in itertools.count())
     return lambda x: fun(x) * (1 + next(share))
 
 
 @checker
 def check_diagnose(answer, rng):
-    """``diagnose(fun, jac, x)``: "gradient" is wrong, loss is "resampled", or "none" of both.
+    """Check ``diagnose(fun, jac, x)``, which says "gradient", "resampled" or "none".
 
-    A third of the points for telling a loss that moves, two thirds for the gradients.
+    The gradient is wrong, or the loss is re-sampled, or neither. A third of the points is for
+    telling a loss that moves, two thirds for the gradients.
     """
     said, twice, shown, ends, luck = [], {}, {}, {"high": [-1, 1], "low": [0, -2]}, False
     moving = ("resampled", "loss alone", "little")
@@ -238,7 +242,7 @@ def check_diagnose(answer, rng):
         )
 
     def share(said_so, *which):
-        """How many of the patients of some kinds were told this."""
+        """Return which share of the patients of some kinds was told this."""
         told = [got for kind, got in said if kind in which]
         return sum(got == said_so for got in told) / len(told)
 

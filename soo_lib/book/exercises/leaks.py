@@ -7,7 +7,7 @@ from ..hints import checker, need, numbers
 
 @checker
 def check_leaked_rows(answer, rng):
-    """``leaked_rows(X_train, X_dev)``: the numbers of the dev rows that are training rows too."""
+    """Check ``leaked_rows(X_train, X_dev)``, the numbers of the dev rows that are in train too."""
     m, n = int(rng.integers(38, 46)), 6
     train = rng.integers(0, 6, size=(m, n)) + rng.choice([0.25, 0.5], size=(m, n))
     train[4:7] = train[1:4]  # rows that occur twice in train
@@ -121,7 +121,7 @@ def check_leaked_rows(answer, rng):
 
 
 def describe(row, train, number):
-    """By how much, and in words how, a row that was named is not in train."""
+    """Say by how much, and in words how, a row that was named differs from those of train."""
     differ, off = (train != row).sum(axis=1), np.abs(train - row)
     nearest = np.lexsort((off.max(axis=1), differ))[0]
     most = off[nearest].max()

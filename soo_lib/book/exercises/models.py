@@ -6,10 +6,10 @@ from ..hints import checker, need, numbers, same, told
 
 
 def problem(rng, values, lam, room=1.0):
-    """A model whose lowest point in the ball is known: with ``lam`` 0 inside, else on the rim.
+    """Make a model whose lowest point in the ball is known: inside if ``lam`` is 0, or on the rim.
 
-    The other way round than an answer goes: p and λ first, then g = -(B + λI) p. Where λ is minus
-    the lowest eigenvalue, its eigenvector is an axis, and g has no part along it.
+    An answer goes the other way round; here p and λ come first, then g = -(B + λI) p. Where λ is
+    minus the lowest eigenvalue, its eigenvector is an axis, and g has no part along it.
     """
     n, hard = len(values), int(lam == -values[0])
     p, Q = rng.normal(size=n) * 10 ** rng.uniform(-1, 1), np.eye(n)
@@ -30,12 +30,12 @@ def model(p, g, B):
 
 
 def to_rim(p, radius):
-    """p, shortened to the radius if it is longer."""
+    """Return p, shortened to the radius if it is longer."""
     return p * min(1, radius / max(np.linalg.norm(p), np.finfo(float).tiny))
 
 
 def stopped(g, B, radius):
-    """Steihaug's conjugate gradients (N&W algorithm 7.2): to the rim where they would leave."""
+    """Steihaug's conjugate gradients (N&W algorithm 7.2), which stop at the rim."""
     p, r = np.zeros_like(g), g
     d = -r
     for _ in g:
@@ -51,7 +51,7 @@ def stopped(g, B, radius):
 
 
 def dogleg(g, B, radius):
-    """Out to the lowest point along -g, on to Newton's step, and stop at the rim."""
+    """Go out to the lowest point along -g and on to Newton's step, and stop at the rim."""
     cauchy, newton = -(g @ g) / (g @ B @ g) * g, -np.linalg.solve(B, g)
     if np.linalg.norm(cauchy) >= radius or np.linalg.norm(newton) <= radius:
         return to_rim(cauchy if np.linalg.norm(cauchy) >= radius else newton, radius)
@@ -61,7 +61,10 @@ def dogleg(g, B, radius):
 
 
 def slips(g, B, radius, right):
-    """What is no lowest point, but what one may take for it; g is not 0, and B has an inverse."""
+    """Return points that one may take for the lowest, by their hints.
+
+    g is not 0, and B has an inverse.
+    """
     w, Q = np.linalg.eigh(B)
     c, bend = Q.T @ g, g @ B @ g
     newton, sizes, rim = -Q @ (c / w), -Q @ (c / np.abs(w)), -radius * g / np.linalg.norm(g)
@@ -115,7 +118,7 @@ def slips(g, B, radius, right):
 
 
 def on_path(p, g, B):
-    """The λ of (B + λI) p = -g, or None where p solves that for no λ."""
+    """Return the λ of (B + λI) p = -g, or None where p solves that for no λ."""
     if not p.any():
         return None
     slope = g + B @ p
@@ -125,13 +128,13 @@ def on_path(p, g, B):
 
 
 def bounded_by(length, p, g, B):
-    """Whether p solves (B + λI) p = -g on the rim of this length, or inside with λ = 0."""
+    """Does p solve (B + λI) p = -g on the rim of this length, or inside with λ = 0?"""
     inside = np.linalg.norm(p) < length and np.allclose(B @ p, -g)
     return on_path(p, g, B) is not None and (inside or np.isclose(np.linalg.norm(p), length, 1e-4))
 
 
 def fault(p, g, B, radius, right):
-    """A Hint that says what of the conditions for the lowest point fails at p (N&W theorem 4.1)."""
+    """Raise a Hint that says which condition for the lowest point p fails (N&W theorem 4.1)."""
     size, (w, Q) = np.linalg.norm(p), np.linalg.eigh(B)
     need(size > 0, "It does not move: 0 is no lowest point here.")
     if (lam := on_path(p, g, B)) is None:
@@ -189,17 +192,17 @@ def fault(p, g, B, radius, right):
 
 
 def is_lowest(got, g, B, radius, right):
-    """Inside, and as low as the right point up to a millionth of what is to be won."""
+    """Is the point inside, and as low as the right one up to a millionth of its depth?"""
     inside = np.linalg.norm(got) <= (1 + 1e-6) * radius
     return inside and model(got, g, B) <= (1 - 1e-6) * model(right, g, B)
 
 
 @checker
 def check_step_inside(answer, rng):
-    """``step_inside(g, B, radius)``, the lowest point of gᵀp + ½ pᵀBp with ‖p‖ <= radius.
+    """Check ``step_inside(g, B, radius)``, the lowest point of gᵀp + ½ pᵀBp with ‖p‖ <= radius.
 
-    Half of the points for positive definite B, a quarter for other B, a quarter for g with no part
-    along the lowest eigenvector.
+    Half of the points are for positive definite B, a quarter for other B, and a quarter for g with
+    no part along the lowest eigenvector.
     """
 
     def ask(*problems):
@@ -251,7 +254,7 @@ def check_step_inside(answer, rng):
 
 
 def hard_case(answer, g, B, radius, right):
-    """A Hint where the answer is wrong although g has no part along the lowest eigenvector v."""
+    """Raise a Hint where the answer is wrong for g with no part along the lowest eigenvector v."""
     where = "With g = 0: " if not g.any() else "Where g has no part along the lowest eigenvector: "
     with told(where):
         said = answer(g, B, radius)

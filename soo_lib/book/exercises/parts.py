@@ -10,10 +10,10 @@ from ..hints import checker, compare, mixtures, need, numbers
 
 @checker
 def check_summed_gradient(answer, rng):
-    """``summed_gradient(parts, x)``, the gradient of the mean of ½ (Xx - y)² over all rows.
+    """Check ``summed_gradient(parts, x)``, the gradient of the mean of ½ (Xx - y)² over all rows.
 
-    A third of the points for equal parts, a third for unequal ones, a third for the order in which
-    they are added.
+    A third of the points is for equal parts, a third for unequal ones, and a third for the order
+    in which they are added.
     """
     for sizes, share in (([8, 8, 8], 1 / 3), ([5, 4, 8, 2], 2 / 3)):
         n = int(rng.integers(5, 8))
@@ -49,10 +49,10 @@ def check_summed_gradient(answer, rng):
 
 
 def divide_once(answer, rng):
-    """A Hint where parts are divided before they are added: here by numbers that do round."""
+    """Raise a Hint where parts are divided before they are added; here a division does round."""
     found = []
     for k in (5, 6, 7, 8):
-        parts, x = exact(rng, k, rows=88)  # an eleventh rounds, and may not round back
+        parts, x = exact(rng, k, rows=88)  # a division by 11 rounds, and may not round back
         g, m = [X.T @ (X @ x - y) for X, y in parts], sum(len(y) for _, y in parts)
         each = [pairs([v / m for v in g]), pairs([v * (1 / m) for v in g])]
         found.append((ask(answer, parts, x), [pairs(g) / m, pairs(g) * (1 / m)], each))
@@ -72,7 +72,7 @@ def divide_once(answer, rng):
 
 
 def ask(answer, parts, x):
-    """What it says; a Hint where it has changed a part."""
+    """Return what the answer gives, or raise a Hint where it has changed a part."""
     mine = [(X.copy(), y.copy()) for X, y in parts]
     got = numbers(answer(mine, x), x.shape)
     kept = len(mine) == len(parts) and all(
@@ -83,10 +83,10 @@ def ask(answer, parts, x):
 
 
 def exact(rng, k, rows=16):
-    """``k`` parts whose gradients have no rounding, and a point: whole numbers below 2⁵³.
+    """Return ``k`` parts whose gradients have no rounding, and a point.
 
-    Only the sums of parts are rounded, so that their order shows. With 16 rows all sizes are powers
-    of two: no division rounds either.
+    They are whole numbers below 2⁵³. Only the sums of parts are rounded, so that their order shows.
+    With 16 rows all sizes are powers of two, so that no division rounds either.
     """
     n, sizes = 30, [rows]
     while len(sizes) < k:  # cut one of the parts in two
@@ -100,7 +100,7 @@ def exact(rng, k, rows=16):
 
 
 def pairs(g, odd=lambda sums, last: [*sums, last]):
-    """Neighbours added two by two, and the sums again; ``odd`` says what becomes of an odd one."""
+    """Add neighbours two by two, and then their sums; ``odd`` says what becomes of an odd one."""
     while len(g) > 1:
         sums = [a + b for a, b in zip(g[::2], g[1::2])]
         g = odd(sums, g[-1]) if len(g) % 2 else sums
@@ -108,7 +108,7 @@ def pairs(g, odd=lambda sums, last: [*sums, last]):
 
 
 def late(g):
-    """Odd ones are put aside, and added one by one when all the pairs have become one."""
+    """Put odd ones aside, and add them one by one when all the pairs have become one."""
     aside = []
     while len(g) > 1:
         aside += g[len(g) // 2 * 2 :]
@@ -117,13 +117,13 @@ def late(g):
 
 
 def halves(g, up):
-    """The list cut in the middle, over and over; the first half is the larger one if ``up``."""
+    """Cut the list in the middle, over and over; the first half is the larger one if ``up``."""
     middle = (len(g) + up) // 2
     return g[0] if len(g) == 1 else halves(g[:middle], up) + halves(g[middle:], up)
 
 
 def strides(g):
-    """The first with the last, the second with the last but one, and the sums again."""
+    """Add the first to the last, the second to the last but one, and then their sums."""
     while len(g) > 1:
         half = len(g) // 2
         g = [g[i] + g[-1 - i] for i in range(half)] + g[half : len(g) - half]
@@ -131,7 +131,7 @@ def strides(g):
 
 
 def apart(g):
-    """The first of each half, the second of each half, and the sums again."""
+    """Add the first of each half, the second of each half, and then their sums."""
     while len(g) > 1:
         half = len(g) // 2
         g = [a + b for a, b in zip(g[:half], g[half:])] + g[2 * half :]
@@ -139,7 +139,7 @@ def apart(g):
 
 
 def orders(g):
-    """The same sum in other orders: a dictionary from hints to values."""
+    """Return the same sum in other orders, by their hints."""
     once = [a + b for a, b in zip(g[::2], g[1::2])] + g[len(g) // 2 * 2 :]
     exactly = np.array([math.fsum(entries) for entries in zip(*g)])
     top_down = (
@@ -181,7 +181,7 @@ def orders(g):
 
 
 def slips(parts, x):
-    """What comes of one or two things that are wrong; the order is no matter here."""
+    """Return what one or two wrong things would give, by their hints, whatever the order."""
     rows, n = np.array([len(y) for _, y in parts]), len(x)
     m, K = rows.sum(), len(parts)
 

@@ -7,9 +7,10 @@ from ..hints import checker, compare, mixtures, need, numbers, probe, reproduced
 
 @checker
 def check_newton_schulz(answer, rng):
-    """``newton_schulz(G, steps)``, after steps of X ← 1.5 X - 0.5 X XᵀX from G / ‖G‖_F.
+    """Check ``newton_schulz(G, steps)``, which steps X ← 1.5 X - 0.5 X XᵀX from G / ‖G‖_F.
 
-    Half of the points for square G, a quarter for wide and tall ones, a quarter for very long ones.
+    Half of the points are for square G, a quarter for wide and tall ones, and a quarter for very
+    long ones.
     """
     n = int(rng.integers(3, 6))
     ask(answer, 3 * rng.normal(size=(n, n)), 3)
@@ -44,7 +45,7 @@ def check_newton_schulz(answer, rng):
 
 
 def after(G, steps):
-    """The steps on the singular values alone: s ← 1.5 s - 0.5 s³."""
+    """Take the steps on the singular values alone: s ← 1.5 s - 0.5 s³."""
     U, s, V = np.linalg.svd(G, full_matrices=False)
     s = s / np.linalg.norm(s)
     for _ in range(steps):
@@ -64,7 +65,7 @@ def ask(answer, G, steps):
 
 
 def stray(answer, G, steps):
-    """In words after how many steps it is wrong."""
+    """Say in words after how many steps the answer is wrong."""
     what = "X = G / ‖G‖_F, and then `steps` times X ← 1.5 X - 0.5 X XᵀX"
     for k in range(steps):
         got, right = probe(answer, G.shape, G, k), after(G, k)
@@ -80,7 +81,7 @@ def stray(answer, G, steps):
 
 
 def slips(G, steps):
-    """What the iteration gives with one or two things wrong in it."""
+    """Return what the iteration gives with one or two things wrong in it, by their hints."""
     U, s, V = np.linalg.svd(G, full_matrices=False)
     square = G.shape[0] == G.shape[1]
 
@@ -232,9 +233,9 @@ def slips(G, steps):
 
 @checker
 def check_kronecker_product(answer, rng):
-    """``kronecker_product(A, G, v)``: np.kron(A, G) @ v without np.kron.
+    """Check ``kronecker_product(A, G, v)``, which is np.kron(A, G) @ v without np.kron.
 
-    Half of the points for small factors, half for such whose product fits into no memory.
+    Half of the points are for small factors, half for factors whose product fits into no memory.
     """
     m, n = (int(k) for k in rng.permutation([[4, 3], [5, 3], [5, 4]])[0])  # A is the larger
     A, G, v = rng.normal(size=(m, m)), rng.normal(size=(n, n)), rng.normal(size=m * n)
@@ -291,7 +292,7 @@ def check_kronecker_product(answer, rng):
 
 
 def told_apart(answer, A, G, v):
-    """In words which factor is at fault, where one may be the identity."""
+    """Say in words which factor is at fault; the identity takes the place of one or both."""
     m, n = len(A), len(G)
     S, T = A + A.T, G + G.T
     alike = probe(answer, v.shape, S, T, v)

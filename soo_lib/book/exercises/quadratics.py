@@ -7,7 +7,7 @@ from ..hints import checker, compare, mixtures, need, numbers, probe, reproduced
 
 @checker
 def check_conjugate_gradients(answer, rng):
-    """``conjugate_gradients(A, b, x, steps)``, the point that it comes to (N&W algorithm 5.2)."""
+    """Check ``conjugate_gradients(A, b, x, steps)``, the point it comes to (N&W algorithm 5.2)."""
     n = int(rng.integers(5, 8))
     R, b, x = rng.normal(size=(n, n)), rng.normal(size=n), rng.normal(size=n)
     A = R @ R.T / n + np.eye(n)
@@ -35,7 +35,7 @@ def check_conjugate_gradients(answer, rng):
 
 
 def stray(answer, A, b, x):
-    """In words the first of three steps that goes wrong, by its α and β."""
+    """Say in words which of three steps is the first to go wrong, by its α and β."""
     points = [linear_cg(A, b, x, k) for k in range(4)]
     moves, gs = np.diff(points, axis=0), [A @ point - b for point in points]
     ps = [p * (g @ g) / -(p @ g) for p, g in zip(moves, gs)]  # for pᵀg is -gᵀg
@@ -62,7 +62,7 @@ def stray(answer, A, b, x):
         if k and not np.isclose(rest[0] / alpha, beta := gs[k] @ gs[k] / (gs[k - 1] @ gs[k - 1])):
             mine, back = (round(v, 12) + 0.0 for v in (rest[0] / alpha, rest[0]))
             p = basis @ parts / alpha
-            if np.isclose(alpha, gs[k] @ gs[k] / (p @ A @ p)):  # and so β alone is to blame
+            if np.isclose(alpha, gs[k] @ gs[k] / (p @ A @ p)):  # α is right, so β alone is to blame
                 return (
                     f"{said} In -g + βp it has β = {mine:.6g}, where gᵀg / g_oldᵀg_old "
                     f"is {beta:.6g}."
@@ -91,7 +91,7 @@ def linear_cg(
     turn=lambda g, old, beta, p: -g + beta * p,
     fresh=True,
 ):
-    """Conjugate gradients, or what is left of it with something changed."""
+    """Run conjugate gradients, or what is left of it with something changed."""
     g = gradient(A, b, x)
     p = -g
     for _ in range(steps):
@@ -102,7 +102,7 @@ def linear_cg(
 
 
 def cg_slips(A, b, x, steps):
-    """What the method gives with one or two things wrong in it."""
+    """Return what the method gives with one or two things wrong in it, by their hints."""
 
     def run(count, *parts):
         with np.errstate(all="ignore"):

@@ -6,7 +6,7 @@ from ..hints import checker, need, numbers, same
 
 
 def bent(rng, signs):
-    """A symmetric matrix with eigenvalues of these signs, and what ``eigh`` says of it.
+    """Return a symmetric matrix with eigenvalues of these signs, and its ``eigh``.
 
     Where signs differ, the most negative is neither the smallest in size nor the largest.
     """
@@ -18,7 +18,10 @@ def bent(rng, signs):
 
 
 def direction(found):
-    """A Hint where steps are not along the first eigenvector: of each the step, H, w and V."""
+    """Raise a Hint where steps are not along the first eigenvector.
+
+    ``found`` has of each the step, H, w and V.
+    """
     units = [(p / np.linalg.norm(p), *about) for p, *about in found]
     wrong = [case for case in units if not same(abs(case[0] @ case[3][:, 0]), 1.0)]
     others = {
@@ -62,7 +65,7 @@ def direction(found):
 
 
 def distance(length, radius, w, v):
-    """A Hint where a step along the eigenvector v has not the length asked for."""
+    """Raise a Hint where a step along the eigenvector v does not have the length asked for."""
     wrong = {
         "Its length should be the radius: an eigenvector has length 1.": 1,
         "The eigenvalue does not belong in the length, which is the radius.": abs(w[0]) * radius,
@@ -83,9 +86,10 @@ def distance(length, radius, w, v):
 
 @checker
 def check_leave_saddle(answer, rng):
-    """``leave_saddle(g, H, radius)``: a step along the most negative curvature, downhill.
+    """Check ``leave_saddle(g, H, radius)``, a step downhill along the most negative curvature.
 
-    Half of the points for the direction, a quarter for its sign, a quarter for staying at minima.
+    Half of the points are for the direction, a quarter for its sign, and a quarter for staying at
+    minima.
     """
     n, found = int(rng.integers(5, 8)), []
     one = np.ones(n - 3)

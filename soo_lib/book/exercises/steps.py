@@ -10,12 +10,12 @@ CONSTANTS = (1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.5, 0.9)  # what one 
 
 @checker
 def check_armijo(answer, rng):
-    """``armijo(fun, x, p, f, slope, c1)``: the first of 1, ½, ¼, ... that Armijo accepts."""
+    """Check ``armijo(fun, x, p, f, slope, c1)``, the first of 1, ½, ¼, ... that Armijo accepts."""
     loss, halves = Rosenbrock(), 0.5 ** np.arange(40)
     found, falls, cases, looks, refusals = [], [], [], [], []
     for k in range(60):
         if k == 59 and not same(found, [right for *_, right in cases]):
-            break  # a long p adds nothing to what is wrong already
+            break  # a long p would add nothing to what is wrong already
         x, c1 = rng.normal(size=2), rng.choice([1e-3, 0.02, 0.15, 0.4, 0.7])
         f, g = loss.fun_and_jac(x)
         p = -g * rng.uniform(0.1, 9, size=2) ** (k % 2) * 10 ** rng.uniform(-3, 0.5)
@@ -23,10 +23,11 @@ def check_armijo(answer, rng):
         def along(p, x=x, f=f):
             return np.array([(loss.fun(x + a * p) - f) / a for a in halves])
 
-        while k == 59 and (along(p) <= c1 * (g @ p))[:22].any():  # so long that it takes 22
-            p = 2 * p  # halvings: a floor of 1e-8 does no harm
+        # The last p is so long that it takes 22 halvings: a floor of 1e-8 does no harm.
+        while k == 59 and (along(p) <= c1 * (g @ p))[:22].any():
+            p = 2 * p
         slope, tried, fall = float(g @ p), [], along(p)
-        if not k % 3:  # c1 within a thousandth of what one of the steps just meets, or misses
+        if not k % 3:  # c1 is within a thousandth of what one of the steps just meets, or misses
             near = fall[:9] / slope
             near = near[(0.01 < near) & (near < 0.9)]
             c1 = rng.choice(near) * rng.choice([0.999, 1.001]) if len(near) else c1

@@ -7,7 +7,10 @@ from ..hints import checker, compare, mixtures, probe, reproduced, same
 
 @checker
 def check_two_loop(answer, rng):
-    """``two_loop(g, S, Y)``, the L-BFGS direction; row i of S and Y is pair i, oldest first."""
+    """Check ``two_loop(g, S, Y)``, the L-BFGS direction.
+
+    Row i of S and of Y is pair i, the oldest first.
+    """
     k, n = int(rng.integers(3, 5)), int(rng.integers(6, 9))
     g, S, R = rng.normal(size=n), rng.normal(size=(k, n)), rng.normal(size=(n, n))
     Y = S @ (R @ R.T + np.eye(n))
@@ -43,7 +46,7 @@ def check_two_loop(answer, rng):
 
 
 def dense(g, S, Y, gamma=None):
-    """The direction by N&W eq. 7.16: H as a matrix, pair after pair."""
+    """Return the direction by N&W eq. 7.16, with H as a matrix, pair after pair."""
     H = np.eye(len(g)) * ((S[-1] @ Y[-1]) / (Y[-1] @ Y[-1]) if gamma is None else gamma)
     for s, y in zip(S, Y):
         V = np.eye(len(g)) - np.outer(y, s) / (s @ y)
@@ -52,7 +55,7 @@ def dense(g, S, Y, gamma=None):
 
 
 def two_loop_slips(g, S, Y):
-    """What the recursion gives with one or two things wrong in it."""
+    """Return what the recursion gives with one or two things wrong in it, by their hints."""
     pairs, k = range(len(S)), len(S)
     sy, yy, ss = S[-1] @ Y[-1], Y[-1] @ Y[-1], S[-1] @ S[-1]
 

@@ -7,9 +7,9 @@ from ..hints import Hint, checker, compare, mixtures, need, numbers, same
 
 @checker
 def check_bfgs_update(answer, rng):
-    """``bfgs_update(H, s, y)``, the new approximation of the inverse Hessian (N&W eq. 6.17).
+    """Check ``bfgs_update(H, s, y)``, the new approximation of the inverse Hessian (N&W eq. 6.17).
 
-    Half of the points for the matrix, half for a pair that must be refused.
+    Half of the points are for the matrix, half for a pair that must be refused.
     """
     n = int(rng.integers(4, 7))
     s = y = np.ones(n)
@@ -68,13 +68,13 @@ def updated(
     right=lambda r, s, y: -r * np.outer(y, s),
     last=lambda r, s, y: r * np.outer(s, s),
 ):
-    """(I - ρsyᵀ) H (I - ρysᵀ) + ρssᵀ, or what is left of it with something changed."""
+    """Return (I - ρsyᵀ) H (I - ρysᵀ) + ρssᵀ, or what is left of it with something changed."""
     r, eye = rho(s, y), np.eye(len(s))
     return (eye + left(r, s, y)) @ H @ (eye + right(r, s, y)) + last(r, s, y)
 
 
 def lacking(got, right, s, y):
-    """The first property of the update that a matrix lacks."""
+    """Say which property of the update a matrix lacks first."""
     more = s @ (got - right) @ s / (s @ s) ** 2
     if same(got, right + more * np.outer(s, s)):
         return f"Not yet: right but for the multiple of ssᵀ, which is {abs(more):.4g} too " + (
@@ -91,7 +91,7 @@ def lacking(got, right, s, y):
 
 
 def update_slips(H, s, y):
-    """What the update gives with one or two things wrong in it, and other people's updates."""
+    """Return the update with one or two things wrong in it, and other people's updates."""
     Hy, Hs, rest, eye, r = H @ y, H @ s, s - H @ y, np.eye(len(s)), 1 / (s @ y)
     sides = {
         "": lambda r, s, y: -r * np.outer(s, y),

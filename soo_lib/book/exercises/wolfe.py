@@ -8,9 +8,11 @@ from ..hints import Hint, bounded, checker, need, numbers, probe
 
 
 def valleys(rng):
-    """Functions of one number with their derivatives, c1 and c2, and whether a flat point of theirs
-    may lie high: scaled so that a search from 1, halving or doubling, meets the traps. The last two
-    lie a thousand times nearer and farther than 1, and the last takes 14 trials."""
+    """Yield functions of one number with their derivatives, c1 and c2.
+
+    They are scaled so that a search from 1, halving or doubling, meets the traps. The good steps of
+    the last two are a thousand times shorter and longer than 1, and the last takes 14 trials.
+    """
     quadratic = lambda t: t * t / 2 - t, lambda t: t - 1  # noqa: E731
     quartic = lambda t: t**4 / 4 - t, lambda t: t**3 - 1  # noqa: E731
     waves = lambda t: t * t / 20 - np.sin(t), lambda t: t / 10 - np.cos(t)  # noqa: E731
@@ -42,7 +44,7 @@ def valleys(rng):
 
 @checker
 def check_strong_wolfe(answer, rng):
-    """``strong_wolfe(phi, dphi, c1, c2)``: a step that satisfies the strong Wolfe conditions."""
+    """Check ``strong_wolfe(phi, dphi, c1, c2)``, a step with the strong Wolfe conditions."""
 
     trials = []
 
@@ -77,7 +79,7 @@ def check_strong_wolfe(answer, rng):
         return float(numbers(got, ()))
 
     def right_with(change):
-        """Whether all is right once the arguments of each call are changed in this way."""
+        """Is all right once the arguments of each call are changed in this way?"""
         for case in cases:
             phi, dphi, *c = change(*case)
             a = probe(answer, (), bounded(phi, 2000, ""), bounded(dphi, 6000, ""), *c)

@@ -24,11 +24,16 @@ export function plus(a, t, b, c = zeros(a.length)) {
 
 export const by = (a, b) => zip(a, b, (u, v) => u * v);
 export const times = (t, a) => a.map((v) => t * v);
-export const largest = (a) => a.reduce((most, v) => (Math.abs(v) > most || v !== v ? Math.abs(v) : most), 0);
-export const product = (H, p) => p.map((_, i) => dot(H.subarray(i * p.length, (i + 1) * p.length), p));
+/** The Euclidean norm. */
+export const norm = (a) => Math.sqrt(dot(a, a));
+export const largest = (a) =>
+  a.reduce((most, v) => (Math.abs(v) > most || v !== v ? Math.abs(v) : most), 0);
+export const product = (H, p) =>
+  p.map((_, i) => dot(H.subarray(i * p.length, (i + 1) * p.length), p));
 
 /** H⁻¹ of two rows */
-export const inverse = ([a, b, , d]) => Float64Array.of(d, -b, -b, a).map((v) => v / (a * d - b * b));
+export const inverse = ([a, b, , d]) =>
+  Float64Array.of(d, -b, -b, a).map((v) => v / (a * d - b * b));
 
 /** The lower factor of H = L Lᵀ, or null where H is not positive definite. */
 export function cholesky(H, n) {
@@ -45,7 +50,8 @@ export function cholesky(H, n) {
 
 /** x of L Lᵀ x = b. */
 export function cho_solve(L, b) {
-  const n = b.length, x = b.slice();
+  const n = b.length;
+  const x = b.slice();
   for (let i = 0; i < n; i++) {
     for (let k = 0; k < i; k++) x[i] -= L[i * n + k] * x[k];
     x[i] /= L[i * n + i];
@@ -59,10 +65,15 @@ export function cho_solve(L, b) {
 
 /** Eigenvalues and eigenvectors, the rows of `vectors`: reflections to a tridiagonal, then QR. */
 export function eigh(H, n) {
-  const A = H.slice(), Q = zeros(n * n), p = zeros(n), v = zeros(n);
+  const A = H.slice();
+  const Q = zeros(n * n);
+  const p = zeros(n);
+  const v = zeros(n);
   for (let i = 0; i < n; i++) Q[i * n + i] = 1;
-  for (let k = 0; k + 2 < n; k++) { // a reflection I - βvvᵀ clears column k below its second entry
-    let norm = 0, half = 0;
+  for (let k = 0; k + 2 < n; k++) {
+    // a reflection I - βvvᵀ clears column k below its second entry
+    let norm = 0;
+    let half = 0;
     for (let i = k + 1; i < n; i++) norm = Math.hypot(norm, (v[i] = A[i * n + k]));
     if (norm === 0) continue;
     v[k + 1] += v[k + 1] < 0 ? -norm : norm;
@@ -74,31 +85,52 @@ export function eigh(H, n) {
       half += (beta / 2) * p[i] * v[i];
     }
     for (let i = k; i < n; i++) p[i] -= half * v[i];
-    for (let i = k; i < n; i++) for (let j = k; j < n; j++) A[i * n + j] -= v[i] * p[j] + p[i] * v[j];
+    for (let i = k; i < n; i++)
+      for (let j = k; j < n; j++) A[i * n + j] -= v[i] * p[j] + p[i] * v[j];
     p.fill(0);
     for (let i = k + 1; i < n; i++) for (let j = 0; j < n; j++) p[j] += beta * v[i] * Q[i * n + j];
     for (let i = k + 1; i < n; i++) for (let j = 0; j < n; j++) Q[i * n + j] -= v[i] * p[j];
   }
-  return tridiagonal(p.map((_, i) => A[i * n + i]), p.map((_, i) => A[i * n + n + i] || 0), Q);
+  return tridiagonal(
+    p.map((_, i) => A[i * n + i]),
+    p.map((_, i) => A[i * n + n + i] || 0),
+    Q,
+  );
 }
 
-/** The same of the tridiagonal matrix with diagonal d, beside it e; Q, if given, is turned along. */
+/** The same of the tridiagonal matrix with diagonal d, beside it e; Q, if given, is turned
+ * along. */
 export function tridiagonal(d, e, Q = null) {
-  const n = d.length, small = (i) => !(Math.abs(e[i]) > EPS * (Math.abs(d[i]) + Math.abs(d[i + 1])));
+  const n = d.length;
+  const small = (i) => !(Math.abs(e[i]) > EPS * (Math.abs(d[i]) + Math.abs(d[i + 1])));
   for (let high = n - 1, tries = 0; high > 0 && tries < 60 * n; tries++) {
     let low = high - 1;
-    if (small(low)) { high--; continue; }
+    if (small(low)) {
+      high--;
+      continue;
+    }
     while (low > 0 && !small(low - 1)) low--;
-    const gap = (d[high - 1] - d[high]) / 2, f = e[high - 1]; // Wilkinson's shift
-    let x = d[low] - d[high] + (f * f) / (gap + (gap < 0 ? -1 : 1) * Math.hypot(gap, f)), z = e[low];
-    for (let k = low; k < high; k++) { // a rotation chases z down the band
-      const r = Math.hypot(x, z), c = r ? x / r : 1, s = r ? z / r : 0, [a, b, off] = [d[k], d[k + 1], e[k]];
+    const gap = (d[high - 1] - d[high]) / 2;
+    const f = e[high - 1]; // Wilkinson's shift
+    let x = d[low] - d[high] + (f * f) / (gap + (gap < 0 ? -1 : 1) * Math.hypot(gap, f));
+    let z = e[low];
+    for (let k = low; k < high; k++) {
+      // a rotation chases z down the band
+      const r = Math.hypot(x, z);
+      const c = r ? x / r : 1;
+      const s = r ? z / r : 0;
+      const [a, b, off] = [d[k], d[k + 1], e[k]];
       if (k > low) e[k - 1] = r;
       d[k] = c * c * a + 2 * c * s * off + s * s * b;
       d[k + 1] = s * s * a - 2 * c * s * off + c * c * b;
       e[k] = x = c * s * (b - a) + (c * c - s * s) * off;
-      if (k + 1 < high) { z = s * e[k + 1]; e[k + 1] *= c; }
-      if (Q) for (let i = k * n; i < (k + 1) * n; i++) [Q[i], Q[i + n]] = [c * Q[i] + s * Q[i + n], c * Q[i + n] - s * Q[i]];
+      if (k + 1 < high) {
+        z = s * e[k + 1];
+        e[k + 1] *= c;
+      }
+      if (Q)
+        for (let i = k * n; i < (k + 1) * n; i++)
+          [Q[i], Q[i + n]] = [c * Q[i] + s * Q[i + n], c * Q[i + n] - s * Q[i]];
     }
   }
   return { values: d, vectors: Q };

@@ -203,7 +203,7 @@ class Chapter {
     const hidden = !cell.given;
     if (hidden) this.tell(`A cell that the page does not show (${cell.id}) ends with an error.`);
     else if (cell !== from) this.tell("Another cell ends with an error.");
-    showError(hidden ? from.given ?? from.place : cell.given, error, cell.id);
+    showError(hidden ? (from.given ?? from.place) : cell.given, error, cell.id);
     if (!hidden) cell.given.scrollIntoView({ block: "nearest" });
     if (error.cell === cell.id) cell.field?.editor?.mark(error.line, error.text);
   }

@@ -59,8 +59,7 @@ export class Python {
     else if (data.kind === "lost") this.fail(LOST);
     else if (data.kind === "failed") {
       this.fail(`${data.started ? BROKEN : NOT_STARTED} (${data.words.slice(0, 300)})`);
-    }
-    else this.hear?.(data);
+    } else this.hear?.(data);
   }
 
   fail(words) {

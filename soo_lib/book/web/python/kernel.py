@@ -230,7 +230,9 @@ def leaves(code, offset, error):
 
 
 sys.monitoring.use_tool_id(sys.monitoring.DEBUGGER_ID, "kernel")
-sys.monitoring.register_callback(sys.monitoring.DEBUGGER_ID, sys.monitoring.events.PY_UNWIND, leaves)
+sys.monitoring.register_callback(
+    sys.monitoring.DEBUGGER_ID, sys.monitoring.events.PY_UNWIND, leaves
+)
 sys.monitoring.set_events(sys.monitoring.DEBUGGER_ID, sys.monitoring.events.PY_UNWIND)
 
 

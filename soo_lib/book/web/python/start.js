@@ -3,12 +3,13 @@
   const about = JSON.parse(document.getElementById("python-page").textContent);
   const from = new URL(".", document.currentScript.src);
   const set = (new URLSearchParams(location.search).get("set") ?? "").replace(/[^\w-]/g, "");
-  const cannot = location.protocol === "file:"
-    ? "A page that is opened as a file cannot run Python. From a site it can: `make serve` is one."
-    : about.kind !== "list" && !about.runtime
-      ? "This copy of the book was built without the Python that runs in a page. " +
-        "The rocket at the top opens the page on Binder."
-      : "";
+  const cannot =
+    location.protocol === "file:"
+      ? "A page that is opened as a file cannot run Python. From a site it can: `make serve` is one."
+      : about.kind !== "list" && !about.runtime
+        ? "This copy of the book was built without the Python that runs in a page. " +
+          "The rocket at the top opens the page on Binder."
+        : "";
   const page = { ...about, set, cannot };
 
   /** What is kept of an exercise: its text, whether it is done, whether the solution was seen. */

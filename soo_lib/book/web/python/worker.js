@@ -54,7 +54,10 @@ async function start({ base: where, version, packages, later, data }) {
   const core = lock.core.map((name) => lock.files[name]);
   const [text] = await Promise.all([
     fetch(new URL("kernel.py", import.meta.url)).then((found) => found.text()),
-    bring([...core, ...filesOf(packages), ...data.map((name) => lock.files[name])], "Fetching Python"),
+    bring(
+      [...core, ...filesOf(packages), ...data.map((name) => lock.files[name])],
+      "Fetching Python",
+    ),
   ]);
   say("progress", { step: "Starting Python" });
   await import(blobOf("pyodide.asm.js"));
