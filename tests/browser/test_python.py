@@ -360,7 +360,8 @@ def test_a_chapter_runs_in_its_page(visit, name):
     for cell in kept:
         published, given = page.evaluate(
             """cell => [...document.querySelectorAll(`#cell-${cell} .cell_output`)]
-                .map((place) => place.textContent.replace(/\\s+/g, ' ').trim())""",
+                .map((place) => place.textContent.replace('Copy to clipboard', '')
+                    .replaceAll('−', '-').replaceAll('’', "'").replace(/\\s+/g, ''))""",
             cell,
         )
         assert given == published, cell
