@@ -15,6 +15,7 @@ import json
 import lzma
 import re
 import shutil
+import sys
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -32,8 +33,9 @@ LOCK = json.loads((ROOT / "tools" / "pyodide-lock.json").read_text("utf-8"))
 MODULES = {module: name for name, p in LOCK["packages"].items() for module in p["imports"]}
 # An exercise's check begins with these; the rest comes if something uses it.
 FIRST, LATER = ["soo-lib"], ["scipy", "scikit-learn", "matplotlib"]
-# kernel.py has stand-ins for what belongs to a notebook; the widgets among it are the library's.
-STANDS_IN = ("soo_lib.book.explore", "soo_lib.book.live")
+# kernel.py has stand-ins for what belongs to a notebook, and for the library's widgets.
+OF_NOTEBOOKS = {"IPython", "anywidget", "matplotlib_inline", "myst_nb", "traitlets"}
+WIDGETS = ("soo_lib.book.explore", "soo_lib.book.live")
 AT_HOME = "/home/pyodide/results"  # a chapter's folder is the worker's home
 SITE = "/lib/python3.12/site-packages/soo_lib"
 
@@ -176,7 +178,7 @@ def closure(names):
     waiting, seen, others = set(names), set(), set()
     while waiting:
         name = waiting.pop()
-        if name.startswith(STANDS_IN):
+        if name.startswith(WIDGETS):
             continue
         if name.partition(".")[0] != "soo_lib":
             others.add(name.partition(".")[0])
@@ -199,12 +201,13 @@ def runtime(lock, source, exercise):
     """
     cells = [c for c in json.loads(source.read_text("utf-8"))["cells"] if c["cell_type"] == "code"]
     text = "\n".join("".join(cell["source"]) for cell in cells if cell["id"] != "colab")
-    packages, later, data = FIRST, LATER, []
+    packages, later, data, lacks = FIRST, LATER, [], []
     if not exercise:
         others = closure(found(text))
+        lacks = sorted(others - MODULES.keys() - sys.stdlib_module_names - OF_NOTEBOOKS)
         packages = FIRST + sorted({MODULES[name] for name in others if name in MODULES})
         later = []
-        data = [f"{name}.json" for name in re.findall(r"load_record\(\"(\w+)\"", text)]
+        data = [f"{name}.json" for name in re.findall(r"\"(\w+)\"", text)]
         if "load_fashion_mnist" in text:
             data += [name for name, file in lock["files"].items() if name.endswith("ubyte.gz")]
     data = sorted(set(data) & lock["files"].keys())
@@ -215,6 +218,7 @@ def runtime(lock, source, exercise):
         "packages": packages,
         "later": later,
         "data": data,
+        "lacks": lacks,
         "bytes": size,
     }
 

@@ -52,7 +52,7 @@ def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True, map
     -------
     Bunch
         X_train, X_dev, X_test : float32, C-contiguous, (rows, 784); y_train, y_dev, y_test :
-        int64, (rows,), 0 to 9. The test rows are the official 10,000; nothing is fitted to them.
+        intp, (rows,), 0 to 9. The test rows are the official 10,000; nothing is fitted to them.
         classes : the ten names; source : "cache", "debian", "openml" or "sample"; notice : for
         the sample, a sentence to show the reader, else ""; mean, std : X = (pixels - mean) / std.
 
@@ -95,11 +95,11 @@ def load_fashion_mnist(n_train=None, n_dev=10_000, seed=0, standardize=True, map
     )
     return Bunch(
         X_train=read(X[train]),
-        y_train=y[train].astype(np.int64),
+        y_train=y[train].astype(np.intp),
         X_dev=read(X[dev]),
-        y_dev=y[dev].astype(np.int64),
+        y_dev=y[dev].astype(np.intp),
         X_test=read(X_test),
-        y_test=y_test.astype(np.int64),
+        y_test=y_test.astype(np.intp),
         classes=CLASSES.copy(),
         source=source,
         notice=notice,
@@ -132,7 +132,7 @@ def make_two_class(seed=0, n_train=800, n_val=100):
     -------
     Bunch
         X_train (n_train, 3), X_val (n_val, 3) : float64, columns 1 (the intercept), x1, x2;
-        y_train, y_val : int64, 0 or 1. Rows are sorted by label.
+        y_train, y_val : intp, 0 or 1. Rows are sorted by label.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def load_digits(n_train=1400, seed=0, standardize=True):
     Returns
     -------
     Bunch
-        X_train, X_test : float64 (the set is small), (rows, 64); y_train, y_test : int64,
+        X_train, X_test : float64 (the set is small), (rows, 64); y_train, y_test : intp,
         (rows,), 0 to 9; mean, std : X = (pixels - mean) / std.
 
     Raises
@@ -177,7 +177,7 @@ def load_digits(n_train=1400, seed=0, standardize=True):
     order = as_rng(seed).permutation(len(X))
     train, test = order[:n_train], order[n_train:]
     mean, std = _mean_std(X[train], 16, standardize)
-    X, y = (X - mean) / std, y.astype(np.int64)
+    X, y = (X - mean) / std, y.astype(np.intp)
     return Bunch(
         X_train=X[train], y_train=y[train], X_test=X[test], y_test=y[test], mean=mean, std=std
     )

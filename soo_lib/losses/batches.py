@@ -99,7 +99,8 @@ def draw(
     size = as_count(batch_size, "batch_size", maximum=m)
     rng = as_rng(seed)
     count = as_count(n_batches, "n_batches", maximum=MOST // size)
-    return [rng.choice(m, size, replace=False) for _ in range(count)]
+    # As indices are on this machine: numpy counts with no others (32 bits, in a page of the book).
+    return [rng.choice(m, size, replace=False).astype(np.intp) for _ in range(count)]
 
 
 class Batched(Mean):

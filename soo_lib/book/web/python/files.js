@@ -45,7 +45,10 @@ export async function fetchAll(base, files, tell) {
     bytes.set(file.name, file.packed ? await unpacked(packed) : packed);
   }
 
-  await Promise.all(files.map(one));
+  // All are waited for, so that what is under way when one fails is kept too.
+  const ends = await Promise.allSettled(files.map(one));
+  const failed = ends.find(({ reason }) => reason);
+  if (failed) throw failed.reason;
   return bytes;
 }
 

@@ -13,7 +13,9 @@ import io
 import linecache
 import logging
 import os
+import pathlib
 import sys
+import sysconfig
 import time
 import traceback
 import types
@@ -144,6 +146,7 @@ def show(value):
 
 
 def picture(figure):
+    sys.stdout.flush()
     held = io.StringIO()
     figure.savefig(held, format="svg", bbox_inches="tight")
     send("image", held.getvalue())
@@ -170,6 +173,8 @@ class Markdown(Words):
 class Widget:
     """A widget, or what one is made from: the page has its own already, which stays as it is."""
 
+    _css = ""
+
     def __init__(self, *_, **__):
         pass
 
@@ -195,8 +200,10 @@ def stand_ins():
     module("matplotlib_inline.backend_inline", set_matplotlib_formats=nothing)
     module("myst_nb", glue=glue)
     # Whatever these have is a widget, or makes what a widget shows.
-    for name in "anywidget", "soo_lib.book.explore", "soo_lib.book.live":
+    for name in "anywidget", "soo_lib.book.explore":
         module(name, __getattr__=widget_of)
+    web = pathlib.Path(sysconfig.get_path("purelib"), "soo_lib", "book", "web")
+    module("soo_lib.book.live", Live=Widget, WEB=web, joined=nothing, __getattr__=widget_of)
 
 
 def widget_of(name):

@@ -9,7 +9,10 @@
       : about.kind !== "list" && !about.runtime
         ? "This copy of the book was built without the Python that runs in a page. " +
           "The rocket at the top opens the page on Binder."
-        : "";
+        : about.runtime?.lacks.length
+          ? `This chapter's code needs ${about.runtime.lacks.join(" and ")}, which no page can run. ` +
+            "The rocket at the top opens it on Binder."
+          : "";
   const page = { ...about, set, cannot };
 
   /** What is kept of an exercise: its text, whether it is done, whether the solution was seen. */
