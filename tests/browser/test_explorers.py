@@ -41,7 +41,7 @@ def computing(page):
     source, space = cells(page), {"__name__": "__main__"}
     for cell in NEEDS[page]:
         exec(compile(source[cell], cell, "exec"), space)
-    name = re.search(r"explore\.Explorer\(\s*\"\w+\", (\w+)", source["explorer"])[1]
+    name = re.search(r"explore\.Explorer\(\s*\"\w+\",\s*(\w+)", source["explorer"])[1]
     return functools.lru_cache(None, typed=True)(lambda **choice: space[name](**choice).shown())
 
 
