@@ -36,7 +36,7 @@ UNIT := -m "not built" tests/library tests/exercises tests/grader tests/book
 NOTEBOOKS := -p tools.run_once --nbval-lax book
 
 .PHONY: help serve test book lab data benchmark records students grade slides pdf sphinx strip clean \
-  fonts cache lint html check-computed unit check-notebooks check-pages check-book check-browser \
+  fonts cache lint html check-computed unit check-notebooks check-pages check-book check-browser check-live \
   check-binder bubblewrap chromium
 
 help:  ## list the targets
@@ -134,16 +134,18 @@ html: cache fonts
 check-computed: TESTS := $(UNIT) $(NOTEBOOKS)
 unit: TESTS := $(UNIT)
 check-notebooks: TESTS := $(NOTEBOOKS)
-check-pages: TESTS := -m built tests/book tests/browser
+# Python in the page takes its time: `make check-live` runs its tests.
+check-pages: TESTS := -m built tests/book tests/browser --ignore=tests/browser/test_python.py
 check-book: TESTS := -m built tests/book
-check-browser: TESTS := tests/browser
+check-browser: TESTS := tests/browser --ignore=tests/browser/test_python.py
+check-live: TESTS := tests/browser/test_python.py
 
 check-computed unit: bubblewrap
 check-computed unit check-notebooks: cache fonts
 	$(PYTEST) $(TESTS) | tee _build/logs/$@.txt
 
-check-pages check-browser: chromium
-check-pages check-book check-browser: html
+check-pages check-browser check-live: chromium
+check-pages check-book check-browser check-live: html
 	$(PYTEST) $(TESTS) | tee _build/logs/$@.txt
 
 bubblewrap:

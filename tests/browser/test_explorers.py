@@ -42,7 +42,9 @@ def computing(page):
     for cell in NEEDS[page]:
         exec(compile(source[cell], cell, "exec"), space)
     name = re.search(r"explore\.Explorer\(\s*\"\w+\",\s*(\w+)", source["explorer"])[1]
-    return functools.lru_cache(None, typed=True)(lambda **choice: space[name](**choice).shown())
+    return functools.lru_cache(None, typed=True)(
+        lambda *a, **choice: space[name](*a, **choice).shown()
+    )
 
 
 @pytest.fixture
