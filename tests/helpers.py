@@ -7,6 +7,11 @@ import pytest
 
 from soo_lib.losses import Logistic, Loss
 
+# the order of minimize's own table, and scipy's
+OWN = ["gradient", "newton", "nlcg", "bfgs", "lbfgs", "hessian-free", "arc"]
+SCIPYS = ["CG", "BFGS", "L-BFGS-B", "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact"]
+every_method = pytest.mark.parametrize("method", OWN + SCIPYS)
+
 
 class Quadratic(Loss):
     """½ xᵀAx - bᵀx + c, with its minimum at A⁻¹b."""
@@ -131,6 +136,23 @@ class WrongSign(Loss):
         return -self.loss.jac(x)
 
 
+class Scaled(Loss):
+    """A loss in other units, or beside a constant."""
+
+    def __init__(self, loss, scale=1.0, constant=0.0):
+        self.loss, self.n_params = loss, loss.n_params
+        self.scale, self.constant = scale, constant
+
+    def fun(self, x):
+        return self.scale * self.loss.fun(x) + self.constant
+
+    def jac(self, x):
+        return self.scale * self.loss.jac(x)
+
+    def hess(self, x):
+        return self.scale * self.loss.hess(x)
+
+
 def overlapping(m=60, n=3, l2=0.0, seed=0):
     """Logistic regression with an intercept column, on classes that overlap."""
     rng = np.random.default_rng(seed)
@@ -144,6 +166,13 @@ def slope(f, x, d, size=1e-3):
     t = np.linspace(-1, 1, 9)
     values = np.array([f(x + size * u * d) for u in t])
     return np.polyfit(t, values, 5)[-2] / size
+
+
+def check_success(found, loss, gtol):
+    assert found.success and found.status.success and found.message.startswith("converged"), found
+    assert np.abs(found.jac).max() <= gtol
+    assert found.fun == loss.fun(found.x)
+    np.testing.assert_array_equal(found.jac, loss.jac(found.x))
 
 
 def complains(call, name, *got):

@@ -88,6 +88,8 @@ def as_loss(loss: object, x: ArrayLike) -> Loss:
     missing = [name for name in ("fun", "jac") if not callable(getattr(loss, name, None))]
     if missing:
         raise ValueError(f"loss must have {' and '.join(missing)}; got {loss!r}")
+    if isinstance(loss, Loss) and type(loss) is not Loss:
+        raise ValueError(f"a subclass of Loss must set n_params; got {loss!r}")
     whole = Loss()
     whole.n_params = getattr(loss, "n_params", size_of(x))
     for name in "fun jac fun_and_jac hess hessp ggnp dtype gnorm why_no_minimum".split():

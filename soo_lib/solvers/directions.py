@@ -13,6 +13,7 @@ from ..checks import as_count, as_function, as_number, as_real
 EPS = np.finfo(float).eps
 
 STEEPEST = "β = 0: steepest descent"
+LEFT_OUT = "pair left out: no positive curvature along the step"
 
 
 class Gradient:
@@ -163,9 +164,12 @@ class LBFGS(Gradient):
         return p
 
     def update(self, s, g_old, g):
-        y, self.note = g - g_old, curvature_note(s, g_old, g)
-        if not self.note:
-            self.pairs = [*self.pairs, (s, y, 1 / (s @ y))][-self.memory :]
+        y = g - g_old
+        sy = s @ y
+        if not sy > curvature_floor(s, g_old, g):
+            self.note = LEFT_OUT
+            return
+        self.pairs, self.note = [*self.pairs, (s, y, 1 / sy)][-self.memory :], ""
 
     def product(self, loss, x):
         """d ↦ Bd with B = H⁻¹, the pairs unrolled (N&W procedure 7.6)."""
@@ -207,18 +211,21 @@ class BFGS(Gradient):
         return not self.pairs
 
     def update(self, s, g_old, g):
-        y, self.note = g - g_old, curvature_note(s, g_old, g)
-        if self.note:
+        y = g - g_old
+        sy = s @ y
+        if not sy > curvature_floor(s, g_old, g):
+            self.note = LEFT_OUT
             return
+        self.note = ""
         if self.fresh:
-            self.H = np.eye(len(s)) * (s @ y) / (y @ y)  # N&W eq. 6.20
+            self.H = np.eye(len(s)) * sy / (y @ y)  # N&W eq. 6.20
         elif self.pairs < len(s):
-            self.H *= max(1.0, s @ y / (y @ self.H @ y))  # Oren and Luenberger 1974
+            self.H *= max(1.0, sy / (y @ self.H @ y))  # Oren and Luenberger 1974
         # N&W eq. 6.17, H <- (I - ρ s yᵀ) H (I - ρ y sᵀ) + ρ s sᵀ, multiplied out
-        rho, Hy = 1 / (s @ y), self.H @ y
+        rho, Hy = 1 / sy, self.H @ y
         sHy = np.outer(s, Hy)
         self.H = self.H - rho * (sHy + sHy.T) + rho * (1 + rho * (y @ Hy)) * np.outer(s, s)
-        self.pairs = self.pairs + 1 if np.isfinite(self.H).all() else 0  # 1 / (s @ y) may overflow
+        self.pairs = self.pairs + 1 if np.isfinite(self.H).all() else 0  # 1 / sy may overflow
 
     def product(self, loss, x):
         """d ↦ Bd with B = H⁻¹."""
@@ -231,16 +238,13 @@ class BFGS(Gradient):
         self.H, self.pairs = None, 0
 
 
-def curvature_note(s, g_old, g):
-    """Why a pair (s, g - g_old) must be left out, or "": H would not stay positive definite.
+def curvature_floor(s, g_old, g):
+    """What the rounding of both gradients may add to s·y: a pair below it would spoil H.
 
-    The rounding of both gradients is in s·y; what does not rise above it says nothing. Both
-    sides are products of a step and a gradient, so no unit of either makes a difference.
+    Both sides of the comparison are products of a step and a gradient, so that no unit of either
+    makes a difference.
     """
-    rounding = EPS * (np.abs(s) @ (np.abs(g_old) + np.abs(g)))
-    if s @ (g - g_old) > rounding:
-        return ""
-    return "pair left out: no positive curvature along the step"
+    return EPS * (np.abs(s) @ (np.abs(g_old) + np.abs(g)))
 
 
 DIRECTIONS = {

@@ -554,7 +554,7 @@ def test_saturated_units_give_finite_curvature(activation, size):
         assert np.isfinite(found).all()
 
 
-# ---- bad input and memory
+# ---- memory and losses without layers
 
 
 def refuses(call, *parts):
@@ -604,27 +604,6 @@ def test_what_the_refusal_advises_works():
         unit = np.zeros(len(x))
         unit[i] = 1
         assert diagonal[i] == pytest.approx(loss.hessp(x, unit)[i], rel=1e-9, abs=1e-15)
-
-
-@pytest.mark.parametrize("bad", ["gauss-newton", "GGN", None, ""])
-def test_unknown_curvature(bad):
-    loss, x = problem([4, 5, 3])
-    for call in (layer_hessians, hessian_diagonal, lambda *a: list(backward_hessians(*a))):
-        complains(lambda call=call: call(loss, x, bad), "curvature", repr(bad), *CURVATURES)
-
-
-@pytest.mark.parametrize("sizes", [[4, 3], [4, 5, 3]])
-@pytest.mark.parametrize("shape", [(0,), (1,), (14,), (16,), (15, 1), (1, 15)])
-def test_wrong_shapes(sizes, shape):
-    loss, x = problem(sizes)
-    need, bad = f"({len(x)},)", np.zeros(shape)
-    for call in (layer_hessians, hessian_diagonal, kronecker_factors, layer_signs):
-        complains(lambda call=call: call(loss, bad), "x", shape, need)
-    complains(lambda: list(backward_hessians(loss, bad)), "x", shape, need)
-    complains(lambda: loss.hess(bad), "x", shape, need)
-    for product in (loss.hessp, functools.partial(ggn_product, loss)):
-        complains(lambda product=product: product(bad, x), "x", shape, need)
-        complains(lambda product=product: product(x, bad), "p", shape, need)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 No other exception, no warning, no hang. Some seconds here; for ten minutes and other examples:
 
-    pytest tests/test_fuzz.py --hypothesis-profile=long
+    pytest tests/library/test_fuzz.py --hypothesis-profile=long
 """
 
 import inspect
@@ -422,7 +422,7 @@ CALLS = {
     "NonlinearCG": directed(lambda d: directions.NonlinearCG(d.draw(mostly(choices(BETAS))))),
     "LBFGS": directed(lambda d: directions.LBFGS(d.draw(counts))),
     "BFGS": directed(lambda d: directions.BFGS()),
-    "curvature_note": lambda d: directions.curvature_note(
+    "curvature_floor": lambda d: directions.curvature_floor(
         *(d.draw(arrays(float, 3, elements=mild)) for _ in range(3))
     ),
     "fixed": lambda d: line_search.fixed()(RAY, d.draw(mild)),

@@ -241,16 +241,6 @@ def test_bytes_stay_bytes(tmp_path):
     assert peak < 60_000 * 6 * 8  # y alone takes a third of that, twice
 
 
-def test_bad_bytes_are_named():
-    net, y = Network([6, 3]), np.zeros(5)
-    complains(lambda: net.loss(np.zeros((5, 7), np.uint8), y), "X", "(5, 7)", "6")
-    complains(lambda: net.loss(np.zeros((0, 6), np.uint8), y), "X", "(0, 6)")
-    for more in ({"scale": 2.0}, {"shift": 0.1}):
-        complains(lambda more=more: net.loss(np.zeros((5, 6)), y, **more), "X", "uint8", "float64")
-    for name in ("scale", "shift"):
-        complains(lambda name=name: net.loss(np.zeros((5, 6), np.uint8), y, **{name: np.nan}), name)
-
-
 class Spy(np.ndarray):
     """An array that, and whose descendants, remember what went into their matrix products."""
 
@@ -628,102 +618,7 @@ def test_predict_is_the_largest_output(activation, m):
     np.testing.assert_array_equal(single[clear], labels[clear])
 
 
-# ---- bad input
-
-
-@pytest.mark.parametrize(
-    "sizes, name, got",
-    [
-        ([], "sizes", "[]"),
-        ([3], "sizes", "[3]"),
-        ([3, 1], "sizes", "[3, 1]"),
-        ([3, 0, 2], "sizes[1]", 0),
-        ([-3, 2], "sizes[0]", -3),
-        ([3, 2.5, 2], "sizes[1]", 2.5),
-        ([3, True, 2], "sizes[1]", True),
-        ([3, "5", 2], "sizes[1]", "5"),
-        ([3, None], "sizes[1]", None),
-        (5, "sizes", 5),
-    ],
-)
-def test_bad_sizes(sizes, name, got):
-    complains(lambda: Network(sizes), name, got)
-
-
-@pytest.mark.parametrize("activation", ["softplus", "Sigmoid", None, ""])
-def test_unknown_activation(activation):
-    complains(lambda: Network([3, 2], activation), "activation", repr(activation), *ACTIVATIONS)
-
-
-def test_unknown_scale():
-    complains(lambda: Network([3, 2]).init(0, scale="fan_out"), "scale", "fan_out", "unit")
-
-
-X, Y = data(m=5)
-
-
-@pytest.mark.parametrize(
-    "arguments, name, got",
-    [
-        ((X[:, 0], Y), "X", "(5,)"),
-        ((X[None], Y), "X", "(1, 5, 4)"),
-        ((X[:0], Y[:0]), "X", "(0, 4)"),
-        ((X[:, :3], Y), "X", "3"),
-        ((X, Y[:4]), "y", "(4,)"),
-        ((X, Y[:, None]), "y", "(5, 1)"),
-        ((X * np.nan, Y), "X", "20 NaN"),
-        ((X + np.array([np.inf, 0, 0, 0]), Y), "X", "5 NaN or infinite"),
-        ((X, np.array([0, 1, 2, 1, np.nan])), "y", "1 NaN"),
-        ((X, [0, 1, 2, 3, 0]), "y", "3"),
-        ((X, [0, 1, 2, -1, 0]), "y", "-1"),
-        ((X, [0, 1, 2, 0.5, 0]), "y", "0.5"),
-        ((X, list("abcab")), "y", "a"),
-        ((X.astype(str), np.array(list("abcab"))), "y", "a"),
-        ((X * 1j, Y), "X", "complex"),
-        ((X, Y * 1j), "y", "complex"),
-        ((X, Y, -0.1), "l2", -0.1),
-        ((X, Y, np.nan), "l2", "nan"),
-        ((X, Y, 0.1, False, np.float16), "dtype", "float16"),
-        ((X, Y, 0.1, False, int), "dtype", "int"),
-        ((X, Y, 0.1, False, complex), "dtype", "complex"),
-        ((X, Y, 0.1, False, "single precision"), "dtype", "single precision"),
-        ((X * 1e300, Y, 0.1, False, np.float32), "X", ""),
-    ],
-)
-def test_bad_data(arguments, name, got):
-    complains(lambda: Network([4, 3]).loss(*arguments), name, got)
-
-
-@pytest.mark.parametrize("length", [0, 1, 14, 16])
-def test_x_of_a_wrong_length(length):
-    net, x = Network([4, 3]), np.zeros(length)
-    loss = net.loss(X, Y)
-    for call in (loss.fun, loss.jac, loss.fun_and_jac, net.unpack, lambda x: net.predict(x, X)):
-        complains(lambda call=call: call(x), "x", f"({length},)", "(15,)")
-
-
-def test_x_that_is_no_vector_of_numbers():
-    net = Network([4, 3])
-    loss = net.loss(X, Y)
-    complains(lambda: loss.fun(np.zeros((15, 1))), "x", "(15, 1)")
-    complains(lambda: loss.fun("weights"), "x")
-    complains(lambda: loss.fun(np.zeros(15) * 1j), "x")
-
-
-def test_pack_names_wrong_shapes():
-    net = Network([2, 3, 2])
-    layers = net.unpack(np.zeros(17))
-    complains(lambda: net.pack(layers[:1]), "layers", "(2, 3)")
-    complains(lambda: net.pack([(W.T, b) for W, b in layers]), "layers", "(2, 3)", "(3, 2)")
-
-
-@pytest.mark.parametrize("bad", [X[:, :3], X[0], X[:0], np.ones((2, 4, 1))], ids=np.shape)
-def test_predict_names_a_wrong_shape(bad):
-    complains(lambda: Network([4, 3]).predict(np.zeros(15), bad), "X", bad.shape, "4")
-
-
-def test_a_subset_without_rows():
-    complains(lambda: Network([4, 3]).loss(X, Y).subset(np.array([], int)), "rows")
+# ---- rows of bytes
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

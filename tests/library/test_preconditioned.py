@@ -9,7 +9,6 @@ from scipy.linalg import block_diag, cholesky, qr
 
 from soo_lib.curvature import (
     adagrad_diagonal,
-    damped,
     exact_diagonal,
     hessian_diagonal,
     kronecker_cholesky,
@@ -363,40 +362,7 @@ def test_a_wrong_gradient_ends_a_refreshed_run_too():
     assert found.status is Status.WRONG_GRADIENT, found.message and found.nit < 5
 
 
-# ---- bad input
-
-
-@pytest.mark.parametrize(
-    "P, name, got",
-    [
-        (np.ones(42), "P", [43, 42]),
-        ([np.ones(25), np.ones(17)], "P", [43, 42]),
-        ([np.ones(25), (np.eye(6), np.eye(4))], "P", [43, 49]),
-        (np.r_[np.ones(42), 0.0], "P", ["> 0", "0"]),
-        (np.r_[np.ones(42), -2.0], "P", ["> 0", "-2"]),
-        (np.r_[np.ones(42), np.nan], "P", ["finite"]),
-        (np.ones((43, 43)), "P", ["invertible", "singular"]),
-        (np.ones((43, 42)), "P", ["square", "(43, 42)"]),
-        (np.ones((2, 2, 2)), "P", ["(2, 2, 2)"]),
-        (1.0, "P", ["()"]),
-        ([], "P", [43, 0]),
-        ("diagonal", "P", ["real numbers"]),
-        ([10**400], "P[0]", ["real numbers"]),
-        ([np.ones(25), (np.eye(6), np.zeros((3, 3)))], "P[1][1]", ["singular"]),
-        ([np.ones(25), (np.eye(6), -np.ones(3))], "P[1][1]", ["> 0"]),
-    ],
-    ids=str,
-)
-def test_a_bad_p_is_named(P, name, got):
-    complains(lambda: Preconditioned(small()[1], P), name, *got)
-
-
-@every_kind
-@pytest.mark.parametrize("damping", [0, -1e-3, np.nan, "small", None])
-def test_a_bad_damping_is_named(kind, damping):
-    _, loss, x = small()
-    complains(lambda: kind(loss, x, damping), "damping", "> 0", damping)
-    complains(lambda: damped(np.eye(2), np.eye(3), damping), "damping", "> 0", damping)
+# ---- what cannot be factored, and what will do
 
 
 def test_a_block_that_is_not_positive_definite_is_named():
@@ -420,30 +386,6 @@ def test_no_error_leaves_a_run_whose_variables_are_stretched_beyond_all_numbers(
     for P in (np.array([1.0, size]), np.diag([1.0, size]), np.array([[1.0, 0], [size, size]])):
         found = minimize(Preconditioned(Rosenbrock(), P), np.zeros(2), method)
         assert found.message and np.isfinite(found.fun)
-
-
-@pytest.mark.parametrize(
-    "arguments, name, got",
-    [
-        ({"every": 0}, "every", [">= 1", "0"]),
-        ({"every": -3}, "every", ["-3"]),
-        ({"every": 2.5}, "every", ["2.5"]),
-        ({"rows": 0}, "rows", ["0"]),
-        ({"rows": 41}, "rows", ["<= 40", "41"]),
-        ({"rows": 1, "loss": Rosenbrock(), "x0": np.zeros(2)}, "loss", ["Rosenbrock", "subset"]),
-        ({"maxiter": -1}, "maxiter", ["-1"]),
-        ({"x0": np.zeros(42)}, "x0", ["(43,)", "(42,)"]),
-        ({"x0": np.full(43, np.nan)}, "x0", ["finite", "43"]),
-        ({"method": "sgd"}, "method", ["'sgd'"]),
-        ({"kind": 3}, "kind", ["3"]),
-        ({"callback": 3}, "callback", ["function", "3"]),
-    ],
-    ids=str,
-)
-def test_bad_arguments_of_a_refreshed_run_are_named(arguments, name, got):
-    _, loss, x0 = small()
-    arguments = {"loss": loss, "x0": x0, "kind": adagrad_diagonal, **arguments}
-    complains(lambda: minimize_refreshed(**arguments), name, *got)
 
 
 def test_a_plain_object_can_be_preconditioned():

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import Quadratic, Watched, overlapping
+from helpers import SCIPYS, Quadratic, Watched, overlapping
 from scipy import optimize
 
 from soo_lib.losses import Loss, Rosenbrock
@@ -16,7 +16,6 @@ PAIRS = [
     for method in ("gradient", "newton", "nlcg", "bfgs", "lbfgs")
     for line_search in ("fixed", "backtracking", "wolfe")
 ]
-SCIPYS = ["CG", "BFGS", "L-BFGS-B", "Newton-CG", "trust-ncg", "trust-krylov", "trust-exact"]
 SOLVERS = [*PAIRS, *((method, None) for method in SCIPYS)]
 every_solver = pytest.mark.parametrize("method, line_search", SOLVERS)
 every_method = pytest.mark.parametrize(

@@ -377,6 +377,26 @@ def test_schedule_free_returns_the_mean_of_its_points():
     assert free.fun - loss.fun(loss.minimum) < 0.2 * (sgd.fun - loss.fun(loss.minimum))
 
 
+def test_schedule_free_is_polyaks_average_only_where_it_asks_at_its_own_points():
+    """With momentum 0 it is the mean of the points of sgd; with .9 its gradients are others'."""
+    loss, points = least_squares(), []
+
+    def noted(batch, x, f, g, step):
+        points.append(x - step * g)
+        return -step * g, step
+
+    minimize_stochastic(loss, np.ones(4), noted, 10, 3, 0.05)
+    polyak = np.mean(points, axis=0)
+    apart = [
+        np.linalg.norm(
+            minimize_stochastic(loss, np.ones(4), "schedule_free", 10, 3, 0.05, momentum=momentum).x
+            - polyak
+        )
+        for momentum in (0.0, 0.9)
+    ]
+    assert apart[0] < 1e-14 < 1e-3 < apart[1]
+
+
 def test_a_search_on_batches_arrives_where_all_rows_agree():
     """Without noise one minimum serves every row, and no step length needs to be known."""
     loss = least_squares(noise=0.0)

@@ -466,56 +466,7 @@ def test_trace_of_a_network(curvature):
     assert abs(value - expected) < 4 * error
 
 
-# ---- bad input
-
-
-ESTIMATORS = extreme_eigenvalues, spectral_density, trace, lambda A: quadrature(A, np.ones(3), 2)
-
-
-@pytest.mark.parametrize("call", ESTIMATORS)
-@pytest.mark.parametrize(
-    "A, got",
-    [
-        (None, "None"),
-        ("abc", "abc"),
-        (np.ones(3), "(1, 3)"),
-        (np.ones((3, 2)), "(3, 2)"),
-        (np.ones((0, 0)), "(0, 0)"),
-        (np.ones((2, 2, 2)), "ndim"),
-        (1j * np.eye(3), "complex"),
-        (np.array([["a"] * 3] * 3), "<U1"),
-        (np.triu(np.ones((3, 3))), "symmetric"),
-        (np.diag([1, np.nan, 2]), "NaN"),
-        (np.diag([1, np.inf, 2]), "NaN"),
-    ],
-)
-def test_what_is_no_symmetric_matrix(call, A, got):
-    complains(lambda: call(A), "A", got)
-
-
-def test_products_that_stop_being_finite():
-    """An operator may overflow at the point where it was made."""
-    for n in (3, 600):
-        A = LinearOperator((n, n), lambda p: np.nan * p, dtype=float)
-        for call in ESTIMATORS[:3]:
-            complains(lambda call=call, A=A: call(A), "A", "finite products")
-
-
-def test_other_arguments():
-    A = np.eye(4)
-    complains(lambda: quadrature(A, np.ones(3), 2), "v", "(4,)", "(3,)")
-    complains(lambda: quadrature(A, np.zeros(4), 2), "v", "0")
-    complains(lambda: quadrature(A, np.full(4, np.nan), 2), "v", "finite")
-    complains(lambda: quadrature(A, np.ones(4), 0), "steps", 0)
-    complains(lambda: extreme_eigenvalues(A, k=0), "k", 0)
-    complains(lambda: extreme_eigenvalues(A, tol=-1), "tol", -1)
-    complains(lambda: extreme_eigenvalues(A, k=3, products=5), "products", 5, 6)
-    complains(lambda: extreme_eigenvalues(A, seed=-1), "seed", -1)
-    complains(lambda: spectral_density(A, steps=0), "steps", 0)
-    complains(lambda: spectral_density(A, starts=1.5), "starts", 1.5)
-    complains(lambda: spectral_density(A, width=-1), "width", -1)
-    complains(lambda: spectral_density(A, points=1), "points", 1)
-    complains(lambda: trace(A, products=5), "products", 5)
+# ---- matrices and losses of other kinds
 
 
 def test_matrices_of_other_kinds():

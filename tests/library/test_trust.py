@@ -172,11 +172,6 @@ def test_products_that_are_no_numbers_in_a_radius():
     assert "not finite" in found.trace.note[1] and found.fun < Quadratic().fun(np.ones(5))
 
 
-@pytest.mark.parametrize("method", ["gradient", "nlcg", "arc"])
-def test_without_a_model_there_is_no_radius(method):
-    complains(lambda: minimize(Rosenbrock(), [0, 0], method, "trust"), "method", method, *MODELLED)
-
-
 def test_a_damping_beside_a_radius_is_refused():
     with pytest.raises(ValueError, match="damping"):
         minimize(Rosenbrock(), [0, 0], "hessian-free", "trust", damping=1.0)

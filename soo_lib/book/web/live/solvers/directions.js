@@ -2,6 +2,8 @@
 
 import { EPS, cho_solve, cholesky, dot, eigh, plus, product, times, zeros } from "../linalg.js";
 
+const LEFT_OUT = "pair left out: no positive curvature along the step";
+
 export class Gradient {
   scaled = false; // is a step of length 1 the natural first trial?
   c2 = 0.1; // of the strong Wolfe conditions: N&W, a nearly exact search where p has no scale
@@ -94,8 +96,9 @@ export class LBFGS extends Gradient {
   }
   update(s, g_old, g) {
     const y = plus(g, -1, g_old);
-    if (!(this.note = curvature_note(s, g_old, g)))
-      this.pairs = [...this.pairs, { s, y, rho: 1 / dot(s, y) }].slice(-this.memory);
+    const sy = dot(s, y);
+    this.note = sy > curvature_floor(s, g_old, g) ? "" : LEFT_OUT;
+    if (!this.note) this.pairs = [...this.pairs, { s, y, rho: 1 / sy }].slice(-this.memory);
   }
   restart() {
     this.pairs = [];
@@ -118,13 +121,14 @@ export class BFGS extends Gradient {
   update(s, g_old, g) {
     const y = plus(g, -1, g_old);
     const n = s.length;
-    if ((this.note = curvature_note(s, g_old, g))) return;
+    const sy = dot(s, y);
+    this.note = sy > curvature_floor(s, g_old, g) ? "" : LEFT_OUT;
+    if (this.note) return;
     if (this.fresh)
       // N&W eq. 6.20
-      this.H = zeros(n * n).map((_, i) => (i % (n + 1) ? 0 : dot(s, y) / dot(y, y)));
-    else if (this.pairs < n)
-      this.H = times(Math.max(1, dot(s, y) / dot(y, product(this.H, y))), this.H);
-    const rho = 1 / dot(s, y);
+      this.H = zeros(n * n).map((_, i) => (i % (n + 1) ? 0 : sy / dot(y, y)));
+    else if (this.pairs < n) this.H = times(Math.max(1, sy / dot(y, product(this.H, y))), this.H);
+    const rho = 1 / sy;
     const Hy = product(this.H, y);
     const last = rho * (1 + rho * dot(y, Hy)); // N&W eq. 6.17, multiplied out
     for (let i = 0; i < n; i++)
@@ -147,15 +151,9 @@ export const believed = (rule) =>
     ].flatMap((e) => [...times(-1, rule.direction(null, null, Float64Array.from(e)))]),
   );
 
-/** Why a pair must be left out, if it must: H would not stay positive definite. */
-function curvature_note(s, g_old, g) {
-  const noise =
-    // of both gradients, in s·y
-    EPS * s.reduce((sum, v, i) => sum + Math.abs(v) * (Math.abs(g_old[i]) + Math.abs(g[i])), 0);
-  return dot(s, plus(g, -1, g_old)) > noise
-    ? ""
-    : "pair left out: no positive curvature along the step";
-}
+/** What the rounding of both gradients may add to s·y. */
+const curvature_floor = (s, g_old, g) =>
+  EPS * s.reduce((sum, v, i) => sum + Math.abs(v) * (Math.abs(g_old[i]) + Math.abs(g[i])), 0);
 
 export const DIRECTIONS = {
   gradient: Gradient,
