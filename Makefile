@@ -134,10 +134,10 @@ html: cache fonts
 check-computed: TESTS := $(UNIT) $(NOTEBOOKS)
 unit: TESTS := $(UNIT)
 check-notebooks: TESTS := $(NOTEBOOKS)
-# Python in the page takes its time: `make check-live` runs its tests.
-check-pages: TESTS := -m built tests/book tests/browser --ignore=tests/browser/test_python.py
+# Python in the page takes its time: `make check-live` runs all of its tests, these the quick ones.
+check-pages: TESTS := -m "built and not live" tests/book tests/browser
 check-book: TESTS := -m built tests/book
-check-browser: TESTS := tests/browser --ignore=tests/browser/test_python.py
+check-browser: TESTS := -m "not live" tests/browser
 check-live: TESTS := tests/browser/test_python.py
 
 check-computed unit: bubblewrap

@@ -203,8 +203,12 @@ def runtime(lock, source, exercise):
     text = "\n".join("".join(cell["source"]) for cell in cells if cell["id"] != "colab")
     packages, later, data, lacks = FIRST, LATER, [], []
     if not exercise:
-        others = closure(found(text))
-        lacks = sorted(others - MODULES.keys() - sys.stdlib_module_names - OF_NOTEBOOKS)
+        own = found(text)
+        others = closure(own)
+        # Where the library can do without a module, it imports that within a function.
+        tops = {name.partition(".")[0] for name in own}
+        here = MODULES.keys() | sys.stdlib_module_names | OF_NOTEBOOKS | {"soo_lib"}
+        lacks = sorted(tops - here)
         packages = FIRST + sorted({MODULES[name] for name in others if name in MODULES})
         later = []
         data = [f"{name}.json" for name in re.findall(r"\"(\w+)\"", text)]

@@ -20,6 +20,8 @@ BOOK = Path(__file__).resolve().parents[2] / "book"
 NOTEBOOKS = sorted(p for p in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 REPOSITORY = yaml.safe_load((BOOK.parent / "_config.yml").read_text())["repository"]["url"]
 CHECKED = re.compile(r"^\s*# *NBVAL_CHECK_OUTPUT\b", re.MULTILINE)
+# An invitation to change the code of the cell below, which has the tag "try".
+TRY = re.compile(r"\*\*Try:\*\* change `([^`]+)` to `([^`]+)` in the code below, and run it\.")
 # What draws, among the functions of soo_lib.plots and matplotlib. A figure this misses is still
 # caught on the built page, by test_book.py.
 DRAWS = re.compile(r"\bplots\.(?!use_style|solver_color)\w+\(|\bplt\.(show|subplots|figure|plot)\(")
@@ -76,6 +78,17 @@ def test_a_checked_cell_has_something_to_check(path):
         if checked:
             assert cell.outputs, f"cell {number} is checked and has no stored output"
             assert cell.execution_count, f"cell {number}: nbval needs its execution_count"
+
+
+@each_notebook
+def test_an_invitation_names_a_change_of_the_cell_below(path):
+    """`make check-live` makes each of these changes in the page."""
+    cells = nbformat.read(path, as_version=4).cells
+    for above, cell in zip(cells, cells[1:]):
+        invited = TRY.search(above.source) if above.cell_type == "markdown" else None
+        assert bool(invited) == ("try" in tags(cell)), f"{cell.id}: the tag goes with the text"
+        if invited:
+            assert cell.source.count(invited[1]) == 1, cell.id
 
 
 @each_notebook

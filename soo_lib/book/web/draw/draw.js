@@ -52,7 +52,7 @@ export function scale(low, high, log = false) {
   const unit = 10 ** Math.floor(Math.log10(rough));
   const step = log
     ? Math.max(1, Math.round(rough))
-    : [1, 2, 5, 10].map((k) => k * unit).find((k) => k >= rough * 0.999);
+    : [1, 2, 5, 10].map((k) => k * unit).find((k) => k >= 0.8 * rough); // at least two ticks
   const ticks = [];
   const parts = log && b - a < 2 ? (b - a < 1 ? [1, 2, 3, 5, 7] : [1, 2, 5]) : [1]; // of a decade
   for (let k = (log ? Math.floor : Math.ceil)(a / step - 1e-9); k * step <= b + 1e-9 * step; k++)

@@ -15,6 +15,9 @@ const OLD = "Of your run, before a cell above ran again.";
 const ENDED = "Of a run that has ended: Python has begun anew since.";
 const PUBLISHED = "Of the published run: the code was changed since.";
 
+const PATIENCE = 20; // seconds, after which a running cell is said to take long
+const LONG = `That is ${PATIENCE} s so far. Stop ends it, and forgets all that ran.`;
+
 /** A code cell of the chapter: its text, whether it has run, what it gave. */
 class Cell {
   constructor(chapter, { id, source }) {
@@ -32,6 +35,11 @@ class Cell {
 
   get changed() {
     return this.text !== this.source;
+  }
+
+  /** Whether the text above it asks the reader to change it. */
+  get invites() {
+    return Boolean(this.place?.classList.contains("tag_try"));
   }
 
   /** Whether what it gave is what it would give now. */
@@ -128,7 +136,7 @@ class Chapter {
     place.querySelector(".soo-edit")?.remove();
     cell.field ??= new Field(place, undefined, {
       label: "The code of this cell",
-      run: () => this.run(cell),
+      run: () => this.runOn(cell),
       changed: () => this.mark(),
     });
     if (!this.tools.has(cell)) this.equip(cell);
@@ -143,7 +151,7 @@ class Chapter {
   equip(cell) {
     const said = element("p", { class: "soo-said", role: "status" });
     const bar = element("progress", { max: 1, hidden: true, "aria-label": "Fetching Python" });
-    const run = button("Run", () => (this.running ? this.python.stop() : this.run(cell)), {
+    const run = button("Run", () => (this.running ? this.python.stop() : this.runOn(cell)), {
       class: "soo-main",
     });
     const all = button("Run all", () => this.run(this.cells.at(-1), cell));
@@ -159,6 +167,13 @@ class Chapter {
     this.tools.set(cell, { said, bar, run, others: [all, anew, back] });
   }
 
+  /** Run a cell; where the reader was invited to change it, on to the next output that shows. */
+  runOn(cell) {
+    const from = this.cells.indexOf(cell);
+    const shows = cell.invites && this.cells.slice(from).find((one) => one.published.length);
+    return this.run(shows || cell, cell);
+  }
+
   /** Run what has not run yet up to a cell, and the cell; words are said below `from`. */
   async run(cell, from = cell) {
     if (this.running) return;
@@ -170,15 +185,19 @@ class Chapter {
     const due = this.cells.slice(first, last + 1);
     const byId = new Map(due.map((one) => [one.id, one]));
     const byText = new Map(due.map((one) => [one.id, one.text])); // typing goes on meanwhile
+    let clock = 0;
     const on = ({ kind, cell: id, output, value, error }) => {
       const one = byId.get(id);
       if (kind === "begin") {
         one.begin();
         const place = `${due.indexOf(one) + 1} of ${due.length}`;
-        this.tell(due.length > 1 ? `Running the cells up to this one: ${place}` : "Running");
-      } else if (kind === "end") one.ran = error ? null : byText.get(id);
-      else if (output === "glue") this.glued(value);
-      else one.output(output, value);
+        const words = due.length > 1 ? `Running the cells up to this one: ${place}` : "Running";
+        this.tell(words);
+        clock = setTimeout(() => this.tell(`${words}. ${LONG}`), 1000 * PATIENCE);
+      } else if (output === "glue") this.glued(value);
+      else if (kind === "output") one.output(output, value);
+      else clearTimeout(clock);
+      if (kind === "end") one.ran = error ? null : byText.get(id);
     };
     try {
       await this.python.start();
@@ -193,6 +212,7 @@ class Chapter {
       for (const one of this.cells) one.ran = null;
       this.tell(error.message);
     } finally {
+      clearTimeout(clock);
       this.busy(false);
       this.mark();
     }

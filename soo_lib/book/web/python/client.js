@@ -76,7 +76,7 @@ export class Python {
   /**
    * Run cells, `[{ id, source }]`, one after another until one fails.
    *
-   * `on` hears "begin", "output" and "end" of each cell. Resolves to the error of the cell that
+   * `on` hears "begin", "output", "fetch" and "end" of each cell. Resolves to the error of the cell that
    * failed, or null; throws Ended where there is no Python or no longer any.
    */
   async run(cells, { fresh = false, on }) {

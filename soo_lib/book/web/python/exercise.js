@@ -4,7 +4,7 @@ import { Field } from "./field.js";
 import { give, notebookAt, take } from "./notebook.js";
 import { element, show, showError } from "./show.js";
 
-const SECONDS = 10; // for a whole check, as in a notebook (hints.py)
+const SECONDS = 10; // for an answer and for its check, as in a notebook (hints.py)
 const TOO_SLOW =
   `No answer within ${SECONDS} s: something in it never ends, or takes far too long. ` +
   "Python was stopped; the next check starts it anew.";
@@ -159,12 +159,13 @@ export function exercise(page, keyOf, keptOf) {
     let clock = 0;
     let found = null;
     const on = ({ kind, cell: id, output, value }) => {
-      if (kind === "begin") {
-        clearTimeout(clock);
+      // The clock is for the reader's code: not for the library's import, nor for a slow line.
+      if (kind === "begin" && id !== "setup") {
         clock = setTimeout(() => python.stop(TOO_SLOW), 1000 * SECONDS);
-      } else if (kind === "end") clearTimeout(clock);
-      else if (output === "verdict") found = value;
-      else show(printed, output, value);
+      } else if (output === "verdict") found = value;
+      else if (kind === "output") show(printed, output, value);
+      else clearTimeout(clock);
+      if (kind === "fetch") printed.replaceChildren(); // all begins again
     };
     try {
       const editor = await answer.open();
@@ -252,8 +253,10 @@ export function exercise(page, keyOf, keptOf) {
         shown.replaceChildren();
         const { error } = await through(cells, go, words, {
           fresh: true,
-          on: ({ kind, output, value }) =>
-            kind === "output" && show(shown, output, value, "Your figure"),
+          on({ kind, output, value }) {
+            if (kind === "output") show(shown, output, value, "Your figure");
+            else if (kind === "fetch") shown.replaceChildren(); // all begins again
+          },
         });
         if (!error) return;
         showError(shown, error, "plot");

@@ -18,6 +18,15 @@ const addressOf = (base, file) => `${base}${file.path}?v=${file.sha256.slice(0, 
 
 export class Lost extends Error {}
 
+/** What an address answers; throws Lost where nothing comes, or no file. */
+export async function asked(address, options) {
+  const answer = await fetch(address, options).catch((error) => {
+    throw new Lost(`${address}: ${error.message}`);
+  });
+  if (!answer.ok) throw new Lost(`${address}: the site answers ${answer.status}`);
+  return answer;
+}
+
 /**
  * The bytes of each file, by its name, unpacked.
  *
@@ -55,17 +64,16 @@ export async function fetchAll(base, files, tell) {
 async function fetched(address, file, count) {
   const whole = new Uint8Array(file.size);
   let at = 0;
+  const response = await asked(address, { cache: "no-store" }); // we keep it ourselves
+  const reader = response.body.getReader();
   try {
-    const response = await fetch(address, { cache: "no-store" }); // we keep it ourselves
-    if (!response.ok) throw new Lost(`${file.path}: the site answers ${response.status}`);
-    const reader = response.body.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       whole.set(part.value, at);
       at += part.value.length;
       count(part.value.length);
     }
   } catch (error) {
-    throw error instanceof Lost ? error : new Lost(`${file.path}: ${error.message}`);
+    throw new Lost(`${file.path}: ${error.message}`);
   }
   if (at !== file.size) throw new Lost(`${file.path}: ${at} of ${file.size} bytes came`);
   return whole;

@@ -55,14 +55,18 @@
       load.then(({ exercise }) => exercise(page, keyOf, kept));
     }
   } else {
-    const open = (cell) =>
-      import(new URL("cells.js", from)).then(({ chapter }) => chapter(page).open(cell));
+    const open = (cell, button) =>
+      import(new URL("cells.js", from)).then(
+        ({ chapter }) => chapter(page).open(cell),
+        // A browser does not ask again for a module that once failed.
+        () => (button.textContent = "The connection was lost: load the page again."),
+      );
     for (const cell of document.querySelectorAll("article div.cell[id^=cell-]")) {
       const code = cell.querySelector(":scope > .cell_input, :scope > details > .cell_input");
       if (!code || cell.querySelector(".soo-edit")) continue;
       const button = document.createElement("button");
       Object.assign(button, { className: "soo-edit", type: "button", textContent: "Edit and run" });
-      button.onclick = () => (cannot ? (button.textContent = cannot) : open(cell));
+      button.onclick = () => (cannot ? (button.textContent = cannot) : open(cell, button));
       code.append(button);
     }
   }

@@ -2,8 +2,9 @@
 //
 // In: { kind: "start", base, packages, later, data } once, then { kind: "run", cells, fresh }.
 // Out: "progress" { had, all, step }, "ready", "lost" or "failed" { words }; and of a run
-// "begin" { cell }, "output" { cell, output, value }, "end" { cell, error }, "done".
-import { Lost, fetchAll } from "./files.js";
+// "begin" { cell }, "output" { cell, output, value }, "fetch" { cell } where it waits for a package
+// and begins again with it, "end" { cell, error }, "done".
+import { Lost, asked, fetchAll } from "./files.js";
 
 let base, lock, pyodide, kernel;
 const held = new Map(); // an address of the runtime to the bytes that were fetched for it
@@ -47,13 +48,11 @@ async function load(packages) {
 
 async function start({ base: where, version, packages, later, data }) {
   base = where;
-  const answer = await fetch(`${base}lock.json?v=${version}`);
-  if (!answer.ok) throw new Lost(`lock.json: the site answers ${answer.status}`);
-  lock = await answer.json();
+  lock = await (await asked(`${base}lock.json?v=${version}`)).json();
   held.set(`${base}pyodide-lock.json`, new TextEncoder().encode(JSON.stringify(lock)));
   const core = lock.core.map((name) => lock.files[name]);
   const [text] = await Promise.all([
-    fetch(new URL("kernel.py", import.meta.url)).then((found) => found.text()),
+    asked(new URL("kernel.py", import.meta.url)).then((found) => found.text()),
     bring(
       [...core, ...filesOf(packages), ...data.map((name) => lock.files[name])],
       "Fetching Python",
@@ -97,6 +96,7 @@ async function run({ cells, fresh }) {
     const error = await runCell(cells[i]);
     const name = error?.needs && packageOf(error.needs);
     if (name && !(name in pyodide.loadedPackages)) {
+      say("fetch", { cell: cells[i].id });
       await load([name]);
       const here = Object.keys(pyodide.loadedPackages).filter((one) => lock.packages[one]);
       kernel.arrived(pyodide.toPy(here.flatMap((one) => lock.packages[one].imports)));
