@@ -4,7 +4,7 @@
 is a function from the point and its gradient to a direction; each has five settings to choose from.
 """
 
-from functools import partial
+from functools import lru_cache, partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +21,7 @@ from soo_lib.curvature import (
 )
 from soo_lib.datasets import load_digits
 from soo_lib.losses import Network
-from soo_lib.solvers import Criteria, Ray, Recorder, wolfe
+from soo_lib.solvers import LBFGS, Criteria, Ray, Recorder, wolfe
 from soo_lib.stochastic import RULES
 
 SLICE = {"maxiter": 3}
@@ -37,7 +37,11 @@ NETS = {  # sizes, activation, and the factor of the usual start
 }
 DAMPINGS = 1e-1, 1e-2, 1e-3, 1e-4, 1e-5
 MEMORIES = 0.0, 0.5, 0.9, 0.99, 0.999  # the share that stays from step to step
+MAXITER = 30
+PAIRS = 3, 5, 10, 20, 30  # of changes of x and of the gradient
 
+
+load = lru_cache(maxsize=1)(load_digits)
 
 # A rung is called with the loss, x and g, (n,), its setting, and what it may keep in between.
 
@@ -153,6 +157,16 @@ def remembered(rule, names, fixed, loss, x, g, memory, kept):
     return kept.rule(SimpleNamespace(loss=loss), x, 0.0, g, 1.0)[0]
 
 
+def lbfgs(loss, x, g, memory, kept):
+    """Let differences of the gradients, the last ``memory`` of them, stand for the curvature."""
+    if kept.rule is None:
+        kept.rule = LBFGS(memory)
+    else:
+        kept.rule.update(x - kept.x, kept.g, g)
+    kept.x, kept.g = x, g
+    return kept.rule(loss, x, g)
+
+
 GATHERED = {"beta1": 0.0, "refresh": 1}
 RUNGS = {
     "full Gauss-Newton": (full, DAMPINGS),
@@ -170,12 +184,13 @@ RUNGS = {
     "gradient": (gradient, (None,)),
     "layers, exact": (partial(layers, curvature="exact"), DAMPINGS),
     "layers, clipped": (partial(layers, curvature="clipped"), DAMPINGS),
+    "L-BFGS": (lbfgs, PAIRS),
 }
 BENT = {"layers, exact": ("shallow", "deeper"), "layers, clipped": ("shallow", "deeper")}  # where
 
 
 def grid(quick=False):
-    seeds, maxiter = (range(1), 3) if quick else (range(5), 30)
+    seeds, maxiter = (range(1), 3) if quick else (range(5), MAXITER)
     points = [
         (net, rung, setting)
         for net in NETS
@@ -184,7 +199,15 @@ def grid(quick=False):
         if net in BENT.get(rung, NETS)
     ]
     return [
-        {"net": net, "rung": rung, "setting": setting, "seed": seed, "maxiter": maxiter}
+        {
+            "net": net,
+            "rung": rung,
+            "setting": setting,
+            "seed": seed,
+            "maxiter": 5 * maxiter
+            if rung == "L-BFGS"
+            else maxiter,  # its iterations cost so little
+        }
         for net, rung, setting in points
         for seed in seeds
     ]
@@ -193,7 +216,7 @@ def grid(quick=False):
 def run(net, rung, setting, seed, maxiter):
     """Train from a start that ``seed`` draws; where a direction does not descend, -g is taken."""
     sizes, activation, scale = NETS[net]
-    data, network = load_digits(ROWS, standardize=False), Network(sizes, activation)
+    data, network = load(ROWS, standardize=False), Network(sizes, activation)
     X = data.X_train if sizes[0] == 64 else data.X_train.reshape(-1, 4, 2, 4, 2).mean((2, 4))
     loss = network.loss(X.reshape(ROWS, -1), data.y_train, l2=1e-4)
     x, search, trial, slope = scale * network.init(seed), wolfe(c2=0.5), 1.0, None
@@ -205,7 +228,10 @@ def run(net, rung, setting, seed, maxiter):
     while not enough(looked):
         p = direction(loss, x, g, setting, kept)
         ray = Ray(looked, x, f, g, p if g @ p < 0 else -g)
-        if slope and settings is not DAMPINGS:  # this rung gives no length: N&W section 3.5
+        if slope and settings not in (
+            DAMPINGS,
+            PAIRS,
+        ):  # this rung gives no length: N&W section 3.5
             trial = alpha * np.clip(slope / ray.slope0, 0.1, 10)
         found, slope = search(ray, trial), ray.slope0
         if found is None:

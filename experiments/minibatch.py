@@ -63,16 +63,29 @@ def grid(quick=False):
     ]
 
 
-def run(rule, batch_size, step, seed, rows, epochs, other, l2=None, stop=None):
+def run(
+    rule,
+    batch_size,
+    step,
+    seed,
+    rows,
+    epochs,
+    other,
+    l2=None,
+    stop=None,
+    centred=False,
+    activation="sigmoid",
+):
     """Train 784-300-10 on the first rows; ``seed`` draws the start and the batches.
 
     Where a penalty is named, the accuracy on the other rows is kept too. The run ends after
-    ``stop`` of the epochs.
+    ``stop`` of the epochs. Pixels lie between 0 and 1; ``centred`` ones have the mean 0 and the
+    standard deviation 1 over all images.
     """
     other = dict(other)
     schedule = cosine if other.pop("cosine", False) else None
-    data = load(n_dev=0, standardize=False)
-    net = Network([784, 300, 10])
+    data = load(n_dev=0, standardize=centred)
+    net = Network([784, 300, 10], activation)
     X, y = data.X_train, data.y_train
     loss = net.loss(X[:rows], y[:rows], l2=1e-4 if l2 is None else l2, dtype="float32")
     done = count(1)

@@ -29,7 +29,19 @@ SOLVERS = {  # each with the setting that a user has to choose
     "Trust region": ("trust-ncg", "initial_trust_radius"),
 }
 CURVED = "Preconditioned L-BFGS", "Hessian-free", "Hessian-free, Martens", "ARC", "Trust region"
-STEPS = 0.01, 0.03, 0.1, 0.3  # SGD, which no search corrects, takes its best of these per problem
+STEPS = 0.01, 0.03, 0.1, 0.3  # SGD's, for the table that says what choosing among them gains
+ONE_STEP = 0.1  # where SGD may not choose
+MIDDLE = {  # of each method's settings in the study "tuning": half a decade apart, as many for all
+    "Gradient": 1.0,
+    "SGD with momentum": 0.1,
+    "NLCG": 1.0,
+    "L-BFGS": 1.0,
+    "Preconditioned L-BFGS": 1e-3,
+    "Hessian-free": 0.1,
+    "Hessian-free, Martens": 0.03,
+    "ARC": 1.0,
+    "Trust region": 0.3,
+}
 NETS = {"sigmoid": (1, 3), "tanh": (1, 3, 6), "relu": (1, 3, 6)}
 STUDIES = {
     "robustness": (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3),  # the setting's value
@@ -53,6 +65,11 @@ def grid(quick=False):
         for study, values in STUDIES.items()
         for solver in (CURVED if study == "sampling" else SOLVERS)
         for value in values
+    ]
+    points += [
+        ("tuning", solver, float(f"{middle * 10 ** (k / 2):.2g}"), "tanh", 3)
+        for solver, middle in MIDDLE.items()
+        for k in range(-3, 4)
     ]
     names = "study", "solver", "value", "activation", "depth"
     return [
@@ -104,7 +121,7 @@ def run(study, solver, value, activation, depth, seed, visits):
     loss = net.loss(data.X_train, data.y_train, l2=1e-4)
     x0 = net.init(seed) * (value if study in ("saddle", "start") else 1.0)
     method, name = SOLVERS[solver]
-    how = {name: value} if study == "robustness" else {}
+    how = {name: value} if study in ("robustness", "tuning") else {}
     rows = int(value * loss.n_samples) if study == "sampling" else loss.n_samples
     looked = Visited(loss, np.random.default_rng(seed).choice(loss.n_samples, rows, replace=False))
     points, last = [(0, x0)], [(0, x0)]
@@ -119,7 +136,7 @@ def run(study, solver, value, activation, depth, seed, visits):
             points.extend(last)
 
     if solver.startswith("SGD"):
-        step = value if study in ("problems", "robustness") else 0.1
+        step = value if study in ("problems", "robustness", "tuning") else ONE_STEP
         found = minimize_stochastic(loss, x0, method, BATCH, visits, step, seed, callback=keep)
     elif solver.startswith("Preconditioned"):
         found = minimize_refreshed(

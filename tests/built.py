@@ -35,7 +35,7 @@ NOTEBOOKS = [page for page in PAGES if (ROOT / f"{page}.ipynb").exists()]
 CHAPTERS = [
     page
     for page in NOTEBOOKS
-    if re.fullmatch(r"book/(?!(?:welcome|status|playground))[\w-]+", page)
+    if re.fullmatch(r"book/(?!(?:welcome|status|playground|results-appendix))[\w-]+", page)
 ]
 REFERENCE = [page for page in PAGES if page.startswith("book/reference/")]
 

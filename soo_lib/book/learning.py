@@ -3,29 +3,21 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ..losses import Loss
 from ..plots import BLUE, contours, solver_color
 from ..solvers import BFGS
 from .live import WEB, Live, joined
+from .quadratic import Quadratic
 
 VISITS = np.array([[-1.5, 0.4], [-0.9, 1.0], [-0.2, 0.3], [0.4, 0.9], [0.9, 0.2]])
 
 
-class Turned(Loss):
+class Turned(Quadratic):
     """½ xᵀAx with the eigenvalues 1 and ``steepness``, the first 30 degrees above the axis."""
-
-    n_params = 2
 
     def __init__(self, steepness=12.0):
         c, s = np.cos(np.pi / 6), np.sin(np.pi / 6)
         Q = np.array([[c, -s], [s, c]])
-        self.A = Q @ np.diag([1.0, steepness]) @ Q.T
-
-    def fun(self, x):
-        return float(x @ self.A @ x) / 2
-
-    def jac(self, x):
-        return self.A @ x
+        super().__init__(Q @ np.diag([1.0, steepness]) @ Q.T)
 
 
 class Learning(Live):

@@ -22,7 +22,8 @@ NEEDS = {
     "spectrum": ["setup", "record", "explorer-runs"],
     "preconditioning": ["setup", "explorer-runs", "explorer-compute"],
     "approximating": ["setup", "record", "best", "looks", "explorer-runs"],
-    "minibatches": ["setup", "plumbing", "grid", "explorer-live", "explorer-record"],
+    "noise-and-rules": ["setup", "explorer-compute"],
+    "when-curvature-pays": ["setup", "grid", "explorer-live", "explorer-record"],
     "norms": ["setup", "first-change", "explorer-gradients", "explorer-shares", "explorer-runs"],
     "many-machines": ["setup", "model", "explorer-compute"],
 }

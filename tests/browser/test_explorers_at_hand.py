@@ -140,7 +140,7 @@ def test_a_value_that_is_missing_has_no_ring_and_a_value_its_axis_name(visit):
 
 
 def test_what_diverges_stays_in_bounds_and_is_said(visit):
-    page = visit("book/minibatches.html?minibatches.rule=sgd", formulas=False)
+    page = visit("book/when-curvature-pays.html?rules.rule=sgd", formulas=False)
     page.locator(f"{EXPLORER} [name=batch_size]").press("End")
     said = page.locator(f"{EXPLORER} .beyond")
     assert re.search(r"Out of the picture above: up to \d", said.text_content())
