@@ -19,6 +19,7 @@ def tabs():
                     yield pytest.param(name, code, id=f"{path.stem} {cell.id} {n} {name}")
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch's own use of it
 @pytest.mark.parametrize("name, code", list(tabs()))
 def test_the_lines_of_a_tab_run_and_arrive(name, code):
     """An ``x`` that they leave is the minimum of Rosenbrock's valley."""
