@@ -28,16 +28,25 @@ HTML := _build/html
 READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' || echo none)
 # Three workers on two cores, a notebook or a test file each: the grader's tests wait for answers
 # that never end, and a page is waited for more than it computes. One thread of linear algebra a
-# worker, or workers wait for each other. tests/conftest.py puts first what is long.
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest \
-  -n 3 --dist loadfile --no-loadscope-reorder
-UNIT := -m "not built" tests/library tests/exercises tests/grader tests/book
+# worker, or workers wait for each other. tests/conftest.py puts first what is long. A worker that
+# dies is not begun again: its test has failed.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+WORKERS := -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest $(WORKERS)
+# What speaks to PyTorch and JAX has an environment and a run of its own.
+ADAPTERS := tests/library/test_adapters.py tests/library/test_golden.py \
+  tests/book/test_own_model.py tests/book/test_tabs.py
+UNIT := -m "not built" tests/library tests/exercises tests/grader tests/book \
+  $(ADAPTERS:%=--ignore=%)
+# The library is tested on the oldest Python that it promises and on a newer one: on that which
+# PYTHON names, and on the other of these two where it is installed.
+OTHER := $(if $(findstring 3.11,$(shell $(PYTHON) --version 2>&1)),python3.13,python3.11)
 # Every notebook is run into the cache of the build, and nbval judges those runs.
 NOTEBOOKS := -p tools.run_once --nbval-lax book
 
 .PHONY: help serve test book lab data benchmark records students grade slides pdf sphinx strip clean \
-  fonts cache lint html check-computed unit check-notebooks check-pages check-book check-browser check-live \
-  check-binder bubblewrap chromium
+  fonts cache lint html check-computed unit library check-notebooks check-adapters check-other \
+  check-pages check-book check-browser check-live check-binder bubblewrap chromium
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -47,9 +56,11 @@ serve: html  ## build the book and serve it on this machine: the reader's comman
 	@echo; echo "The book is at http://localhost:$(PORT)/ (stop with Ctrl-C)"; echo
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(HTML)
 
-test: lint check-computed html check-pages  ## build the book and run every test: what CI runs
+test: lint check-computed check-adapters check-other html check-pages  ## build the book and run every test: what CI runs
 	@echo; echo "All passed:"
-	@for run in computed pages; do printf '%-9s' $$run; tail -n 1 _build/logs/check-$$run.txt; done
+	@for run in computed adapters other pages; do \
+	  printf '%-9s' $$run; tail -n 1 _build/logs/check-$$run.txt; done
+	@grep -h '^RERUN' _build/logs/check-pages.txt | sort -u | sed 's/^RERUN/Passed at the second try:/' || true
 
 book: html  ## build the book into _build/html; any warning is an error
 
@@ -98,7 +109,7 @@ check-binder:  ## do what Binder would, without Docker: twenty minutes
 	tools/check_binder.sh
 
 clean:  ## remove everything that was built, the environment included
-	rm -rf _build $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf _build $(VENV) $(VENV)-other .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # ---- the steps of `make test`
@@ -117,10 +128,11 @@ lint: $(READY)
 	else echo "Without Prettier the form of scripts and style sheets is not checked."; fi
 
 # The execution cache knows a notebook's cells but not the library and the numbers they read, so
-# it goes whenever one of those changes.
+# it goes whenever one of those changes. No kernel reads the scripts of Python in the page.
 cache: $(READY) data
 	@mkdir -p _build/logs
-	@key=$$({ find soo_lib book/results -type f -not -path '*/__pycache__/*' 2>/dev/null || true; \
+	@key=$$({ find soo_lib book/results -type f -not -path '*/__pycache__/*' \
+	  -not -path 'soo_lib/book/web/python/*' 2>/dev/null || true; \
 	  echo constraints.txt; } | LC_ALL=C sort | xargs sha256sum | cat - _build/.data | sha256sum); \
 	if [ "$$key" != "$$(cat _build/.cache-key 2>/dev/null)" ]; then \
 	  rm -rf _build/.jupyter_cache; echo "$$key" > _build/.cache-key; fi
@@ -134,15 +146,30 @@ html: cache fonts
 check-computed: TESTS := $(UNIT) $(NOTEBOOKS)
 unit: TESTS := $(UNIT)
 check-notebooks: TESTS := $(NOTEBOOKS)
-# Python in the page takes its time: `make check-live` runs all of its tests, these the quick ones.
+library: TESTS := tests/library $(ADAPTERS:%=--ignore=%)
+# Python in the page takes its time: `make check-live` runs every chapter, these the quick ones.
 check-pages: TESTS := -m "built and not live" tests/book tests/browser
 check-book: TESTS := -m built tests/book
 check-browser: TESTS := -m "not live" tests/browser
-check-live: TESTS := tests/browser/test_python.py
+check-live: TESTS := tests/browser/test_python.py tests/browser/test_chapters.py
 
 check-computed unit: bubblewrap
 check-computed unit check-notebooks: cache fonts
 	$(PYTEST) $(TESTS) | tee _build/logs/$@.txt
+
+library: fonts
+	$(PYTEST) $(TESTS)
+
+check-adapters: cache
+	@python=$(VENV)/frameworks/bin/python; options=; \
+	if ! tools/get_frameworks.sh $(VENV); then python=$(BIN)/python; options="-r fE"; \
+	  echo "No source of PyTorch and JAX answers: the tests that need them are skipped."; fi; \
+	$(ONE_THREAD) $$python -m pytest $(WORKERS) $$options $(ADAPTERS) | tee _build/logs/$@.txt
+
+check-other: cache
+	@if $(OTHER) --version >/dev/null 2>&1; then \
+	  $(MAKE) --no-print-directory library PYTHON=$(OTHER) VENV=$(VENV)-other; \
+	else echo "not run: there is no $(OTHER) here"; fi | tee _build/logs/$@.txt
 
 check-pages check-browser check-live: chromium
 check-pages check-book check-browser check-live: html

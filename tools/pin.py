@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = """\
 # The exact versions that passed, on each Python named. Made by tools/pin.py; do not edit.
-# PyTorch is not here: it is an extra of the benchmarks alone.
+# PyTorch is not here: tools/frameworks.txt has it, for the tests of the adapters.
 """
 # We do not pin what installs the rest, nor what an environment brings with it.
 OURS = {"pip", "setuptools", "wheel", "soo-lib"}

@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import lzma
+import posixpath
 import re
 import shutil
 import sys
@@ -25,6 +26,7 @@ from myst_nb.ext.glue.roles import PasteTextRole
 from sphinx.builders.html._assets import _JavaScript
 
 ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "book"
 LIBRARY = ROOT / "soo_lib"
 WEB = LIBRARY / "book" / "web" / "python"
 FETCHED = ROOT / "_build" / "pyodide"
@@ -33,10 +35,12 @@ LOCK = json.loads((ROOT / "tools" / "pyodide-lock.json").read_text("utf-8"))
 MODULES = {module: name for name, p in LOCK["packages"].items() for module in p["imports"]}
 # An exercise's check begins with these; the rest comes if something uses it.
 FIRST, LATER = ["soo-lib"], ["scipy", "scikit-learn", "matplotlib"]
+# Seconds that all cells of a chapter took in a page: benchmarks/in_page.py measured them.
+SECONDS = json.loads(Path(__file__).with_name("in_page.json").read_text("utf-8"))
 # kernel.py has stand-ins for what belongs to a notebook, and for the library's widgets.
 OF_NOTEBOOKS = {"IPython", "anywidget", "matplotlib_inline", "myst_nb", "traitlets"}
 WIDGETS = ("soo_lib.book.explore", "soo_lib.book.live")
-AT_HOME = "/home/pyodide/results"  # a chapter's folder is the worker's home
+HOME = "/home/pyodide"  # of the worker: a chapter's own folder
 SITE = "/lib/python3.12/site-packages/soo_lib"
 
 
@@ -91,8 +95,9 @@ def publish(folder, wanted):
         "unvendored_tests": False,
     }
     lock["packages"] = LOCK["packages"] | {"soo-lib": own}
-    for path in sorted((ROOT / "book" / "results").glob("*.json")):
-        put(folder, lock, path.name, path.read_bytes(), True, f"{AT_HOME}/{path.name}")
+    for path in sorted({path for one in BOOK.glob("*.ipynb") for path in reads(code(one))}):
+        at = posixpath.normpath(f"{HOME}/{path}")
+        put(folder, lock, path, (BOOK / path).read_bytes(), True, at)
     for path in sorted((LIBRARY / "datasets" / "data").glob("*.xz")):
         sample, name = lzma.decompress(path.read_bytes()), f"{path.stem}.gz"
         put(
@@ -113,7 +118,7 @@ def put(folder, lock, name, content, packed, at=None):
 
     The megabytes that a page states are then those that any reader fetches.
     """
-    path = f"{name}.packed" if packed else name
+    path = Path(name).name + (".packed" if packed else "")
     content = gzip.compress(content, 9, mtime=0) if packed else content
     (folder / path).write_bytes(content)
     lock["files"][name] = {
@@ -150,6 +155,30 @@ def wheel():
 
 
 # ---- what a page needs
+
+
+def code(notebook):
+    """What a notebook's cells run, as one text."""
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    told = [c for c in cells if c["cell_type"] == "code" and c["id"] != "colab"]
+    return "\n".join("".join(cell["source"]) for cell in told)
+
+
+def reads(text):
+    """The files that a chapter's code reads, as paths from its folder.
+
+    A word of a string states each: a path, or the name of a record. The string stands in the code
+    or in a module of `soo_lib.book` that it imports.
+    """
+    beside = {name.split(".")[2] for name in found(text) if name.startswith("soo_lib.book.")}
+    modules = [LIBRARY / "book" / f"{name}.py" for name in sorted(beside)]
+    texts = [text, *(path.read_text("utf-8") for path in modules if path.exists())]
+    nodes_of = (node for each in texts for node in ast.walk(ast.parse(each)))
+    strings = (node.value for node in nodes_of if isinstance(node, ast.Constant))
+    words = {word for value in strings if isinstance(value, str) for word in value.split()}
+    paths = {word for word in words if word.endswith(".json")}
+    paths |= {f"results/{word}.json" for word in words}
+    return sorted(path for path in paths if (BOOK / path).is_file())
 
 
 @cache
@@ -199,8 +228,7 @@ def runtime(lock, source, exercise):
     An exercise begins with the least and has the rest come when it is used; a chapter's needs are
     known before, from what its cells import.
     """
-    cells = [c for c in json.loads(source.read_text("utf-8"))["cells"] if c["cell_type"] == "code"]
-    text = "\n".join("".join(cell["source"]) for cell in cells if cell["id"] != "colab")
+    text = code(source)
     packages, later, data, lacks = FIRST, LATER, [], []
     if not exercise:
         own = found(text)
@@ -211,10 +239,9 @@ def runtime(lock, source, exercise):
         lacks = sorted(tops - here)
         packages = FIRST + sorted({MODULES[name] for name in others if name in MODULES})
         later = []
-        data = [f"{name}.json" for name in re.findall(r"\"(\w+)\"", text)]
+        data = reads(text)
         if "load_fashion_mnist" in text:
             data += [name for name, file in lock["files"].items() if name.endswith("ubyte.gz")]
-    data = sorted(set(data) & lock["files"].keys())
     names = {lock["packages"][name]["file_name"] for name in needed(lock, packages)}
     size = sum(lock["files"][name]["size"] for name in names.union(lock["core"], data))
     return {
@@ -224,6 +251,7 @@ def runtime(lock, source, exercise):
         "data": data,
         "lacks": lacks,
         "bytes": size,
+        "seconds": SECONDS.get(source.stem, 0),
     }
 
 

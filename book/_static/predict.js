@@ -322,6 +322,16 @@
       "Guess again",
     );
     block.append(place, said, look, again);
+    // Code behind the veil says why it cannot be run yet, and lifts the veil at a click.
+    const lifts = veiled
+      .filter((node) => node.matches(".cell") && node.querySelector(".cell_input"))
+      .map((cell) => {
+        const lift = h("div", { class: "predict-lift" });
+        const show = () => answer({ guess: null });
+        lift.append(h("button", { type: "button", onclick: show }, "First your guess, or show"));
+        cell.before(lift);
+        return lift;
+      });
 
     function answer(given) {
       if (given) store.setItem(key, JSON.stringify(given));
@@ -351,6 +361,7 @@
         node.classList.toggle("predict-veiled", given === null);
         node.inert = given === null;
       }
+      for (const lift of lifts) lift.hidden = given !== null;
     }
     try {
       const kept = JSON.parse(store.getItem(key));

@@ -14,10 +14,23 @@ from playwright.sync_api import sync_playwright
 
 
 def pytest_collection_modifyitems(items):
-    """All tests in this folder look at the built book."""
+    """All tests in this folder look at the built book, and may be tried twice.
+
+    A browser can be lost, and a page that waits too long for a busy machine. A test that needed its
+    second try is listed at the end of the run: pytest's "R" of -raR.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("built")
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """A second try begins with a new browser: with the old one goes all that was made of it."""
+    if item.execution_count > 1:
+        for fixture in item._fixtureinfo.name2fixturedefs.get("chromium", ()):
+            fixture.finish(item._request)
 
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -118,6 +131,7 @@ class Pages:
     def take_back(self):
         """What was asked for and complained of since they were lent."""
         for kind, page in self.lent:
+            page.context.set_offline(False)
             page.evaluate("localStorage.clear(), sessionStorage.clear()")
             page.unroute_all()
             page.emulate_media(media="null")

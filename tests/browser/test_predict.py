@@ -21,7 +21,8 @@ def opened(visit, path, kind, formulas=False, **settings):
 def veiled(page, found):
     """Of what follows a block: is the first part out of reach, and does it look it?"""
     return found.evaluate("""(node) => {
-        const next = node.nextElementSibling;
+        let next = node.nextElementSibling;
+        if (next.matches('.predict-lift')) next = next.nextElementSibling;
         return [next.inert, getComputedStyle(next).filter !== 'none'];
     }""")
 
@@ -168,3 +169,12 @@ def test_nothing_overflows_on_a_phone(visit, path, kind):
         "all => all.filter(e => e.getBoundingClientRect().right > 390).map(e => e.outerHTML)"
     )
     assert not beyond
+
+
+def test_code_behind_a_veil_says_so_and_one_click_lifts_it(visit):
+    page, found = opened(visit, NUMBER, "number")
+    cell = page.locator(".predict-lift + .cell:has(.soo-edit)").first
+    assert cell.evaluate("node => node.inert")
+    page.get_by_role("button", name="First your guess, or show").first.click()
+    assert not cell.evaluate("node => node.inert") and cell.locator(".soo-edit").is_visible()
+    assert page.locator(".predict-lift:visible + .cell:not([inert])").count() == 0

@@ -15,6 +15,8 @@ const OLD = "Of your run, before a cell above ran again.";
 const ENDED = "Of a run that has ended: Python has begun anew since.";
 const PUBLISHED = "Of the published run: the code was changed since.";
 
+const MINUTE = 60; // a chapter that takes longer says so before
+
 const PATIENCE = 20; // seconds, after which a running cell is said to take long
 const LONG = `That is ${PATIENCE} s so far. Stop ends it, and forgets all that ran.`;
 
@@ -141,16 +143,23 @@ class Chapter {
     });
     if (!this.tools.has(cell)) this.equip(cell);
     this.at = cell;
-    const weight = megabytes(this.page.runtime.bytes);
+    const { bytes, seconds } = this.page.runtime;
+    const long =
+      seconds > MINUTE
+        ? ` All cells of this chapter take about ${Math.ceil(seconds / 60)} minutes: cell by cell is quicker.`
+        : "";
     if (!this.python.worker) {
-      this.tell(`Run fetches Python the first time, ${weight} MB, and the browser keeps it.`);
+      const weight = megabytes(bytes);
+      this.tell(
+        `Run fetches Python the first time, ${weight} MB, and the browser keeps it.${long}`,
+      );
     }
     (await cell.field.open()).focus();
   }
 
   equip(cell) {
     const said = element("p", { class: "soo-said", role: "status" });
-    const bar = element("progress", { max: 1, hidden: true, "aria-label": "Fetching Python" });
+    const bar = element("progress", { max: 1, hidden: true, "aria-label": "So far" });
     const run = button("Run", () => (this.running ? this.python.stop() : this.runOn(cell)), {
       class: "soo-main",
     });
@@ -190,10 +199,13 @@ class Chapter {
       const one = byId.get(id);
       if (kind === "begin") {
         one.begin();
-        const place = `${due.indexOf(one) + 1} of ${due.length}`;
-        const words = due.length > 1 ? `Running the cells up to this one: ${place}` : "Running";
-        this.tell(words);
-        clock = setTimeout(() => this.tell(`${words}. ${LONG}`), 1000 * PATIENCE);
+        const [place, many] = [due.indexOf(one), due.length > 1];
+        const words = many
+          ? `Running the cells up to this one: ${place + 1} of ${due.length}`
+          : "Running";
+        const share = many ? place / due.length : undefined;
+        this.tell(words, share);
+        clock = setTimeout(() => this.tell(`${words}. ${LONG}`, share), 1000 * PATIENCE);
       } else if (output === "glue") this.glued(value);
       else if (kind === "output") one.output(output, value);
       else clearTimeout(clock);

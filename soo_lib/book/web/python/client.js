@@ -76,8 +76,8 @@ export class Python {
   /**
    * Run cells, `[{ id, source }]`, one after another until one fails.
    *
-   * `on` hears "begin", "output", "fetch" and "end" of each cell. Resolves to the error of the cell that
-   * failed, or null; throws Ended where there is no Python or no longer any.
+   * `on` hears "begin", "output", "fetch" and "end" of each cell. Resolves to the error of the cell
+   * that failed, or null; throws Ended where there is no Python or no longer any.
    */
   async run(cells, { fresh = false, on }) {
     await this.start();

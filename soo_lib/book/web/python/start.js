@@ -10,7 +10,7 @@
         ? "This copy of the book was built without the Python that runs in a page. " +
           "The rocket at the top opens the page on Binder."
         : about.runtime?.lacks.length
-          ? `This chapter's code needs ${about.runtime.lacks.join(" and ")}, which no page can run. ` +
+          ? `This chapter's code needs ${about.runtime.lacks.join(" and ")}, which no browser has. ` +
             "The rocket at the top opens it on Binder."
           : "";
   const page = { ...about, set, cannot };
